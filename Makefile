@@ -1,0 +1,76 @@
+# make demo: the README's recipe, planned, rendered and answered by the real engine on this machine.
+# make test: everything that needs no cluster. Both install what they need.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+ENGINE_VERSION := 0.32.0
+# Byte code is what makes a start fast, and some machines switch it off for all.
+unexport PYTHONDONTWRITEBYTECODE
+
+help:  ## what can be made
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+$(BIN)/uv:
+	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) not found; install Python 3.11 or newer, or name one: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV) || { echo "make: $(PYTHON) cannot make an environment; on Debian install python3-venv" >&2; exit 1; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r requirements/uv.lock
+
+# A stamp a lock: what is installed is what the lock says, and nothing is asked again.
+$(VENV)/run.stamp: requirements/run.lock pyproject.toml | $(BIN)/uv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --compile-bytecode -r requirements/run.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	touch $@
+
+$(VENV)/dev.stamp: requirements/dev.lock $(VENV)/run.stamp
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --compile-bytecode -r requirements/dev.lock
+	touch $@
+
+.PHONY: help install dev engine demo test lint format typecheck unit integration soak benchmark lock clean
+install: $(VENV)/run.stamp  ## the tool, in .venv, from the lock
+	@$(BIN)/python -m compileall -q src
+
+dev: $(VENV)/dev.stamp install  ## the tool with everything tests need
+
+engine: install  ## the engine that runs without a GPU, in an environment of its own
+	$(BIN)/shardwright engine install --version $(ENGINE_VERSION)
+
+demo: engine  ## plan, render, rehearse the example; nothing is left running
+	$(BIN)/python -m shardwright.cli.demo
+
+lint: dev  ## formatting, lint, layers
+	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/lint-imports
+
+typecheck: dev  ## strict types
+	$(BIN)/pyright
+
+unit: dev  ## tests that need nothing
+	$(BIN)/pytest tests/unit tests/contract tests/golden tests/structure
+
+integration: dev engine  ## tests with the real engine, root and emulated hosts
+	$(BIN)/pytest tests/integration tests/acceptance -m "not soak"
+
+test: lint typecheck unit integration  ## all of the above
+
+soak: dev engine  ## the long counts
+	$(BIN)/pytest tests/acceptance -m soak
+
+benchmark: dev engine  ## speed, as ratios in one run
+	$(BIN)/python benchmarks/run.py
+
+format: dev  ## rewrite formatting
+	$(BIN)/ruff format src tests benchmarks
+	$(BIN)/ruff check --fix src tests benchmarks
+
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url
+lock: dev  ## renew the locks
+	echo "uv>=0.13" | $(LOCK) --output-file requirements/uv.lock -
+	$(LOCK) pyproject.toml --constraint requirements/uv.lock --output-file requirements/run.lock
+	$(LOCK) pyproject.toml --group dev --constraint requirements/run.lock --output-file requirements/dev.lock
+
+clean:  ## remove what make made here
+	rm -rf $(VENV) out .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,5 @@
+"""`python -m shardwright` is the `shardwright` command."""
+
+from shardwright.cli.main import run
+
+run()

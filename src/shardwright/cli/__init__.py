@@ -1,0 +1,1 @@
+"""The commands, one file each: they format what the services return and decide nothing."""

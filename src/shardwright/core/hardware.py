@@ -1,0 +1,54 @@
+"""GPUs, nodes and the cluster a replica may use.
+
+Memory is what the engine's runtime reports as total (CUDA's figure), not what the card is sold with: budgets are
+fractions of the former.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["Cluster", "Gpu", "NodePool"]
+
+
+@dataclass(frozen=True, slots=True)
+class Gpu:
+    """One kind of GPU; `device` is what the engine runs on."""
+
+    name: str
+    memory_bytes: int
+    """Total as the runtime reports it; 0 where nobody measured it and none was given."""
+    bandwidth_bytes_per_second: float | None
+    dense_bf16_flops: float | None
+    compute_capability: str | None
+    link: str | None
+    """How GPUs of one node reach each other: `nvlink4`, `pcie4` ..."""
+    link_bytes_per_second: float | None
+    """One direction, one GPU."""
+    resource: str
+    """Name of the Kubernetes resource: `nvidia.com/gpu` ..."""
+    device: str = "cuda"
+    """`cuda`, `rocm`, `xpu`, `hpu` or `cpu`."""
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NodePool:
+    """Nodes of one kind."""
+
+    gpu: Gpu
+    gpus_per_node: int
+    nodes: int
+    node_shape: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """What one replica may use."""
+
+    pools: tuple[NodePool, ...]
+
+    @property
+    def gpu_count(self) -> int:
+        """GPUs of all nodes."""
+        return sum(pool.gpus_per_node * pool.nodes for pool in self.pools)

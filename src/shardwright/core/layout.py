@@ -1,0 +1,80 @@
+"""A layout: how many ways a model is split, and which rank stands on which node.
+
+Ranks are numbered as engines number them: tensor-parallel ranks of a stage are neighbours, stages follow each other,
+nodes are filled in order.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["Layout", "Rank", "split_layers"]
+
+
+@dataclass(frozen=True, slots=True)
+class Rank:
+    """One GPU process of a replica."""
+
+    index: int
+    node: int
+    """Which node of the group, from 0; node 0 holds the leader."""
+    local_index: int
+    """Which GPU of that node, from 0."""
+    stage: int
+    tensor_index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Tensor x pipeline x data parallel sizes, on `nodes` nodes of `gpus_per_node` GPUs that are used."""
+
+    tensor: int
+    pipeline: int
+    nodes: int
+    gpus_per_node: int
+    """GPUs used on each node; a node may have more."""
+    stages: tuple[int, ...]
+    """Layers of each pipeline stage."""
+    data: int = 1
+    expert: bool = False
+
+    @property
+    def world_size(self) -> int:
+        """Ranks of one replica."""
+        return self.tensor * self.pipeline * self.data
+
+    @property
+    def ranks(self) -> tuple[Rank, ...]:
+        """All ranks in the engine's order."""
+        return tuple(
+            Rank(
+                index=index,
+                node=index // self.gpus_per_node,
+                local_index=index % self.gpus_per_node,
+                stage=index // self.tensor % self.pipeline,
+                tensor_index=index % self.tensor,
+            )
+            for index in range(self.world_size)
+        )
+
+    def first_layer(self, stage: int) -> int:
+        """Index of the first layer that a stage holds."""
+        return sum(self.stages[:stage])
+
+    def __str__(self) -> str:
+        """`TP4 x PP2 on 2 nodes`, the form used in all texts."""
+        data = f" x DP{self.data}" if self.data > 1 else ""
+        nodes = "1 node" if self.nodes == 1 else f"{self.nodes} nodes"
+        return f"TP{self.tensor} x PP{self.pipeline}{data} on {nodes}"
+
+
+def split_layers(layers: int, stages: int) -> tuple[int, ...]:
+    """Layers of each stage when the remainder goes to the last stages but the very last.
+
+    The last stage also holds the output head, so it gets none of the remainder.
+    Source: vLLM 0.24 and 0.32, distributed/utils.py get_pp_indices.
+    """
+    counts = [layers // stages] * stages
+    for back in range(2, layers % stages + 2):
+        counts[-back] += 1
+    return tuple(counts)

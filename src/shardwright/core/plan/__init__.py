@@ -1,0 +1,1 @@
+"""Planning: place, count, choose, explain."""

@@ -1,0 +1,284 @@
+"""The recipe as typed values: one place for each thing, each field documented with unit and default.
+
+This file is the single source: the reader, the JSON schema and the reference page are made from these classes.
+In a document the names are written in camelCase. All sizes of `hardware`, `pods` and `parallelism` describe one replica.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any, Literal, NewType
+
+__all__ = [
+    "API_VERSION",
+    "Bytes",
+    "Draft",
+    "Engine",
+    "Expose",
+    "Hardware",
+    "Json",
+    "KeyRef",
+    "LatencyGoal",
+    "Metadata",
+    "Model",
+    "Network",
+    "Parallelism",
+    "PodOverrides",
+    "Pods",
+    "Pool",
+    "Prices",
+    "Rdma",
+    "Recipe",
+    "Storage",
+    "Target",
+    "Workload",
+]
+
+API_VERSION = "shardwright.dev/v1"
+
+Bytes = NewType("Bytes", int)
+"""A size: written `24Gi`, kept as bytes."""
+Quantity = NewType("Quantity", str)
+"""A Kubernetes quantity that is passed on as written: `500m`, `16Gi`."""
+Json = Any
+"""A piece that is passed on as it is (tolerations, affinity, patches)."""
+
+
+def setting(doc: str, default: Any = dataclasses.MISSING, *, later: bool = False, minimum: int | None = None) -> Any:
+    """A field with its documentation; `later` marks what is read and checked but not used yet."""
+    metadata = {"doc": doc, "later": later, "minimum": minimum}
+    if default is dataclasses.MISSING:
+        return dataclasses.field(metadata=metadata)
+    if callable(default):
+        return dataclasses.field(default_factory=default, metadata=metadata)
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """Which deployment this is."""
+
+    name: str = setting("Name of the deployment: a DNS label.")
+    namespace: str = setting("Namespace it belongs to.", "default")
+    labels: dict[str, str] = setting("Labels for every object.", dict)
+    annotations: dict[str, str] = setting("Annotations for every object.", dict)
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRef:
+    """One key of a Secret; the value itself never stands in a recipe."""
+
+    secret: str = setting("Name of the Secret.")
+    key: str = setting("Key in the Secret.")
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A smaller model that proposes tokens."""
+
+    source: str = setting("The draft model, written as `model.source`.")
+    tokens: int = setting("Tokens proposed at a time.", 1, minimum=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """The model to serve."""
+
+    source: str = setting(
+        "`hf://owner/name`, `pvc://claim/path`, `oci://image`, `s3://bucket/path`, a directory, or a name in the catalogue."
+    )
+    revision: str | None = setting("Branch, tag or commit on the hub.", None)
+    served_name: str | None = setting("Name in requests; the recipe's name if omitted.", None)
+    token: KeyRef | None = setting("Where the hub's token is kept.", None)
+    dtype: str | None = setting("`bfloat16`, `float16` or `float32`; that of the checkpoint if omitted.", None)
+    trust_remote_code: bool = setting("Run code that comes with the model.", default=False)
+    lora_slots: int = setting("Adapters held at once.", 0, later=True, minimum=0)
+    draft: Draft | None = setting("A draft model for speculation.", None, later=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """What serves the model."""
+
+    name: str = setting("The engine.", "vllm")
+    version: str | None = setting("Its version; the newest known if omitted.", None)
+    image: str | None = setting("Container image; the engine's own of that version if omitted.", None)
+    executor: Literal["mp", "ray"] | None = setting("How the engine spans nodes; the engine's best if omitted.", None)
+    entrypoint: Literal["serve", "llm"] = setting("Whose defaults hold: those of the server or of the class.", "serve")
+    args: dict[str, Json] = setting("The engine's own flags, without dashes.", dict)
+    env: dict[str, str | KeyRef] = setting("Environment variables: a text, or `{secret, key}`.", dict)
+
+
+@dataclass(frozen=True, slots=True)
+class LatencyGoal:
+    """What a request may take."""
+
+    time_to_first_token_seconds: float | None = setting("Seconds to the first token.", None)
+    inter_token_seconds: float | None = setting("Seconds between tokens.", None)
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """What will be asked of the model."""
+
+    max_model_len: int | None = setting("Tokens of prompt and answer together; the model's own limit if omitted.", None, minimum=1)
+    concurrency: int = setting("Requests at once.", 1, minimum=1)
+    input_tokens: int = setting("Tokens of a typical prompt.", 512, minimum=1)
+    output_tokens: int = setting("Tokens of a typical answer.", 128, minimum=1)
+    latency_goal: LatencyGoal | None = setting("Limits to keep.", None, later=True)
+    objective: Literal["fewest-gpus", "latency", "throughput", "price"] = setting(
+        "What `auto` seeks; of the layouts with the fewest GPUs the fastest.", "fewest-gpus"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Parallelism:
+    """How the model is split."""
+
+    tensor: int = setting("Tensor parallel size: GPUs that share each layer.", 1, minimum=1)
+    pipeline: int = setting("Pipeline parallel size: stages of layers.", 1, minimum=1)
+    data: int = setting("Data parallel size.", 1, minimum=1)
+    expert: bool = setting("Spread experts over the ranks instead of splitting each.", default=False)
+    layer_partition: tuple[int, ...] = setting("Layers of each stage; the engine's own split if omitted.", ())
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """Nodes of one kind in an inventory of several."""
+
+    gpu: str | None = setting("GPU of the catalogue.", None)
+    gpus_per_node: int | None = setting("GPUs on each node.", None, minimum=1)
+    nodes: int = setting("Nodes of this kind.", 1, minimum=1)
+    gpu_memory: Bytes | None = setting("Memory of one GPU as the runtime reports it; that of the catalogue if omitted.", None)
+    node_shape: str | None = setting("Node shape of the catalogue instead of `gpu`.", None)
+
+
+@dataclass(frozen=True, slots=True)
+class Hardware:
+    """What one replica may use."""
+
+    gpu: str | None = setting("GPU of the catalogue.", None)
+    gpus_per_node: int | None = setting("GPUs on each node; 1, or those of `nodeShape`, if omitted.", None, minimum=1)
+    nodes: int | Literal["auto"] = setting("Nodes that may be used, or `auto`: as many as needed.", 1, minimum=1)
+    gpu_memory: Bytes | None = setting("Memory of one GPU as the runtime reports it; that of the catalogue if omitted.", None)
+    resource: str | None = setting("Kubernetes resource of a GPU; the catalogue's if omitted.", None)
+    node_shape: str | None = setting("Node shape of the catalogue instead of `gpu`.", None)
+    pools: tuple[Pool, ...] = setting("An inventory of several kinds of nodes, instead of the fields above.", (), later=True)
+
+
+@dataclass(frozen=True, slots=True)
+class PodOverrides:
+    """What differs for the leader or the workers."""
+
+    cpu: Quantity | None = setting("CPUs of the pod.", None)
+    memory: Bytes | None = setting("Memory of the pod.", None)
+    node_selector: dict[str, str] = setting("Labels a node must have, besides those of all pods.", dict)
+    labels: dict[str, str] = setting("Labels of the pod, besides those of all pods.", dict)
+    annotations: dict[str, str] = setting("Annotations of the pod, besides those of all pods.", dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Pods:
+    """What a cluster's owner asks of pods."""
+
+    cpu: Quantity | None = setting("CPUs requested for each pod.", None)
+    memory: Bytes | None = setting("Memory requested and allowed for each pod.", None)
+    shared_memory: Bytes | None = setting("Size of /dev/shm; counts against `memory`.", None)
+    service_account: str | None = setting("Service account of the pods.", None)
+    node_selector: dict[str, str] = setting("Labels a node must have.", dict)
+    tolerations: tuple[Json, ...] = setting("Tolerations, as Kubernetes has them.", ())
+    affinity: Json = setting("Affinity, as Kubernetes has it.", None)
+    image_pull_secrets: tuple[str, ...] = setting("Secrets for pulling images.", ())
+    priority_class: str | None = setting("Priority class of the pods.", None)
+    labels: dict[str, str] = setting("Labels of the pods.", dict)
+    annotations: dict[str, str] = setting("Annotations of the pods.", dict)
+    security_context: Json = setting("Security context of the container, as Kubernetes has it.", None)
+    leader: PodOverrides | None = setting("What differs for the leader.", None)
+    worker: PodOverrides | None = setting("What differs for the workers.", None)
+
+
+@dataclass(frozen=True, slots=True)
+class Rdma:
+    """Devices and networks for RDMA, paired in order."""
+
+    devices: tuple[str, ...] = setting("Kubernetes resources of the devices, as `rdma/rdma_shared_device_a`.")
+    networks: tuple[str, ...] = setting("Secondary networks, as `namespace/name`.", ())
+    ip_family: Literal["ipv4", "ipv6"] | None = setting("Addresses on the fabric.", None)
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """How nodes reach each other."""
+
+    rdma: Rdma | None = setting("RDMA devices and networks.", None, later=True)
+    interface: str | None = setting("Interface between nodes; the engine's choice if omitted.", None)
+    ip_family: Literal["ipv4", "ipv6"] | None = setting("Addresses of pods; the cluster's if omitted.", None, later=True)
+    debug: bool = setting("Let the collective library log its choices (NCCL_DEBUG=INFO).", default=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """Where the model's files are kept."""
+
+    claim: str | None = setting("PersistentVolumeClaim to use; one is rendered if it is ours to make.", None)
+    storage_class: str | None = setting("Storage class of a new claim (`class` in the recipe).", None)
+    size: Bytes | None = setting("Size of a new claim; 1.5 times the model if omitted.", None)
+    access_mode: Literal["ReadWriteMany", "ReadOnlyMany", "ReadWriteOnce"] = setting(
+        "Access mode of a new claim.", "ReadWriteMany"
+    )
+    download: Literal["auto", "never"] = setting("`auto`: a Job fetches the model before the group starts.", "auto")
+    cache_dir: str = setting("Where the claim is mounted; the hub's cache is `hub` below it.", "/models")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The platform."""
+
+    kind: str = setting("The platform.")
+    version: str | None = setting("Its version; detected, or the newest known, if omitted.", None)
+    options: dict[str, Json] = setting("Options of this kind of target.", dict)
+    patches: tuple[Json, ...] = setting("Changes applied to manifests last.", (), later=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Expose:
+    """How the model is reached from outside."""
+
+    kind: Literal["none", "service", "ingress", "gateway", "route"] = setting("The way in.", "service")
+    host: str | None = setting("Host name.", None, later=True)
+    tls: Json = setting("TLS settings.", None, later=True)
+    auth: Json = setting("Who may ask.", None, later=True)
+    dashboard: bool = setting("Expose the dashboard too.", default=False, later=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """What GPUs cost, for the objective `price`."""
+
+    currency: str = setting("Currency of the prices.", "USD", later=True)
+    gpu_hour: dict[str, float] = setting("Price of one GPU for an hour, by its name.", dict, later=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """One deployment, as asked."""
+
+    metadata: Metadata = setting("Name and namespace.")
+    model: Model = setting("The model to serve.")
+    target: Target | None = setting("The platform; needed for rendering, not for planning.", None)
+    engine: Engine = setting("What serves it.", Engine)
+    workload: Workload = setting("What will be asked of it.", Workload)
+    parallelism: Parallelism | Literal["auto"] = setting("How it is split; `auto`: planned.", "auto")
+    hardware: Hardware = setting("What one replica may use.", Hardware)
+    pods: Pods = setting("What the cluster's owner asks of pods.", Pods)
+    network: Network = setting("How nodes reach each other.", Network)
+    storage: Storage = setting("Where the model's files are kept.", Storage)
+    expose: Expose = setting("How it is reached from outside.", Expose)
+    replicas: int = setting("Groups of the same kind.", 1, minimum=0)
+    prices: Prices | None = setting("What GPUs cost.", None, later=True)
+
+    @property
+    def served_name(self) -> str:
+        """The model's name in requests."""
+        return self.model.served_name or self.metadata.name

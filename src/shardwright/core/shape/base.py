@@ -1,0 +1,117 @@
+"""The value every family produces: named tensors with the rule by which each is split over tensor-parallel ranks.
+
+Engine-neutral: what an engine fuses or rounds, it does itself; `fused` only says which tensors belong together.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+__all__ = ["Cache", "Layer", "Mixture", "ModelShape", "Split", "Weight"]
+
+
+class Split(Enum):
+    """How a tensor is shared out over the tensor-parallel ranks of its stage."""
+
+    NONE = "none"
+    """Every rank holds all of it."""
+    TENSOR = "tensor"
+    """Rows or columns are divided evenly."""
+    KV_HEADS = "kv_heads"
+    """Divided by KV heads; repeated where there are more ranks than heads."""
+    VOCABULARY = "vocabulary"
+    """Rows are the vocabulary, padded by the engine, then divided."""
+    EXPERTS = "experts"
+    """Rows are those of all experts; divided inside each expert, or by whole experts with expert parallelism."""
+
+
+@dataclass(frozen=True, slots=True)
+class Weight:
+    """One tensor as the checkpoint has it, rows x columns (a vector has one column)."""
+
+    name: str
+    rows: int
+    columns: int
+    split: Split
+    fused: str = ""
+    """Tensors of a layer with the same label are one allocation in engines that fuse them; empty: alone."""
+    element_bytes: float | None = None
+    """None: as `ModelShape.element_bytes`; quantized tensors include their scales here."""
+
+    @property
+    def elements(self) -> int:
+        """Numbers in the whole tensor."""
+        return self.rows * self.columns
+
+
+@dataclass(frozen=True, slots=True)
+class Cache:
+    """What one token leaves in the KV cache of one layer."""
+
+    kind: str
+    """`full`, `window`, `latent` or `none`."""
+    heads: int
+    key_size: int
+    value_size: int
+    window_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One transformer layer."""
+
+    weights: tuple[Weight, ...]
+    cache: Cache
+
+
+@dataclass(frozen=True, slots=True)
+class Mixture:
+    """Experts of a mixture-of-experts model."""
+
+    experts: int
+    experts_per_token: int
+    intermediate_size: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModelShape:
+    """A model by its tensors and the sizes that formulas need."""
+
+    name: str
+    source: str
+    """Where it was read: a path, a repository and revision, or the catalogue's entry."""
+    architecture: str
+    family: str
+    hidden_size: int
+    attention_heads: int
+    kv_heads: int
+    head_size: int
+    intermediate_size: int
+    vocabulary_size: int
+    max_positions: int
+    element_bytes: float
+    """Bytes per element of unquantized tensors, by the configuration's dtype."""
+    dtype: str
+    tied_embeddings: bool
+    rotary_size: int
+    """Rotated part of a head; 0 without rotary positions."""
+    embedding: tuple[Weight, ...]
+    """What the first stage holds before its layers."""
+    layers: tuple[Layer, ...]
+    head: tuple[Weight, ...]
+    """What the last stage holds after its layers: final norm and, unless tied, the output matrix."""
+    mixture: Mixture | None = None
+    quantization: str | None = None
+    bound: str = ""
+    """Why memory of this family is only bounded, not predicted; empty where it is predicted."""
+    checkpoint_bytes: int | None = None
+    """Sum of all tensors by the safetensors headers; None where only the configuration was read."""
+    config: tuple[tuple[str, object], ...] = ()
+    """The configuration as read, for what a twin must keep."""
+
+    @property
+    def parameters(self) -> int:
+        """Elements of all tensors, tied ones once."""
+        layers = sum(weight.elements for layer in self.layers for weight in layer.weights)
+        return layers + sum(weight.elements for weight in (*self.embedding, *self.head))

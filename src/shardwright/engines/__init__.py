@@ -1,0 +1,1 @@
+"""Serving engines, one package each; they do not know each other."""

@@ -1,0 +1,1 @@
+"""Numbers about GPUs, nodes and models: TOML with value, unit, source and date, and its only reader."""

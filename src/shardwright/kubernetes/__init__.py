@@ -1,0 +1,1 @@
+"""What targets on Kubernetes share: typed objects and how they are written."""

@@ -1,0 +1,1 @@
+"""Groups on this machine: engine environments, emulated hosts, the supervisor and its state."""

@@ -1,0 +1,1 @@
+"""Model shapes from directories, checkpoints, the hub and the catalogue."""

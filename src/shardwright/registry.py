@@ -1,0 +1,49 @@
+"""Every plug-in by its name in a recipe: one line each, imported when first asked for.
+
+A name without a module is known to recipes (they can be read and planned) and says so when it is to be used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, cast
+
+from shardwright import errors
+
+if TYPE_CHECKING:
+    from shardwright.core.plugins import Engine, Target
+
+__all__ = ["ENGINES", "TARGETS", "load_engine", "load_target"]
+
+ENGINES: dict[str, str] = {
+    "vllm": "shardwright.engines.vllm:ENGINE",
+    "sglang": "",
+}
+TARGETS: dict[str, str] = {
+    "lws": "shardwright.targets.lws:TARGET",
+    "local": "shardwright.targets.local:TARGET",
+    "kserve": "",
+    "llmisvc": "",
+    "openshift-ai": "",
+    "kuberay": "",
+    "kubernetes": "",
+}
+
+
+def load_engine(name: str) -> Engine:
+    """The engine of that name; InputError if there is none in this version."""
+    return cast("Engine", _load(ENGINES, name, "engine.name"))
+
+
+def load_target(kind: str) -> Target:
+    """The target of that kind; InputError if there is none in this version."""
+    return cast("Target", _load(TARGETS, kind, "target.kind"))
+
+
+def _load(table: dict[str, str], name: str, field: str) -> object:
+    place = table.get(name, "")
+    if not place:
+        usable = ", ".join(sorted(key for key, value in table.items() if value))
+        raise errors.InputError(f"{field}: {name!r} cannot be used in this version", hint=f"use one of: {usable}")
+    module, _, attribute = place.partition(":")
+    return getattr(importlib.import_module(module), attribute)

@@ -1,0 +1,1 @@
+"""Use cases, one file each: the only place where engine, target, runner and store meet."""
