@@ -16,16 +16,16 @@ help:  ## what can be made
 $(BIN)/uv:
 	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) not found; install Python 3.11 or newer, or name one: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV) || { echo "make: $(PYTHON) cannot make an environment; on Debian install python3-venv" >&2; exit 1; }
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r requirements/uv.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r locks/uv.lock
 
 # A stamp a lock: what is installed is what the lock says, and nothing is asked again.
-$(VENV)/run.stamp: requirements/run.lock pyproject.toml | $(BIN)/uv
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --compile-bytecode -r requirements/run.lock
+$(VENV)/run.stamp: locks/run.lock pyproject.toml | $(BIN)/uv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --compile-bytecode -r locks/run.lock
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
 	touch $@
 
-$(VENV)/dev.stamp: requirements/dev.lock $(VENV)/run.stamp
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --compile-bytecode -r requirements/dev.lock
+$(VENV)/dev.stamp: locks/dev.lock $(VENV)/run.stamp
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --compile-bytecode -r locks/dev.lock
 	touch $@
 
 .PHONY: help install dev engine demo test lint format typecheck unit integration soak benchmark lock clean
@@ -68,9 +68,9 @@ format: dev  ## rewrite formatting
 
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url
 lock: dev  ## renew the locks
-	echo "uv>=0.13" | $(LOCK) --output-file requirements/uv.lock -
-	$(LOCK) pyproject.toml --constraint requirements/uv.lock --output-file requirements/run.lock
-	$(LOCK) pyproject.toml --group dev --constraint requirements/run.lock --output-file requirements/dev.lock
+	echo "uv>=0.13" | $(LOCK) --output-file locks/uv.lock -
+	$(LOCK) pyproject.toml --constraint locks/uv.lock --output-file locks/run.lock
+	$(LOCK) pyproject.toml --group dev --constraint locks/run.lock --output-file locks/dev.lock
 
 clean:  ## remove what make made here
 	rm -rf $(VENV) out .pytest_cache .ruff_cache .hypothesis

@@ -11,13 +11,17 @@ from typing import TYPE_CHECKING, cast
 from shardwright import errors
 
 if TYPE_CHECKING:
-    from shardwright.core.plugins import Engine, Target
+    from shardwright.core.plugins import Engine, EngineBuild, Target
 
-__all__ = ["ENGINES", "TARGETS", "load_engine", "load_target"]
+__all__ = ["BUILDS", "ENGINES", "TARGETS", "load_build", "load_engine", "load_target"]
 
 ENGINES: dict[str, str] = {
     "vllm": "shardwright.engines.vllm:ENGINE",
     "sglang": "",
+}
+# Builds of engines that run on this machine without a GPU.
+BUILDS: dict[str, str] = {
+    "vllm": "shardwright.engines.vllm.cpu:BUILD",
 }
 TARGETS: dict[str, str] = {
     "lws": "shardwright.targets.lws:TARGET",
@@ -33,6 +37,11 @@ TARGETS: dict[str, str] = {
 def load_engine(name: str) -> Engine:
     """The engine of that name; InputError if there is none in this version."""
     return cast("Engine", _load(ENGINES, name, "engine.name"))
+
+
+def load_build(name: str) -> EngineBuild:
+    """The build of that engine for this machine; InputError if there is none in this version."""
+    return cast("EngineBuild", _load(BUILDS, name, "engine"))
 
 
 def load_target(kind: str) -> Target:

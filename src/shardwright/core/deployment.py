@@ -75,6 +75,8 @@ class Launch:
     """None for members that answer no requests."""
     rank_pattern: str
     """Regular expression on names of processes; its first group is the rank."""
+    image: str = ""
+    """The engine's own container image of the planned version."""
 
 
 @dataclass(frozen=True, slots=True)

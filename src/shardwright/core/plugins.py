@@ -17,7 +17,30 @@ if TYPE_CHECKING:
     from shardwright.core.recipe import Recipe
     from shardwright.core.rules import Finding
 
-__all__ = ["Engine", "EngineMetrics", "LogEvent", "Manifest", "Runner", "Target"]
+__all__ = ["Engine", "EngineBuild", "EngineMetrics", "LogEvent", "Manifest", "Runner", "Target"]
+
+
+@dataclass(frozen=True, slots=True)
+class EngineBuild:
+    """An engine that can be installed on this machine, by locked lists of packages."""
+
+    engine: str
+    version: str
+    device: str
+    """What it computes on: `cpu`."""
+    torch_version: str
+    lock: str
+    """Path of the hashed list of all packages but torch and what torch brings."""
+    torch_lock: str
+    """Path of the hashed list of torch as the public index has it, with what it brings."""
+    launcher: str
+    """Path of the program that starts this engine's processes; run by the engine's own interpreter."""
+    check: str
+    """Python statement that fails where the installation is broken."""
+    disk_bytes: int
+    """What it takes when installed from the public index, byte code included."""
+    python: tuple[str, str]
+    """First version of Python it runs on, and the first it does not."""
 
 
 @dataclass(frozen=True, slots=True)

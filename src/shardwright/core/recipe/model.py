@@ -1,7 +1,7 @@
 """The recipe as typed values: one place for each thing, each field documented with unit and default.
 
 This file is the single source: the reader, the JSON schema and the reference page are made from these classes.
-In a document the names are written in camelCase. All sizes of `hardware`, `pods` and `parallelism` describe one replica.
+In a document the names are written in camelCase (`storage_class` is `class` there). All sizes of `hardware`, `pods` and `parallelism` describe one replica.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ __all__ = [
     "Pods",
     "Pool",
     "Prices",
+    "Quantity",
     "Rdma",
     "Recipe",
     "Storage",
@@ -45,9 +46,15 @@ Json = Any
 """A piece that is passed on as it is (tolerations, affinity, patches)."""
 
 
-def setting(doc: str, default: Any = dataclasses.MISSING, *, later: bool = False, minimum: int | None = None) -> Any:
-    """A field with its documentation; `later` marks what is read and checked but not used yet."""
-    metadata = {"doc": doc, "later": later, "minimum": minimum}
+def setting(
+    doc: str, default: Any = dataclasses.MISSING, *, later: bool = False, minimum: int | None = None, form: str = ""
+) -> Any:
+    """A field with its documentation.
+
+    `later` marks what is read and checked but not used yet; `minimum` holds for every number in the field; `form` names
+    what a text, or the keys and texts of a mapping, look like (`forms.py`).
+    """
+    metadata = {"doc": doc, "later": later, "minimum": minimum, "form": form}
     if default is dataclasses.MISSING:
         return dataclasses.field(metadata=metadata)
     if callable(default):
@@ -59,18 +66,18 @@ def setting(doc: str, default: Any = dataclasses.MISSING, *, later: bool = False
 class Metadata:
     """Which deployment this is."""
 
-    name: str = setting("Name of the deployment: a DNS label.")
-    namespace: str = setting("Namespace it belongs to.", "default")
-    labels: dict[str, str] = setting("Labels for every object.", dict)
-    annotations: dict[str, str] = setting("Annotations for every object.", dict)
+    name: str = setting("Name of the deployment: a DNS label.", form="dns-label")
+    namespace: str = setting("Namespace it belongs to.", "default", form="dns-label")
+    labels: dict[str, str] = setting("Labels for every object.", dict, form="labels")
+    annotations: dict[str, str] = setting("Annotations for every object.", dict, form="annotations")
 
 
 @dataclass(frozen=True, slots=True)
 class KeyRef:
     """One key of a Secret; the value itself never stands in a recipe."""
 
-    secret: str = setting("Name of the Secret.")
-    key: str = setting("Key in the Secret.")
+    secret: str = setting("Name of the Secret.", form="dns-name")
+    key: str = setting("Key in the Secret.", form="secret-key")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +95,12 @@ class Model:
     source: str = setting(
         "`hf://owner/name`, `pvc://claim/path`, `oci://image`, `s3://bucket/path`, a directory, or a name in the catalogue."
     )
-    revision: str | None = setting("Branch, tag or commit on the hub.", None)
+    revision: str | None = setting("Branch, tag or commit on the hub.", None, form="word")
     served_name: str | None = setting("Name in requests; the recipe's name if omitted.", None)
     token: KeyRef | None = setting("Where the hub's token is kept.", None)
-    dtype: str | None = setting("`bfloat16`, `float16` or `float32`; that of the checkpoint if omitted.", None)
+    dtype: Literal["bfloat16", "float16", "float32"] | None = setting(
+        "Type of weights and activations; that of the checkpoint if omitted.", None
+    )
     trust_remote_code: bool = setting("Run code that comes with the model.", default=False)
     lora_slots: int = setting("Adapters held at once.", 0, later=True, minimum=0)
     draft: Draft | None = setting("A draft model for speculation.", None, later=True)
@@ -101,28 +110,30 @@ class Model:
 class Engine:
     """What serves the model."""
 
-    name: str = setting("The engine.", "vllm")
-    version: str | None = setting("Its version; the newest known if omitted.", None)
-    image: str | None = setting("Container image; the engine's own of that version if omitted.", None)
+    name: str = setting("The engine.", "vllm", form="engine-name")
+    version: str | None = setting("Its version; the newest known if omitted.", None, form="version")
+    image: str | None = setting("Container image; the engine's own of that version if omitted.", None, form="word")
     executor: Literal["mp", "ray"] | None = setting("How the engine spans nodes; the engine's best if omitted.", None)
     entrypoint: Literal["serve", "llm"] = setting("Whose defaults hold: those of the server or of the class.", "serve")
-    args: dict[str, Json] = setting("The engine's own flags, without dashes.", dict)
-    env: dict[str, str | KeyRef] = setting("Environment variables: a text, or `{secret, key}`.", dict)
+    args: dict[str, Json] = setting("The engine's own flags, without leading dashes.", dict)
+    env: dict[str, str | KeyRef] = setting("Environment variables: a text, or `{secret, key}`.", dict, form="env")
 
 
 @dataclass(frozen=True, slots=True)
 class LatencyGoal:
     """What a request may take."""
 
-    time_to_first_token_seconds: float | None = setting("Seconds to the first token.", None)
-    inter_token_seconds: float | None = setting("Seconds between tokens.", None)
+    time_to_first_token_seconds: float | None = setting("Seconds to the first token.", None, minimum=0)
+    inter_token_seconds: float | None = setting("Seconds between tokens.", None, minimum=0)
 
 
 @dataclass(frozen=True, slots=True)
 class Workload:
     """What will be asked of the model."""
 
-    max_model_len: int | None = setting("Tokens of prompt and answer together; the model's own limit if omitted.", None, minimum=1)
+    max_model_len: int | None = setting(
+        "Tokens of prompt and answer together; the model's own limit if omitted.", None, minimum=1
+    )
     concurrency: int = setting("Requests at once.", 1, minimum=1)
     input_tokens: int = setting("Tokens of a typical prompt.", 512, minimum=1)
     output_tokens: int = setting("Tokens of a typical answer.", 128, minimum=1)
@@ -140,7 +151,9 @@ class Parallelism:
     pipeline: int = setting("Pipeline parallel size: stages of layers.", 1, minimum=1)
     data: int = setting("Data parallel size.", 1, minimum=1)
     expert: bool = setting("Spread experts over the ranks instead of splitting each.", default=False)
-    layer_partition: tuple[int, ...] = setting("Layers of each stage; the engine's own split if omitted.", ())
+    layer_partition: tuple[int, ...] = setting(
+        "Layers of each stage; the engine's own split if omitted.", (), minimum=1
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +163,9 @@ class Pool:
     gpu: str | None = setting("GPU of the catalogue.", None)
     gpus_per_node: int | None = setting("GPUs on each node.", None, minimum=1)
     nodes: int = setting("Nodes of this kind.", 1, minimum=1)
-    gpu_memory: Bytes | None = setting("Memory of one GPU as the runtime reports it; that of the catalogue if omitted.", None)
+    gpu_memory: Bytes | None = setting(
+        "Memory of one GPU as the runtime reports it; that of the catalogue if omitted.", None
+    )
     node_shape: str | None = setting("Node shape of the catalogue instead of `gpu`.", None)
 
 
@@ -161,38 +176,44 @@ class Hardware:
     gpu: str | None = setting("GPU of the catalogue.", None)
     gpus_per_node: int | None = setting("GPUs on each node; 1, or those of `nodeShape`, if omitted.", None, minimum=1)
     nodes: int | Literal["auto"] = setting("Nodes that may be used, or `auto`: as many as needed.", 1, minimum=1)
-    gpu_memory: Bytes | None = setting("Memory of one GPU as the runtime reports it; that of the catalogue if omitted.", None)
-    resource: str | None = setting("Kubernetes resource of a GPU; the catalogue's if omitted.", None)
+    gpu_memory: Bytes | None = setting(
+        "Memory of one GPU as the runtime reports it; that of the catalogue if omitted.", None
+    )
+    resource: str | None = setting("Kubernetes resource of a GPU; the catalogue's if omitted.", None, form="resource")
     node_shape: str | None = setting("Node shape of the catalogue instead of `gpu`.", None)
-    pools: tuple[Pool, ...] = setting("An inventory of several kinds of nodes, instead of the fields above.", (), later=True)
+    pools: tuple[Pool, ...] = setting(
+        "An inventory of several kinds of nodes, instead of the fields above.", (), later=True
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class PodOverrides:
     """What differs for the leader or the workers."""
 
-    cpu: Quantity | None = setting("CPUs of the pod.", None)
+    cpu: Quantity | None = setting("CPUs of the pod.", None, form="quantity")
     memory: Bytes | None = setting("Memory of the pod.", None)
-    node_selector: dict[str, str] = setting("Labels a node must have, besides those of all pods.", dict)
-    labels: dict[str, str] = setting("Labels of the pod, besides those of all pods.", dict)
-    annotations: dict[str, str] = setting("Annotations of the pod, besides those of all pods.", dict)
+    node_selector: dict[str, str] = setting("Labels a node must have, besides those of all pods.", dict, form="labels")
+    labels: dict[str, str] = setting("Labels of the pod, besides those of all pods.", dict, form="labels")
+    annotations: dict[str, str] = setting(
+        "Annotations of the pod, besides those of all pods.", dict, form="annotations"
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Pods:
     """What a cluster's owner asks of pods."""
 
-    cpu: Quantity | None = setting("CPUs requested for each pod.", None)
+    cpu: Quantity | None = setting("CPUs requested for each pod.", None, form="quantity")
     memory: Bytes | None = setting("Memory requested and allowed for each pod.", None)
     shared_memory: Bytes | None = setting("Size of /dev/shm; counts against `memory`.", None)
-    service_account: str | None = setting("Service account of the pods.", None)
-    node_selector: dict[str, str] = setting("Labels a node must have.", dict)
+    service_account: str | None = setting("Service account of the pods.", None, form="dns-name")
+    node_selector: dict[str, str] = setting("Labels a node must have.", dict, form="labels")
     tolerations: tuple[Json, ...] = setting("Tolerations, as Kubernetes has them.", ())
     affinity: Json = setting("Affinity, as Kubernetes has it.", None)
-    image_pull_secrets: tuple[str, ...] = setting("Secrets for pulling images.", ())
-    priority_class: str | None = setting("Priority class of the pods.", None)
-    labels: dict[str, str] = setting("Labels of the pods.", dict)
-    annotations: dict[str, str] = setting("Annotations of the pods.", dict)
+    image_pull_secrets: tuple[str, ...] = setting("Secrets for pulling images.", (), form="dns-name")
+    priority_class: str | None = setting("Priority class of the pods.", None, form="dns-name")
+    labels: dict[str, str] = setting("Labels of the pods.", dict, form="labels")
+    annotations: dict[str, str] = setting("Annotations of the pods.", dict, form="annotations")
     security_context: Json = setting("Security context of the container, as Kubernetes has it.", None)
     leader: PodOverrides | None = setting("What differs for the leader.", None)
     worker: PodOverrides | None = setting("What differs for the workers.", None)
@@ -202,8 +223,10 @@ class Pods:
 class Rdma:
     """Devices and networks for RDMA, paired in order."""
 
-    devices: tuple[str, ...] = setting("Kubernetes resources of the devices, as `rdma/rdma_shared_device_a`.")
-    networks: tuple[str, ...] = setting("Secondary networks, as `namespace/name`.", ())
+    devices: tuple[str, ...] = setting(
+        "Kubernetes resources of the devices, as `rdma/rdma_shared_device_a`.", form="resource"
+    )
+    networks: tuple[str, ...] = setting("Secondary networks, as `namespace/name`.", (), form="network-name")
     ip_family: Literal["ipv4", "ipv6"] | None = setting("Addresses on the fabric.", None)
 
 
@@ -212,8 +235,10 @@ class Network:
     """How nodes reach each other."""
 
     rdma: Rdma | None = setting("RDMA devices and networks.", None, later=True)
-    interface: str | None = setting("Interface between nodes; the engine's choice if omitted.", None)
-    ip_family: Literal["ipv4", "ipv6"] | None = setting("Addresses of pods; the cluster's if omitted.", None, later=True)
+    interface: str | None = setting("Interface between nodes; the engine's choice if omitted.", None, form="word")
+    ip_family: Literal["ipv4", "ipv6"] | None = setting(
+        "Addresses of pods; the cluster's if omitted.", None, later=True
+    )
     debug: bool = setting("Let the collective library log its choices (NCCL_DEBUG=INFO).", default=False)
 
 
@@ -221,22 +246,26 @@ class Network:
 class Storage:
     """Where the model's files are kept."""
 
-    claim: str | None = setting("PersistentVolumeClaim to use; one is rendered if it is ours to make.", None)
-    storage_class: str | None = setting("Storage class of a new claim (`class` in the recipe).", None)
+    claim: str | None = setting(
+        "PersistentVolumeClaim to use; one is rendered if it is ours to make.", None, form="dns-name"
+    )
+    storage_class: str | None = setting("Storage class of a new claim.", None, form="dns-name")
     size: Bytes | None = setting("Size of a new claim; 1.5 times the model if omitted.", None)
     access_mode: Literal["ReadWriteMany", "ReadOnlyMany", "ReadWriteOnce"] = setting(
         "Access mode of a new claim.", "ReadWriteMany"
     )
     download: Literal["auto", "never"] = setting("`auto`: a Job fetches the model before the group starts.", "auto")
-    cache_dir: str = setting("Where the claim is mounted; the hub's cache is `hub` below it.", "/models")
+    cache_dir: str = setting(
+        "Where the claim is mounted; the hub's cache is `hub` below it.", "/models", form="absolute-path"
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
     """The platform."""
 
-    kind: str = setting("The platform.")
-    version: str | None = setting("Its version; detected, or the newest known, if omitted.", None)
+    kind: str = setting("The platform.", form="target-kind")
+    version: str | None = setting("Its version; detected, or the newest known, if omitted.", None, form="version")
     options: dict[str, Json] = setting("Options of this kind of target.", dict)
     patches: tuple[Json, ...] = setting("Changes applied to manifests last.", (), later=True)
 
@@ -246,7 +275,7 @@ class Expose:
     """How the model is reached from outside."""
 
     kind: Literal["none", "service", "ingress", "gateway", "route"] = setting("The way in.", "service")
-    host: str | None = setting("Host name.", None, later=True)
+    host: str | None = setting("Host name.", None, later=True, form="dns-name")
     tls: Json = setting("TLS settings.", None, later=True)
     auth: Json = setting("Who may ask.", None, later=True)
     dashboard: bool = setting("Expose the dashboard too.", default=False, later=True)
@@ -257,7 +286,7 @@ class Prices:
     """What GPUs cost, for the objective `price`."""
 
     currency: str = setting("Currency of the prices.", "USD", later=True)
-    gpu_hour: dict[str, float] = setting("Price of one GPU for an hour, by its name.", dict, later=True)
+    gpu_hour: dict[str, float] = setting("Price of one GPU for an hour, by its name.", dict, later=True, minimum=0)
 
 
 @dataclass(frozen=True, slots=True)

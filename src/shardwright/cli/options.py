@@ -1,0 +1,58 @@
+"""Options that several commands share, so that they are spelled and explained the same everywhere."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["files", "namespace", "output", "overrides", "wait"]
+
+
+def files(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`-f FILE|-|DIR`, several times."""
+    return click.option(
+        "-f", "--file", "paths", multiple=True, metavar="FILE|-|DIR", help="Recipe: a file, standard input, or a folder."
+    )(command)
+
+
+def overrides(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`--set a.b=c`, several times."""
+    return click.option(
+        "--set", "sets", multiple=True, metavar="FIELD=VALUE", help="Change a field: hardware.nodes=2. Repeatable."
+    )(command)
+
+
+def namespace(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`-n NAMESPACE`."""
+    return click.option("-n", "--namespace", default="default", show_default=True, help="Namespace of the deployment.")(
+        command
+    )
+
+
+def output(*formats: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """`-o FORMAT`; the first one is the default."""
+    return click.option(
+        "-o",
+        "--output",
+        type=click.Choice(formats),
+        default=formats[0],
+        show_default=True,
+        help="Format of what is printed.",
+    )
+
+
+def wait(default_seconds: int) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """`--timeout SECONDS`."""
+    return click.option(
+        "--timeout",
+        "timeout_seconds",
+        type=click.FloatRange(min=1),
+        default=default_seconds,
+        show_default=True,
+        metavar="SECONDS",
+        help="How long to wait.",
+    )

@@ -1,0 +1,48 @@
+"""Recipes of a command line: from `-f`, or the short form MODEL with a few options."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from shardwright.core.recipe import Recipe
+
+__all__ = ["model_options", "read"]
+
+
+def model_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """MODEL and the options that stand for a recipe."""
+    decorators = [
+        click.argument("model", required=False),
+        click.option("--gpu", help="GPU of the catalogue, as L40S."),
+        click.option("--gpus-per-node", type=click.IntRange(min=1), help="GPUs on each node."),
+        click.option("--nodes", help="Number of nodes, or auto."),
+        click.option("--node-shape", help="Node shape of the catalogue instead of --gpu."),
+        click.option("--tensor", type=click.IntRange(min=1), help="Tensor parallel size; planned if omitted."),
+        click.option("--pipeline", type=click.IntRange(min=1), help="Pipeline parallel size; planned if omitted."),
+        click.option("--max-model-len", type=click.IntRange(min=1), help="Tokens of prompt and answer together."),
+        click.option("--engine-version", help="Version of the engine; the newest known if omitted."),
+        click.option("--target", help="Platform, as lws."),
+    ]
+    for decorator in reversed(decorators):
+        command = decorator(command)
+    return command
+
+
+def read(paths: Sequence[str], sets: Sequence[str], short: dict[str, Any]) -> tuple[Recipe, ...]:
+    """The recipes that were asked for; a usage error if there is none, or both forms were mixed."""
+    from shardwright.service import recipes, short_form
+
+    given = [f"--{name.replace('_', '-')}" for name, value in short.items() if value is not None and name != "model"]
+    if paths and (short.get("model") or given):
+        named = "MODEL" if short.get("model") else given[0]
+        raise click.UsageError(f"{named} cannot be used together with -f; change a recipe with --set")
+    if paths:
+        return tuple(loaded.recipe for loaded in recipes.load_recipes(paths, sets))
+    if not short.get("model"):
+        raise click.UsageError("name a recipe (-f FILE) or a model (shardwright plan MODEL --gpu L40S)")
+    return (short_form.recipe_of_options(short, sets),)

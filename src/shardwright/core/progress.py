@@ -1,0 +1,59 @@
+"""How far each rank's start-up is: log events folded into one line a rank. Never goes backwards."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from shardwright.core.layout import Layout
+    from shardwright.core.plugins import LogEvent
+
+__all__ = ["Progress", "RankProgress"]
+
+
+@dataclass(frozen=True, slots=True)
+class RankProgress:
+    """Where one rank's start-up is."""
+
+    rank: int
+    node: int
+    phase: str = "waiting"
+    percent: int = 0
+
+
+@dataclass(slots=True)
+class Progress:
+    """The start-up of a group; feed it events of each member's log in their order."""
+
+    layout: Layout
+    ranks: list[RankProgress] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.ranks = [RankProgress(rank.index, rank.node) for rank in self.layout.ranks]
+
+    def feed(self, member: int, event: LogEvent) -> tuple[RankProgress, ...]:
+        """Take one event in; returns the ranks that it moved on."""
+        if event.kind not in {"phase", "ready"}:
+            return ()
+        moved: list[RankProgress] = []
+        for index in self._ranks_of(member, event):
+            before = self.ranks[index]
+            if event.percent > before.percent:
+                self.ranks[index] = RankProgress(index, before.node, event.phase, event.percent)
+                moved.append(self.ranks[index])
+        return tuple(moved)
+
+    def _ranks_of(self, member: int, event: LogEvent) -> tuple[int, ...]:
+        """The rank a line names by number or by coordinates; a line of the whole member counts for all its ranks."""
+        if event.rank is not None:
+            return (event.rank,) if event.rank < len(self.ranks) else ()
+        numbers = dict(event.numbers)
+        named = "stage" in numbers or "tensor_index" in numbers
+        return tuple(
+            rank.index
+            for rank in self.layout.ranks
+            if rank.node == member
+            and (not named or rank.stage == numbers.get("stage", rank.stage))
+            and (not named or rank.tensor_index == numbers.get("tensor_index", rank.tensor_index))
+        )

@@ -1,0 +1,232 @@
+"""Texts in YAML or JSON become marked trees, each document with its faults.
+
+Knows YAML's syntax and what a recipe does without: tags, merge keys, keys twice. The trees are built from the parser's
+events, not from its nodes, so that the bounds on depth and size hold while reading and aliases count as often as they
+are used. Plain text in, values out; files are read elsewhere.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import yaml
+
+from shardwright import errors
+from shardwright.core.recipe import secret_values
+from shardwright.core.recipe.tree import (
+    Document,
+    Entry,
+    ListNode,
+    MapNode,
+    Mark,
+    Node,
+    ScalarNode,
+    describe,
+    fault_at,
+    is_null,
+)
+
+if TYPE_CHECKING:
+    from yaml.events import Event
+
+__all__ = ["decode", "parse_documents"]
+
+MAX_DEPTH = 50
+"""Deepest nesting; affinity, the deepest part of a real recipe, has about ten levels."""
+MAX_NODES = 20_000
+"""Values of one text, each use of an alias counted; a large recipe has a few hundred."""
+
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_UNREADABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_SURROGATE_PAIR = re.compile(r"(?<!\\)((?:\\\\)*)\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})")
+_SPECIAL_STARTS = ("@", "`", "%")
+
+
+def decode(data: bytes, file: str) -> str:
+    """The text of a file; RecipeError if it is not UTF-8."""
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise errors.RecipeError(
+            (errors.Fault("the file is in UTF-16, not in UTF-8", "", file, 1, "save it as UTF-8"),)
+        )
+    data = data.removeprefix(b"\xef\xbb\xbf")
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        message = f"the file is not in UTF-8: the byte 0x{data[error.start]:02x} stands there"
+        raise errors.RecipeError((errors.Fault(message, "", file, line, "save it as UTF-8"),)) from error
+
+
+def parse_documents(text: str, file: str, *, is_option: bool = False) -> tuple[Document, ...]:
+    """The documents of a text, with their faults; none in a text of blanks and comments.
+
+    After a fault of syntax nothing more is read. All marks of an option's value have line 0.
+    """
+    if bad := _UNREADABLE.search(text):
+        at = Mark(file, 0 if is_option else text.count("\n", 0, bad.start()) + 1)
+        fault = fault_at(at, (), f"the character U+{ord(bad[0]):04X} is not allowed", "remove it")
+        return (Document(at, None, (fault,)),)
+    if text.lstrip()[:1] in {"{", "["}:
+        text = _SURROGATE_PAIR.sub(_joined_pair, text)
+    return _Builder(text, file, is_option=is_option).documents()
+
+
+def _joined_pair(match: re.Match[str]) -> str:
+    """JSON escapes a character beyond U+FFFF in two halves, YAML in one piece."""
+    return f"{match[1]}\\U{0x10000 + ((int(match[2], 16) & 0x3FF) << 10) + (int(match[3], 16) & 0x3FF):08x}"
+
+
+class _Builder:
+    """Events become trees; holds what was seen so far: anchors, faults, how much may still come."""
+
+    def __init__(self, text: str, file: str, *, is_option: bool) -> None:
+        self._lines = text.split("\n")
+        self._file = file
+        self._is_option = is_option
+        self._events = yaml.parse(text, Loader=_LOADER)
+        self._nodes_left = MAX_NODES
+        self._path: list[str | int] = []
+        self._anchors: dict[str, Node] = {}
+        self._faults: list[errors.Fault] = []
+
+    def documents(self) -> tuple[Document, ...]:
+        """All documents; the last one has no root if reading had to stop."""
+        made: list[Document] = []
+        try:
+            while not isinstance(event := self._next(), yaml.StreamEndEvent):
+                if isinstance(event, yaml.DocumentStartEvent):
+                    made.append(self._document(self._mark(event)))
+        except errors.RecipeError as error:
+            faults = (*self._faults, *error.faults)
+            made.append(Document(Mark(self._file, faults[0].line), None, faults))
+        return tuple(made)
+
+    def _document(self, mark: Mark) -> Document:
+        self._anchors, self._faults, self._path = {}, [], []
+        root = self._node(self._next(), 1)
+        if is_null(root):
+            return Document(mark, None, (fault_at(mark, (), "the document is empty", "remove its line ---"),))
+        return Document(root.mark, root, tuple(self._faults))
+
+    def _node(self, event: Event, depth: int) -> Node:
+        mark = self._mark(event)
+        if isinstance(event, yaml.AliasEvent):
+            return self._aliased(event, mark, depth)
+        self._count(1, depth, mark)
+        if getattr(event, "tag", None):
+            self._fault(mark, "tags such as !!str are not used in recipes", "leave it out: each field has its type")
+        node: Node
+        if isinstance(event, yaml.ScalarEvent):
+            node = ScalarNode(mark, event.value, event.style in {None, ""})
+        elif isinstance(event, yaml.SequenceStartEvent):
+            node = self._list(mark, depth)
+        else:
+            node = self._mapping(mark, depth)
+        if anchor := getattr(event, "anchor", None):
+            self._anchors[anchor] = node
+        return node
+
+    def _list(self, mark: Mark, depth: int) -> ListNode:
+        items: list[Node] = []
+        while not isinstance(event := self._next(), yaml.SequenceEndEvent):
+            self._path.append(len(items))
+            items.append(self._node(event, depth + 1))
+            self._path.pop()
+        return ListNode(mark, tuple(items))
+
+    def _mapping(self, mark: Mark, depth: int) -> MapNode:
+        entries: dict[str, Entry] = {}
+        while not isinstance(event := self._next(), yaml.MappingEndEvent):
+            key = self._node(event, depth + 1)
+            name = key.text if isinstance(key, ScalarNode) else ""
+            self._path.append(name)
+            value = self._node(self._next(), depth + 1)
+            if self._is_usable_key(key, entries):
+                entries[name] = Entry(key.mark, value)
+            self._path.pop()
+        return MapNode(mark, entries)
+
+    def _is_usable_key(self, key: Node, entries: dict[str, Entry]) -> bool:
+        """Whether a key can stand there; if not, a fault is noted."""
+        if not isinstance(key, ScalarNode):
+            self._fault(key.mark, f"{describe(key)} cannot be a key", "keys are texts")
+        elif not key.text:
+            self._fault(key.mark, "a key is missing before ':'")
+        elif key.text == "<<" and key.plain:
+            self._fault(key.mark, "merge keys (<<) are not used in recipes", "write the fields out")
+        elif key.text in entries:
+            first = entries[key.text].mark
+            place = f" first in line {first.line}" if first.line else ""
+            self._fault(
+                key.mark, f'the key "{secret_values.shown_key(key.text)}" stands there twice,{place}', "keep one"
+            )
+        else:
+            return True
+        return False
+
+    def _aliased(self, event: yaml.AliasEvent, mark: Mark, depth: int) -> Node:
+        node = self._anchors.get(event.anchor or "")
+        if node is None:
+            message = f'the alias "*{event.anchor}" has no anchor before it'
+            raise errors.RecipeError((fault_at(mark, tuple(self._path), message, "quote a text that starts with *"),))
+        size, height = _measure(node)
+        self._count(size, depth + height - 1, mark)
+        return node
+
+    def _count(self, nodes: int, depth: int, mark: Mark) -> None:
+        self._nodes_left -= nodes
+        if depth > MAX_DEPTH:
+            raise errors.RecipeError((fault_at(mark, (), f"nested deeper than {MAX_DEPTH} levels"),))
+        if self._nodes_left < 0:
+            message = f"more than {MAX_NODES} values, each use of an alias counted"
+            raise errors.RecipeError((fault_at(mark, (), message, "split the file"),))
+
+    def _fault(self, mark: Mark, message: str, hint: str = "") -> None:
+        self._faults.append(fault_at(mark, tuple(self._path), message, hint))
+
+    def _mark(self, event: Event) -> Mark:
+        start = event.start_mark
+        if self._is_option or start is None:
+            return Mark(self._file, 0)
+        return Mark(self._file, start.line + 1, start.column + 1)
+
+    def _next(self) -> Event:
+        try:
+            return next(self._events)
+        except yaml.MarkedYAMLError as error:
+            raise errors.RecipeError((self._syntax_fault(error),)) from error
+
+    def _syntax_fault(self, error: yaml.MarkedYAMLError) -> errors.Fault:
+        at = error.problem_mark or error.context_mark
+        line, column = (at.line, at.column) if at else (0, 0)
+        text = self._lines[line] if line < len(self._lines) else ""
+        message = f"this cannot be read as YAML: {error.problem or error.context}"
+        if not self._is_option:
+            message += f" (column {column + 1})"
+        start = error.context_mark
+        if error.context and start and start.line != line and not self._is_option:
+            message += f", {error.context} that starts in line {start.line + 1}"
+        return fault_at(
+            Mark(self._file, 0 if self._is_option else line + 1), (), message, _syntax_hint(text, column, message)
+        )
+
+
+def _syntax_hint(line: str, column: int, message: str) -> str:
+    if "\t" in line[: len(line) - len(line.lstrip())]:
+        return "indent with spaces, not with tabs"
+    if "mapping values are not allowed" in message:
+        return "quote a text that holds ': '"
+    if line[column:].startswith(_SPECIAL_STARTS):
+        return f"quote a text that starts with {line[column]}"
+    return ""
+
+
+def _measure(node: Node) -> tuple[int, int]:
+    """Values in a tree, and its levels."""
+    if isinstance(node, ScalarNode):
+        return 1, 1
+    inner = node.items if isinstance(node, ListNode) else [entry.value for entry in node.entries.values()]
+    sizes = [_measure(each) for each in inner]
+    keys = len(sizes) if isinstance(node, MapNode) else 0
+    return 1 + keys + sum(size for size, _ in sizes), 1 + max((height for _, height in sizes), default=0)

@@ -1,0 +1,121 @@
+"""Documents as trees whose every value knows its file, line and column.
+
+A scalar is its raw text; what it means is decided by the field it stands in (`version: 0.10` is a text). Trees never
+change: an option that sets a field makes a new one. Knows neither YAML's syntax (`document`) nor fields (`read`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+from shardwright import errors
+from shardwright.core.recipe import paths, secret_values
+
+if TYPE_CHECKING:
+    from shardwright.core.recipe.paths import Path
+
+__all__ = [
+    "Document",
+    "Entry",
+    "ListNode",
+    "MapNode",
+    "Mark",
+    "Node",
+    "ScalarNode",
+    "describe",
+    "fault_at",
+    "find",
+    "is_null",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Where something stands."""
+
+    file: str
+    line: int
+    """Counted from 1; 0 in an option."""
+    column: int = 0
+    """Counted from 1; 0 in an option."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScalarNode:
+    """One value as it was written."""
+
+    mark: Mark
+    text: str
+    plain: bool
+    """Written without quotes."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListNode:
+    """A list."""
+
+    mark: Mark
+    items: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A value of a mapping; the mark is that of its key."""
+
+    mark: Mark
+    value: Node
+
+
+@dataclass(frozen=True, slots=True)
+class MapNode:
+    """A mapping."""
+
+    mark: Mark
+    entries: dict[str, Entry]
+
+
+Node: TypeAlias = "ScalarNode | ListNode | MapNode"
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One document of a text, with what is wrong with it already."""
+
+    mark: Mark
+    root: Node | None
+    """None where it could not be read; `faults` says why."""
+    faults: tuple[errors.Fault, ...] = ()
+
+
+def fault_at(mark: Mark, path: Path, message: str, hint: str = "") -> errors.Fault:
+    """A fault at a place."""
+    return errors.Fault(message, paths.path_text(path), mark.file, mark.line, hint)
+
+
+def is_null(node: Node) -> bool:
+    """Whether a value is YAML's null: as good as left out."""
+    return isinstance(node, ScalarNode) and node.plain and node.text in {"", "~", "null", "Null", "NULL"}
+
+
+def describe(node: Node, path: Path = ()) -> str:
+    """A value for a message; that of a field with a secret's name is not shown."""
+    if isinstance(node, ScalarNode):
+        names = [part for part in path if isinstance(part, str)]
+        return "an empty value" if is_null(node) else secret_values.shown(node.text, names[-1] if names else "")
+    return f"a list of {len(node.items)}" if isinstance(node, ListNode) else "a mapping"
+
+
+def find(node: Node, path: Path) -> Mark:
+    """The place of the key or item at a path, or of the last one on the way that is there."""
+    mark = node.mark
+    for part in path:
+        if isinstance(node, MapNode) and part in node.entries:
+            entry = node.entries[str(part)]
+            mark, node = entry.mark, entry.value
+        elif isinstance(node, ListNode) and isinstance(part, int) and part < len(node.items):
+            node = node.items[part]
+            mark = node.mark
+        else:
+            break
+    return mark

@@ -1,0 +1,92 @@
+"""What a rehearsal shows and what it cannot: the planned deployment held against the one that was run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from shardwright.core.deployment import Deployment, Launch
+
+__all__ = ["Coverage", "coverage_of", "flags_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """Two lists for the reader: what was exercised, and what was not."""
+
+    exercised: tuple[str, ...]
+    not_exercised: tuple[str, ...]
+
+
+def coverage_of(planned: Deployment, run: Deployment, shrunk: tuple[str, ...], host_kind: str) -> Coverage:
+    """Compare what was planned with what was run; `shrunk` says what the twin made smaller."""
+    kept, replaced = _compare(flags_of(planned.leader), flags_of(run.leader))
+    layout = run.plan.layout
+    exercised = [
+        f"the group: {run.group.size} members on {run.group.size} emulated hosts, {layout.gpus_per_node} ranks each",
+        "the launch: the same code made both command lines" + (f"; equal flags: {', '.join(kept)}" if kept else ""),
+        "the meeting of the members over the network at the leader's address and port",
+        *_splits(layout.tensor, layout.pipeline),
+        "readiness by /health, and one real request to /v1/completions",
+        "the end: every process of the group is stopped and counted",
+    ]
+    not_exercised = [
+        "NCCL: ranks exchanged tensors with Gloo over TCP",
+        "RDMA and the real fabric",
+        f"GPU kernels and GPU memory ({planned.plan.gpu.name}): ranks ran on this machine's CPUs",
+        f"the real weights of {planned.plan.shape.name}: a twin of {run.plan.shape.parameters:,} parameters was served",
+        *(f"shrunk: {note}" for note in shrunk),
+        *([f"replaced flags: {', '.join(replaced)}"] if replaced else []),
+        *_versions(planned, run),
+        f"the container image and the platform's objects (target {_target(planned)})",
+    ]
+    if host_kind == "loopback":
+        not_exercised.append("separate hosts: without root all members share one network, /dev/shm and host name")
+    return Coverage(tuple(exercised), tuple(not_exercised))
+
+
+def flags_of(launch: Launch) -> dict[str, str]:
+    """Flags of a command line with their values; a flag without a value is `true`."""
+    flags: dict[str, str] = {}
+    name = ""
+    for part in launch.argv:
+        if part.startswith("-") and not part.lstrip("-").replace(".", "").isdigit():
+            name, _, value = part.partition("=")
+            flags[name] = value or "true"
+        elif name:
+            flags[name] = part
+            name = ""
+    return flags
+
+
+def _compare(planned: dict[str, str], run: dict[str, str]) -> tuple[list[str], list[str]]:
+    kept = [name for name in planned if name in run and run[name] == planned[name]]
+    replaced = [_change(name, planned.get(name), run.get(name)) for name in {**planned, **run} if name not in kept]
+    return kept, replaced
+
+
+def _change(name: str, planned: str | None, run: str | None) -> str:
+    if run is None:
+        return f"{name} {planned} left out"
+    if planned is None:
+        return f"{name} {run} added"
+    return f"{name} {planned} -> {run}"
+
+
+def _splits(tensor: int, pipeline: int) -> list[str]:
+    lines: list[str] = []
+    if pipeline > 1:
+        lines.append(f"pipeline parallel {pipeline}: stages hand over between processes of the real engine")
+    if tensor > 1:
+        lines.append(f"tensor parallel {tensor}: sums over ranks of the real engine")
+    return lines
+
+
+def _versions(planned: Deployment, run: Deployment) -> list[str]:
+    there, here = planned.plan.engine.version, run.plan.engine.version
+    return [] if there == here else [f"engine version {there}: {here} was run"]
+
+
+def _target(planned: Deployment) -> str:
+    return planned.recipe.target.kind if planned.recipe.target else "none"

@@ -1,0 +1,99 @@
+"""Reading a model's configuration field by field: every fault names the field, the value seen and the values allowed.
+
+Configurations come from strangers. Sizes are bounded so that no absurd one turns into minutes of counting; which
+fields a family needs is the family's business.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+from shardwright import errors
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["MAX_EXPERTS", "MAX_LAYERS", "MAX_POSITIONS", "MAX_SIZE", "Fields"]
+
+MAX_SIZE = 2**24
+"""Largest width, vocabulary or rank that is believed; the largest published ones are below a million."""
+MAX_LAYERS = 4096
+MAX_EXPERTS = 65536
+MAX_POSITIONS = 2**31
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """A configuration and where it was read."""
+
+    values: Mapping[str, Any]
+    source: str
+    name: str
+
+    def integer(
+        self, key: str, *others: str, default: int | None = None, minimum: int = 1, maximum: int = MAX_SIZE
+    ) -> int:
+        """The first of these fields that is set; `default` if none is; InputError if that is missing or out of range."""
+        for candidate in (key, *others):
+            value = self.values.get(candidate)
+            if value is not None:
+                return self._checked(candidate, value, minimum, maximum)
+        if default is None:
+            raise self.fault(key, "is missing", hint="planning needs it; is this the model's own config.json?")
+        return default
+
+    def optional_integer(self, key: str, *, minimum: int = 1, maximum: int = MAX_SIZE) -> int | None:
+        """The field, or None where it is absent or null: for fields whose absence means something."""
+        value = self.values.get(key)
+        return None if value is None else self._checked(key, value, minimum, maximum)
+
+    def flag(self, key: str, *, default: bool) -> bool:
+        """A yes or no."""
+        value = self.values.get(key)
+        if value is None:
+            return default
+        if not isinstance(value, bool):
+            raise self.fault(key, f"{_shown(value)} is not true or false")
+        return value
+
+    def text(self, key: str, *, default: str) -> str:
+        """A text."""
+        value = self.values.get(key)
+        if value is None:
+            return default
+        if not isinstance(value, str):
+            raise self.fault(key, f"{_shown(value)} is not a text")
+        return value
+
+    def integers(self, key: str) -> tuple[int, ...]:
+        """A list of whole numbers from 0; empty where it is absent."""
+        value = self.values.get(key)
+        if value is None:
+            return ()
+        if not isinstance(value, list):
+            raise self.fault(key, f"{_shown(value)} is not a list of whole numbers")
+        return tuple(self._checked(key, item, 0, MAX_SIZE) for item in cast("list[Any]", value))
+
+    def section(self, key: str) -> Fields | None:
+        """A nested object; None where it is absent."""
+        value = self.values.get(key)
+        if value is None:
+            return None
+        if not isinstance(value, dict):
+            raise self.fault(key, f"{_shown(value)} is not an object")
+        return Fields(cast("dict[str, Any]", value), f"{self.source}: {key}", self.name)
+
+    def fault(self, key: str, message: str, *, hint: str = "") -> errors.InputError:
+        """An error about one field, to be raised by the caller."""
+        return errors.InputError(f"{self.source}: {key}: {message}", hint=hint)
+
+    def _checked(self, key: str, value: object, minimum: int, maximum: int) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or not minimum <= value <= maximum:
+            raise self.fault(key, f"{_shown(value)} is not a whole number from {minimum} to {maximum}")
+        return value
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

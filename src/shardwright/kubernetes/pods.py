@@ -1,0 +1,154 @@
+"""What all pods of a deployment have in common: where they may run, what they may do, a home folder.
+
+Least privilege by default: no more rights than the image's user has, no capabilities, no token of the cluster. Which
+user that is stays the image's or the cluster's choice: engine images run as root, OpenShift gives any number.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from shardwright.core.recipe.model import KeyRef, PodOverrides
+from shardwright.kubernetes import dump, labels
+from shardwright.kubernetes.objects import (
+    Capabilities,
+    Container,
+    EmptyDir,
+    EnvSource,
+    EnvVar,
+    FieldRef,
+    Metadata,
+    NameRef,
+    PodSecurity,
+    PodSpec,
+    PodTemplate,
+    SeccompProfile,
+    SecretKeyRef,
+    SecurityContext,
+    Tree,
+    Volume,
+    VolumeMount,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from shardwright.core.deployment import Deployment, Variable
+    from shardwright.core.recipe.model import Pods
+
+__all__ = [
+    "HOME_MOUNT",
+    "HOME_VARIABLES",
+    "HOME_VOLUME",
+    "NO_SIDECAR",
+    "OWN_ADDRESS",
+    "OWN_ADDRESS_VARIABLE",
+    "Role",
+    "environment",
+    "overrides",
+    "security_context",
+    "template",
+    "variable",
+]
+
+Role = Literal["leader", "worker", "download"]
+
+OWN_ADDRESS_VARIABLE = EnvVar(name="POD_IP", value_from=EnvSource(field_ref=FieldRef("status.podIP")))
+OWN_ADDRESS = "$(POD_IP)"
+
+_HOME = "/home/engine"
+HOME_VOLUME = Volume(name="home", empty_dir=EmptyDir())
+HOME_MOUNT = VolumeMount(name="home", mount_path=_HOME)
+# A user number without an entry in the image's passwd has neither a writable home nor a name; torch asks for both.
+HOME_VARIABLES = (EnvVar(name="HOME", value=_HOME), EnvVar(name="USER", value="engine"))
+
+NO_SIDECAR = {"sidecar.istio.io/inject": "false"}
+"""As label and as annotation: versions of Istio differ in which one counts. A sidecar keeps a Job from ending and
+blocks the random ports on which members of a group meet."""
+
+
+def overrides(pods: Pods, role: Role) -> PodOverrides:
+    """What differs for the leader or the workers."""
+    chosen = {"leader": pods.leader, "worker": pods.worker}.get(role)
+    return chosen or PodOverrides()
+
+
+def template(
+    deployment: Deployment,
+    role: Role,
+    own_labels: Mapping[str, str],
+    *,
+    containers: tuple[Container, ...],
+    init_containers: tuple[Container, ...] = (),
+    volumes: tuple[Volume, ...],
+    sidecar: bool = False,
+) -> PodTemplate:
+    """A pod template with everything that the recipe's `pods` asks for; `own_labels` are those by which pods are found."""
+    pods = deployment.recipe.pods
+    own = overrides(pods, role)
+    mesh = {} if sidecar else NO_SIDECAR
+    return PodTemplate(
+        metadata=Metadata(
+            labels={**mesh, **pods.labels, **own.labels, **labels.identity(deployment, role), **own_labels},
+            annotations={**mesh, **pods.annotations, **own.annotations},
+        ),
+        spec=PodSpec(
+            restart_policy="OnFailure" if role == "download" else None,
+            service_account_name=pods.service_account,
+            automount_service_account_token=None if pods.service_account else False,
+            enable_service_links=False,
+            priority_class_name=pods.priority_class,
+            image_pull_secrets=tuple(NameRef(name) for name in pods.image_pull_secrets),
+            node_selector={**pods.node_selector, **own.node_selector},
+            affinity=pods.affinity,
+            tolerations=pods.tolerations,
+            security_context=_volume_owner(pods),
+            init_containers=init_containers,
+            containers=containers,
+            volumes=volumes,
+        ),
+    )
+
+
+def security_context(pods: Pods) -> Tree:
+    """Least privilege, with the recipe's own context over it, field by field."""
+    least = SecurityContext(
+        allow_privilege_escalation=False,
+        capabilities=Capabilities(drop=("ALL",)),
+        seccomp_profile=SeccompProfile("RuntimeDefault"),
+    )
+    asked: Tree = pods.security_context or {}
+    return {**_tree(least), **asked}
+
+
+def variable(given: Variable) -> EnvVar:
+    """A variable of a launch as Kubernetes has it; a secret's value is referred to, never written."""
+    if isinstance(given.value, KeyRef):
+        return EnvVar(
+            name=given.name, value_from=EnvSource(secret_key_ref=SecretKeyRef(given.value.secret, given.value.key))
+        )
+    return EnvVar(name=given.name, value=given.value)
+
+
+def environment(own: Iterable[EnvVar], given: Iterable[Variable]) -> tuple[EnvVar, ...]:
+    """Variables of a container, each name once: what is given replaces our own.
+
+    Our own come first, because `$(NAME)` is filled in only with variables that stand before it.
+    """
+    theirs = {entry.name: variable(entry) for entry in given}
+    return (*(entry for entry in own if entry.name not in theirs), *theirs.values())
+
+
+def _volume_owner(pods: Pods) -> PodSecurity | None:
+    """Volumes that a chosen user can write: a new volume belongs to root."""
+    asked: Tree = pods.security_context or {}
+    user: object = asked.get("runAsUser")
+    group: object = asked.get("runAsGroup", user)
+    if not isinstance(group, int) or not user:
+        return None
+    return PodSecurity(fs_group=group, fs_group_change_policy="OnRootMismatch")
+
+
+def _tree(value: SecurityContext) -> Tree:
+    tree = dump.as_tree(value)
+    return tree if isinstance(tree, dict) else {}

@@ -1,0 +1,264 @@
+"""Engine environments on this machine: made by uv from locked lists, compiled, checked, listed, removed.
+
+An engine never shares an environment with this tool: it pins its own web stack. The marker file is written last, so an
+environment without one is unfinished and the next installation goes on with it. torch is taken, in this order, from the
+user's wheel folders, from PyTorch's index of CPU builds, or, locked and with its CUDA libraries, from the public index.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from shardwright import errors, units
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from shardwright.core.plugins import EngineBuild
+
+__all__ = ["EngineEnvironment", "find", "install", "installed", "remove"]
+
+MARKER = "shardwright-engine.json"
+
+
+@dataclass(frozen=True, slots=True)
+class EngineEnvironment:
+    """An engine that is installed and was checked."""
+
+    engine: str
+    version: str
+    device: str
+    folder: str
+    torch_source: str
+    """`wheel folder`, `PyTorch's CPU index` or `public index`."""
+    lock_digest: str
+    install_seconds: float
+
+    @property
+    def python(self) -> Path:
+        """The engine's own interpreter."""
+        return Path(self.folder) / "bin" / "python"
+
+
+def folder_of(engines_dir: Path, build: EngineBuild) -> Path:
+    """Where a build belongs."""
+    return engines_dir / f"{build.engine}-{build.version}-{build.device}"
+
+
+def installed(engines_dir: Path) -> list[EngineEnvironment]:
+    """All finished environments, by name."""
+    found = (_read_marker(marker) for marker in sorted(engines_dir.glob(f"*/{MARKER}")))
+    return [environment for environment in found if environment]
+
+
+def find(engines_dir: Path, build: EngineBuild) -> EngineEnvironment:
+    """The finished environment of a build; EnvironmentFault if there is none or the lock has changed since."""
+    marker = folder_of(engines_dir, build) / MARKER
+    environment = _read_marker(marker)
+    cure = f"shardwright engine install --version {build.version}"
+    if environment is None or not environment.python.exists():
+        raise errors.EnvironmentFault(
+            f"engine {build.engine} {build.version} ({build.device}) is not installed in {engines_dir}", hint=f"run: {cure}"
+        )
+    if environment.lock_digest != _lock_digest(build):
+        raise errors.EnvironmentFault(
+            f"engine {build.engine} {build.version} was installed from an older list of packages", hint=f"run: {cure}"
+        )
+    return environment
+
+
+def install(
+    engines_dir: Path, build: EngineBuild, *, wheel_dirs: tuple[Path, ...], report: Callable[[str], None]
+) -> EngineEnvironment:
+    """Make the environment, or finish one that was begun; does nothing if it is there already."""
+    try:
+        return find(engines_dir, build)
+    except errors.EnvironmentFault:
+        pass
+    _check_python(build)
+    folder = folder_of(engines_dir, build)
+    started = time.monotonic()
+    with _locked(folder, report):
+        _check_disk(folder, build)
+        report(f"installing {build.engine} {build.version} ({build.device}) into {folder}")
+        python = _make_environment(folder)
+        _run(python, ["--require-hashes", "--no-deps", "-r", build.lock], report, "packages of the engine")
+        torch_source = _install_torch(python, build, wheel_dirs, report)
+        report("checking that it can be imported")
+        _check_import(python, build)
+        environment = EngineEnvironment(
+            engine=build.engine,
+            version=build.version,
+            device=build.device,
+            folder=str(folder),
+            torch_source=torch_source,
+            lock_digest=_lock_digest(build),
+            install_seconds=round(time.monotonic() - started, 1),
+        )
+        _write_marker(folder / MARKER, environment)
+    return environment
+
+
+def remove(engines_dir: Path, build: EngineBuild) -> int:
+    """Remove an environment, finished or not; returns the bytes freed. Conflict if a process runs from it."""
+    import psutil  # noqa: PLC0415 - only here, and it takes 20 ms
+
+    folder = folder_of(engines_dir, build)
+    if not folder.is_dir():
+        raise errors.NotFound(f"engine {build.engine} {build.version} is not installed in {engines_dir}")
+    users = [
+        str(process.info["pid"])
+        for process in psutil.process_iter(["pid", "cmdline"])
+        if any(part.startswith(f"{folder}{os.sep}") for part in process.info["cmdline"] or [])
+    ]
+    if users:
+        raise errors.Conflict(
+            f"engine {build.engine} {build.version} is in use by process {', '.join(users)}",
+            hint="end what it serves first: shardwright status, shardwright delete NAME",
+        )
+    freed_bytes = _disk_use(folder)
+    # Renamed first: what is left of an interrupted removal is not taken for an environment.
+    trash = folder.with_name(f".removed-{folder.name}-{os.getpid()}")
+    folder.rename(trash)
+    shutil.rmtree(trash)
+    return freed_bytes
+
+
+def _read_marker(marker: Path) -> EngineEnvironment | None:
+    try:
+        return EngineEnvironment(**json.loads(marker.read_text("utf-8")))
+    except (OSError, ValueError, TypeError):
+        # Missing, torn or written by another version: the environment counts as unfinished.
+        return None
+
+
+def _write_marker(marker: Path, environment: EngineEnvironment) -> None:
+    draft = marker.with_suffix(".draft")
+    draft.write_text(json.dumps(asdict(environment), indent=2), "utf-8")
+    draft.replace(marker)
+
+
+def _lock_digest(build: EngineBuild) -> str:
+    digest = hashlib.sha256()
+    for path in (build.lock, build.torch_lock):
+        digest.update(Path(path).read_bytes())
+    return digest.hexdigest()
+
+
+def _check_python(build: EngineBuild) -> None:
+    first, stop = (tuple(int(part) for part in version.split(".")) for version in build.python)
+    seen = sys.version_info[:2]
+    if not first <= seen < stop:
+        raise errors.EnvironmentFault(
+            f"engine {build.engine} {build.version} runs on Python {build.python[0]} to below {build.python[1]}, this is "
+            f"Python {seen[0]}.{seen[1]}",
+            hint=f"install shardwright with Python {build.python[0]}",
+        )
+
+
+def _check_disk(folder: Path, build: EngineBuild) -> None:
+    there = _disk_use(folder) if folder.is_dir() else 0
+    free_bytes = shutil.disk_usage(folder.parent).free
+    if free_bytes + there < build.disk_bytes:
+        raise errors.EnvironmentFault(
+            f"engine {build.engine} {build.version} needs {units.format_bytes(build.disk_bytes)} in {folder.parent}, "
+            f"{units.format_bytes(free_bytes)} are free",
+            hint="free some space, or choose another place: SHARDWRIGHT_ENGINES_DIR=/path",
+        )
+
+
+def _disk_use(folder: Path) -> int:
+    return sum(entry.lstat().st_blocks * 512 for entry in folder.rglob("*") if not entry.is_dir())
+
+
+@contextmanager
+def _locked(folder: Path, report: Callable[[str], None]) -> Iterator[None]:
+    """One installation at a time into a folder; the second waits and then finds it done."""
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        lock = (folder.parent / f".{folder.name}.lock").open("w")
+    except OSError as problem:
+        raise errors.EnvironmentFault(
+            f"cannot write to {folder.parent}: {problem.strerror}", hint="choose another place: SHARDWRIGHT_ENGINES_DIR=/path"
+        ) from problem
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            report("another installation of this engine is going on; waiting for it")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _make_environment(folder: Path) -> Path:
+    python = folder / "bin" / "python"
+    if not python.exists():
+        _call([_uv(), "venv", "--quiet", "--no-project", "--allow-existing", "--python", sys.executable, str(folder)])
+    return python
+
+
+def _install_torch(
+    python: Path, build: EngineBuild, wheel_dirs: tuple[Path, ...], report: Callable[[str], None]
+) -> str:
+    """Install torch from the first place that has it; returns the place's name."""
+    requirement = f"torch=={build.torch_version}"
+    for folder in wheel_dirs:
+        if any(folder.glob(f"torch-{build.torch_version}*.whl")):
+            arguments = ["--no-deps", "--no-index", "--find-links", str(folder), requirement]
+            _run(python, arguments, report, f"torch from {folder}")
+            return "wheel folder"
+    try:
+        _run(python, ["--no-deps", "--torch-backend", "cpu", requirement], report, "torch for CPUs", retries=0)
+    except errors.TargetError:
+        report("PyTorch's index of CPU builds does not answer; taking the larger build of the public index")
+    else:
+        return "PyTorch's CPU index"
+    _run(python, ["--require-hashes", "--no-deps", "-r", build.torch_lock], report, "torch with its CUDA libraries")
+    return "public index"
+
+
+def _run(
+    python: Path, arguments: list[str], report: Callable[[str], None], what: str, *, retries: int | None = None
+) -> None:
+    started = time.monotonic()
+    report(f"installing {what}")
+    command = [_uv(), "pip", "install", "--compile-bytecode", "--python", str(python), *arguments]
+    _call(command, environment={} if retries is None else {"UV_HTTP_RETRIES": str(retries)})
+    report(f"installed {what} in {units.format_seconds(time.monotonic() - started)}")
+
+
+def _check_import(python: Path, build: EngineBuild) -> None:
+    _call([str(python), "-c", build.check])
+
+
+def _call(command: list[str], *, environment: dict[str, str] | None = None) -> None:
+    # PYTHONDONTWRITEBYTECODE would also stop the compilation that makes the engine start in time.
+    inherited = {name: value for name, value in os.environ.items() if name not in {"PYTHONDONTWRITEBYTECODE", "VIRTUAL_ENV"}}
+    done = subprocess.run(command, env=inherited | (environment or {}), capture_output=True, text=True, check=False)
+    if done.returncode:
+        lines = [line for line in (done.stderr or done.stdout).splitlines() if line.strip()]
+        told = "\n    ".join(lines[-12:])
+        raise errors.TargetError(
+            f"{Path(command[0]).name} {command[1]} failed with exit code {done.returncode}:\n    {told}",
+            hint="run the same command again: what is there already is kept",
+        )
+
+
+def _uv() -> str:
+    import uv  # noqa: PLC0415 - only where something is installed
+
+    try:
+        return uv.find_uv_bin()
+    except FileNotFoundError as problem:
+        raise errors.EnvironmentFault("the program uv is missing", hint="install it: pip install uv") from problem
