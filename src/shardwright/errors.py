@@ -85,7 +85,7 @@ class RecipeError(InputError):
     def __init__(self, faults: tuple[Fault, ...]) -> None:
         count = f"{len(faults)} faults" if len(faults) > 1 else "1 fault"
         super().__init__(f"the recipe has {count}:\n" + "\n".join(f"  {fault}" for fault in faults))
-        self.faults = faults
+        self.faults: tuple[Fault, ...] = faults
 
 
 class NotFound(ShardwrightError):  # noqa: N818 - a state of the world; reads better without "Error"

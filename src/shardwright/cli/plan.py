@@ -13,9 +13,6 @@ if TYPE_CHECKING:
 
 __all__ = ["plan"]
 
-EXIT_NOTHING_FITS = 3
-
-
 @click.command(short_help="Does it fit? Memory rank by rank, the layout and the reasons.")
 @options.files
 @options.overrides
@@ -64,6 +61,6 @@ def _exit_code(results: list[Plan | Infeasible], *, strict: bool) -> int:
     from shardwright.core.plan.types import Infeasible
 
     if any(isinstance(result, Infeasible) for result in results):
-        return EXIT_NOTHING_FITS
+        return recipes.EXIT_NOTHING_FITS
     severities = {finding.severity for result in results for finding in result.findings}
     return 4 if "error" in severities or (strict and "warning" in severities) else 0

@@ -9,9 +9,13 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from shardwright.core.plan.types import Plan
     from shardwright.core.recipe import Recipe
+    from shardwright.settings import Settings
 
-__all__ = ["model_options", "read"]
+__all__ = ["EXIT_NOTHING_FITS", "model_options", "plans", "read"]
+
+EXIT_NOTHING_FITS = 3
 
 
 def model_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -46,3 +50,19 @@ def read(paths: Sequence[str], sets: Sequence[str], short: dict[str, Any]) -> tu
     if not short.get("model"):
         raise click.UsageError("name a recipe (-f FILE) or a model (shardwright plan MODEL --gpu L40S)")
     return (short_form.recipe_of_options(short, sets),)
+
+
+def plans(paths: Sequence[str], sets: Sequence[str], short: dict[str, Any], settings: Settings) -> list[Plan]:
+    """The plans of all recipes; leaves with exit code 3 and the reasons if one does not fit."""
+    from shardwright.cli.plan_view import infeasible_text
+    from shardwright.core.plan.types import Plan
+    from shardwright.service.planning import plan_recipe
+
+    fitting: list[Plan] = []
+    for recipe in read(paths, sets, short):
+        result = plan_recipe(recipe, settings)
+        if not isinstance(result, Plan):
+            click.echo(infeasible_text(result), err=True)
+            raise click.exceptions.Exit(EXIT_NOTHING_FITS)
+        fitting.append(result)
+    return fitting

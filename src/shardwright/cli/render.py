@@ -9,7 +9,8 @@ import click
 from shardwright.cli import options, recipes
 
 if TYPE_CHECKING:
-    from shardwright.core.plan.types import Infeasible, Plan
+    from shardwright.core.plan.types import Plan
+    from shardwright.core.plugins import Manifest
 
 __all__ = ["render"]
 
@@ -26,40 +27,24 @@ def render(paths: tuple[str, ...], sets: tuple[str, ...], out: str, **short: Any
     shardwright render -f recipe.yaml --out manifests/
     shardwright render -f recipe.yaml | kubectl apply -f -
     """
-    from shardwright.core.plan.types import Infeasible
-    from shardwright.service import deploying, rendering
-    from shardwright.service.planning import plan_recipe
+    from shardwright.service import rendering
     from shardwright.settings import load_settings
 
-    settings = load_settings()
-    plans = [plan_recipe(recipe, settings) for recipe in recipes.read(paths, sets, short)]
-    for result in plans:
-        if isinstance(result, Infeasible):
-            _refuse(result)
-    manifests = [
-        rendering.render(deploying.deployment_of(result), deploying.target_of(result))
-        for result in plans
-        if not isinstance(result, Infeasible)
-    ]
-    for result in plans:
-        _warn(result)
-    flat = tuple(manifest for group in manifests for manifest in group)
+    manifests = tuple(
+        manifest for plan in recipes.plans(paths, sets, short, load_settings()) for manifest in _render(plan)
+    )
     if out == "-":
-        click.echo(rendering.as_stream(flat), nl=False)
+        click.echo(rendering.as_stream(manifests), nl=False)
         return
-    for path in rendering.write_directory(flat, out):
+    for path in rendering.write_directory(manifests, out):
         click.echo(path)
 
 
-def _refuse(result: Infeasible) -> None:
-    from shardwright.cli.plan import EXIT_NOTHING_FITS
-    from shardwright.cli.plan_view import infeasible_text
+def _render(plan: Plan) -> tuple[Manifest, ...]:
+    from shardwright.service import deploying, rendering
 
-    click.echo(infeasible_text(result), err=True)
-    raise click.exceptions.Exit(EXIT_NOTHING_FITS)
-
-
-def _warn(result: Plan | Infeasible) -> None:
-    for finding in result.findings:
+    for finding in plan.findings:
         if finding.severity != "info":
             click.echo(f"{finding.severity}: {finding.message} [{finding.id}]", err=True)
+    target = deploying.target_of(plan)
+    return rendering.render(deploying.deployment_of(plan, target), target)

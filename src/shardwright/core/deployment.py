@@ -34,6 +34,8 @@ class Wiring:
     """Interface between the members; empty: the engine's choice."""
     cache_dir: str = ""
     """Where the hub's files are kept; empty: its default."""
+    listen_address: str = ""
+    """Address on which the leader serves; empty: all of its interfaces."""
 
 
 @dataclass(frozen=True, slots=True)

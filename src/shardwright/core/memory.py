@@ -1,17 +1,35 @@
 """From an engine's terms to a pool of KV tokens: sums and the smallest rank, nothing that an engine decides.
 
-An engine says, rank by rank, what it takes from its budget, what comes on top, and how many bytes a token costs.
+An engine says, rank by rank, what it takes from its budget, what comes on top, and how many bytes a block of the cache
+costs. Every rank holds its part of every token, so the rank that holds the fewest blocks decides for all.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-__all__ = ["Demand", "Evidence", "Pool", "RankDemand", "RankMemory", "Term", "pool_of", "settle"]
+if TYPE_CHECKING:
+    from shardwright.core.rules import Finding
+
+__all__ = [
+    "Demand",
+    "Evidence",
+    "Pool",
+    "RankDemand",
+    "RankMemory",
+    "Setting",
+    "Shortfall",
+    "Term",
+    "TermName",
+    "pool_of",
+    "settle",
+    "shortfalls",
+]
 
 TermName = Literal["weights", "activation", "graphs", "other"]
 Evidence = Literal["measured", "source", "bound"]
+Setting = tuple[str, str | int | float | bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +55,22 @@ class RankDemand:
     budget_bytes: int
     """What the engine allows itself."""
     terms: tuple[Term, ...]
-    token_bytes: float
-    """KV cache of one token on this rank."""
-    block_tokens: int
-    """Tokens are given out in blocks of this many."""
+    block_bytes: int
+    """One block of the KV cache on this rank; 0 where its layers cache nothing."""
     uncertainty_bytes: int
     """The counted terms may be this much smaller or larger."""
     fixed_pool_bytes: int | None = None
     """Where the user fixed the pool, it is not what is left but this."""
+
+    @property
+    def counted_bytes(self) -> int:
+        """All terms that are taken from the budget."""
+        return sum(term.bytes for term in self.terms if term.counted)
+
+    @property
+    def left_bytes(self) -> int:
+        """What is left for the cache; negative where the terms exceed the budget."""
+        return self.budget_bytes - self.counted_bytes if self.fixed_pool_bytes is None else self.fixed_pool_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +78,11 @@ class Demand:
     """An engine's answer for one layout."""
 
     ranks: tuple[RankDemand, ...]
-    settings: tuple[tuple[str, str | int | float | bool], ...]
+    request_tokens: int
+    """The longest request."""
+    request_blocks: int
+    """Blocks that such a request takes on every rank."""
+    settings: tuple[Setting, ...]
     """The engine's flags that this answer rests on, resolved; they are written into what is rendered."""
     evidence: Evidence
     evidence_reason: str
@@ -60,6 +90,12 @@ class Demand:
     runner: str
     """The engine's variant whose rules were used."""
     sources: tuple[str, ...]
+    spare_blocks: int = 0
+    """Blocks that the engine holds back before it accepts the longest request."""
+    notes: tuple[str, ...] = ()
+    """What the engine resolved and why, for the plan's reasons."""
+    findings: tuple[Finding, ...] = ()
+    """What the engine's own rules warn of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,52 +114,85 @@ class RankMemory:
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """Tokens that the group can hold: every rank must hold its part of each, so the smallest rank decides."""
+    """Tokens that the group can hold, with the interval in which they lie."""
 
     tokens: int
     tokens_low: int
     tokens_high: int
+    blocks: int
     smallest_rank: int
     left_bytes: int
     """What the smallest rank has left for the cache; negative where weights and the rest exceed its budget."""
 
 
-def _left_bytes(demand: RankDemand) -> int:
-    if demand.fixed_pool_bytes is not None:
-        return demand.fixed_pool_bytes
-    return demand.budget_bytes - sum(term.bytes for term in demand.terms if term.counted)
+@dataclass(frozen=True, slots=True)
+class Shortfall:
+    """Why one rank does not fit."""
+
+    rank: int
+    kind: Literal["budget", "cache", "device"]
+    """`budget`: weights and the rest exceed it; `cache`: one request does not fit into what is left; `device`: what comes on
+    top of the budget exceeds the device."""
+    needed_bytes: int
+    there_bytes: int
 
 
-def _tokens(demand: RankDemand, left_bytes: float) -> int:
-    blocks = int(max(left_bytes, 0) // (demand.token_bytes * demand.block_tokens))
-    return blocks * demand.block_tokens
+def _blocks(demand: RankDemand, left_bytes: int) -> int:
+    return max(left_bytes, 0) // demand.block_bytes
 
 
 def pool_of(demand: Demand) -> Pool:
-    """The pool of the whole group."""
-    holding = [rank for rank in demand.ranks if rank.token_bytes > 0]
-    smallest = min(holding, key=lambda rank: (_tokens(rank, _left_bytes(rank)), _left_bytes(rank)))
+    """The pool of the whole group; ValueError if no rank caches anything."""
+    holding = [rank for rank in demand.ranks if rank.block_bytes > 0]
+    if not holding:
+        raise ValueError("no rank holds a KV cache")
+    smallest = min(holding, key=lambda rank: (_blocks(rank, rank.left_bytes), rank.left_bytes, rank.rank))
 
-    def tokens(sign: int) -> int:
-        return min(_tokens(rank, _left_bytes(rank) + sign * rank.uncertainty_bytes) for rank in holding)
+    def blocks(sign: int) -> int:
+        return min(_blocks(rank, rank.left_bytes + sign * rank.uncertainty_bytes) for rank in holding)
 
     return Pool(
-        tokens=tokens(0),
-        tokens_low=tokens(-1),
-        tokens_high=tokens(1),
+        tokens=_tokens(demand, blocks(0)),
+        tokens_low=_tokens(demand, blocks(-1)),
+        tokens_high=_tokens(demand, blocks(1)),
+        blocks=blocks(0),
         smallest_rank=smallest.rank,
-        left_bytes=_left_bytes(smallest),
+        left_bytes=smallest.left_bytes,
     )
 
 
-def settle(demand: Demand, tokens: int) -> tuple[RankMemory, ...]:
-    """Every rank with its part of a pool of `tokens`."""
-    return tuple(_settle_rank(rank, tokens) for rank in demand.ranks)
+def _tokens(demand: Demand, blocks: int) -> int:
+    # Engines report the pool as the number of longest requests it holds, times their length.
+    return blocks * demand.request_tokens // demand.request_blocks
 
 
-def _settle_rank(demand: RankDemand, tokens: int) -> RankMemory:
-    kv_cache_bytes = int(tokens * demand.token_bytes)
+def settle(demand: Demand, blocks: int) -> tuple[RankMemory, ...]:
+    """Every rank with its part of a pool of `blocks`."""
+    return tuple(_settle_rank(rank, blocks) for rank in demand.ranks)
+
+
+def _settle_rank(demand: RankDemand, blocks: int) -> RankMemory:
+    kv_cache_bytes = blocks * demand.block_bytes
     used = kv_cache_bytes + sum(term.bytes for term in demand.terms)
     return RankMemory(
         rank=demand.rank, terms=demand.terms, kv_cache_bytes=kv_cache_bytes, free_bytes=demand.total_bytes - used
     )
+
+
+def shortfalls(demand: Demand) -> tuple[Shortfall, ...]:
+    """Every rank that does not fit; empty if the layout does."""
+    pool = pool_of(demand)
+    settled = settle(demand, pool.blocks)
+    found = (_shortfall(demand, rank, after) for rank, after in zip(demand.ranks, settled, strict=True))
+    return tuple(shortfall for shortfall in found if shortfall is not None)
+
+
+def _shortfall(demand: Demand, rank: RankDemand, after: RankMemory) -> Shortfall | None:
+    if rank.fixed_pool_bytes is None and rank.left_bytes < 0:
+        return Shortfall(rank.rank, "budget", rank.counted_bytes, rank.budget_bytes)
+    needed = (demand.request_blocks + demand.spare_blocks) * rank.block_bytes
+    if rank.block_bytes and _blocks(rank, rank.left_bytes) < demand.request_blocks + demand.spare_blocks:
+        return Shortfall(rank.rank, "cache", needed, rank.left_bytes)
+    if after.free_bytes < 0:
+        return Shortfall(rank.rank, "device", rank.total_bytes - after.free_bytes, rank.total_bytes)
+    return None

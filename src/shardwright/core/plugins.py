@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from shardwright.core.deployment import Deployment, Launch, LaunchOrder, Wiring
     from shardwright.core.memory import Demand
-    from shardwright.core.plan.types import Question, Refusal
+    from shardwright.core.plan.types import Question, Refusal, Saving
     from shardwright.core.recipe import Recipe
     from shardwright.core.rules import Finding
 
@@ -39,6 +39,8 @@ class EngineBuild:
     """Python statement that fails where the installation is broken."""
     disk_bytes: int
     """What it takes when installed from the public index, byte code included."""
+    cache_variable: str
+    """Environment variable for the folder where the engine keeps what it compiled; kept between runs."""
     python: tuple[str, str]
     """First version of Python it runs on, and the first it does not."""
 
@@ -76,8 +78,16 @@ class Engine(Protocol):
     """A serving engine; all methods are pure."""
 
     name: str
-    versions: tuple[str, ...]
-    """Versions whose rules are known, oldest first; versions between them follow the nearest older one."""
+
+    @property
+    def versions(self) -> tuple[str, ...]:
+        """Versions whose rules are known, oldest first; versions between them follow the nearest older one."""
+        ...
+
+    @property
+    def savings(self) -> tuple[Saving, ...]:
+        """Flags that leave more memory, for where nothing fits; each is tried by planning again."""
+        ...
 
     def limits(self, question: Question) -> tuple[Refusal, ...]:
         """Why the engine would not start this layout; empty if it would."""

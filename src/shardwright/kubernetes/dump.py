@@ -24,6 +24,9 @@ __all__ = ["as_manifest", "as_tree", "as_yaml"]
 # take for numbers, and the one-letter booleans that some readers still know.
 _READ_AS_SOMETHING_ELSE = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+|[-+]?0o[0-7]+|[yYnN]")
 
+# Line breaks of Unicode, which PyYAML writes as they are and which readers turn into spaces.
+_OTHER_LINE_BREAKS = re.compile("[\x85\u2028\u2029\ufeff]")
+
 _LINE_WIDTH = 1_000_000
 """Long texts stay on one line: a folded command cannot be searched for or copied."""
 
@@ -75,8 +78,13 @@ class _Dumper(yaml.SafeDumper):
 
     def represent_text(self, text: str) -> yaml.ScalarNode:
         """A text in the style that is read back as the same text everywhere."""
-        style = "|" if "\n" in text else "'" if _READ_AS_SOMETHING_ELSE.fullmatch(text) else None
-        return self.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+        if _OTHER_LINE_BREAKS.search(text):
+            style = '"'
+        elif "\n" in text:
+            style = "|"
+        else:
+            style = "'" if _READ_AS_SOMETHING_ELSE.fullmatch(text) else None
+        return yaml.ScalarNode("tag:yaml.org,2002:str", text, style=style)
 
 
 _Dumper.add_representer(str, _Dumper.represent_text)

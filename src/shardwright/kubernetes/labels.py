@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, cast
 
-from shardwright.kubernetes.objects import Metadata
+from shardwright.kubernetes.podspec import Metadata
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from shardwright.core.deployment import Deployment
+    from shardwright.core.plugins import Manifest
 
 __all__ = ["DIGEST", "MANAGER", "digest_of", "identity", "metadata", "owner_of"]
 
@@ -45,17 +46,20 @@ def metadata(
     )
 
 
-def owner_of(body: Mapping[str, object]) -> str:
-    """The deployment that an object belongs to, as `namespace/name`."""
-    head = cast("Mapping[str, object]", body["metadata"])
+def owner_of(manifest: Manifest) -> str:
+    """The deployment that an object belongs to, as `namespace/name`; the object itself where it does not say."""
+    head = _metadata_of(manifest)
     labels = cast("Mapping[str, str]", head.get("labels", {}))
-    return f"{head.get('namespace', 'default')}/{labels.get(_INSTANCE, head['name'])}"
+    return f"{head.get('namespace', 'default')}/{labels.get(_INSTANCE, manifest.name)}"
 
 
-def digest_of(body: Mapping[str, object]) -> str:
-    """The digest of the recipe that an object was rendered from; empty if it says none."""
-    head = cast("Mapping[str, object]", body["metadata"])
-    return cast("Mapping[str, str]", head.get("annotations", {})).get(DIGEST, "")
+def digest_of(manifest: Manifest) -> str:
+    """The digest of the recipe that an object was rendered from; empty if it does not say."""
+    return cast("Mapping[str, str]", _metadata_of(manifest).get("annotations", {})).get(DIGEST, "")
+
+
+def _metadata_of(manifest: Manifest) -> Mapping[str, object]:
+    return cast("Mapping[str, object]", manifest.body.get("metadata", {}))
 
 
 def _as_label(text: str) -> str:

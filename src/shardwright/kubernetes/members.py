@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from shardwright.kubernetes import pods
-from shardwright.kubernetes.objects import (
+from shardwright.kubernetes.podspec import (
     Container,
     ContainerPort,
     EmptyDir,
@@ -20,13 +20,13 @@ from shardwright.kubernetes.objects import (
 from shardwright.units import GIB, format_quantity
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from shardwright.core import deployment as core
     from shardwright.core.recipe.model import Pods
     from shardwright.kubernetes.storage import ModelFiles
 
-__all__ = ["gpu_resource", "memory_bytes", "member_template", "shared_memory_bytes"]
+__all__ = ["gpu_resource", "member_template", "memory_bytes", "shared_memory_bytes"]
 
 _SHARED_MEMORY_BYTES = 16 * GIB
 """NCCL and the engine's message queues live there; the 64 MiB of a container are too few. Only a limit, not taken."""
@@ -44,7 +44,7 @@ def member_template(
         image=deployment.image,
         command=launch.argv,
         env=pods.environment(
-            (pods.OWN_ADDRESS_VARIABLE, *pods.HOME_VARIABLES, *files.variables), launch.environment
+            (pods.OWN_ADDRESS_VARIABLE, *pods.HOME_VARIABLES, *files.variables), _given(deployment, launch, files)
         ),
         ports=tuple(ContainerPort(name=port.name, container_port=int(port.number)) for port in launch.ports),
         resources=_resources(deployment, launch),
@@ -85,6 +85,14 @@ def shared_memory_bytes(asked: Pods, role: pods.Role) -> int:
         return asked.shared_memory
     memory = memory_bytes(asked, role)
     return _SHARED_MEMORY_BYTES if memory is None else min(_SHARED_MEMORY_BYTES, memory // 2)
+
+
+def _given(deployment: core.Deployment, launch: core.Launch, files: ModelFiles) -> Iterator[core.Variable]:
+    """Variables of the launch, less a token that is not needed: the Job has fetched the model with it."""
+    is_asked_for = "HF_TOKEN" in deployment.recipe.engine.env
+    for entry in launch.environment:
+        if entry.name != "HF_TOKEN" or is_asked_for or not files.is_offline:
+            yield entry
 
 
 def _resources(deployment: core.Deployment, launch: core.Launch) -> Resources:

@@ -6,11 +6,11 @@ user that is stays the image's or the cluster's choice: engine images run as roo
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 from shardwright.core.recipe.model import KeyRef, PodOverrides
 from shardwright.kubernetes import dump, labels
-from shardwright.kubernetes.objects import (
+from shardwright.kubernetes.podspec import (
     Capabilities,
     Container,
     EmptyDir,
@@ -118,7 +118,7 @@ def security_context(pods: Pods) -> Tree:
         seccomp_profile=SeccompProfile("RuntimeDefault"),
     )
     asked: Tree = pods.security_context or {}
-    return {**_tree(least), **asked}
+    return {**cast("Tree", dump.as_tree(least)), **asked}
 
 
 def variable(given: Variable) -> EnvVar:
@@ -147,8 +147,3 @@ def _volume_owner(pods: Pods) -> PodSecurity | None:
     if not isinstance(group, int) or not user:
         return None
     return PodSecurity(fs_group=group, fs_group_change_policy="OnRootMismatch")
-
-
-def _tree(value: SecurityContext) -> Tree:
-    tree = dump.as_tree(value)
-    return tree if isinstance(tree, dict) else {}

@@ -17,18 +17,8 @@ from typing import TYPE_CHECKING
 from shardwright.core.deployment import Variable
 from shardwright.core.recipe.model import KeyRef
 from shardwright.kubernetes import dump, labels, pods, sources
-from shardwright.kubernetes.objects import (
-    ClaimSource,
-    ClaimSpec,
-    Container,
-    EnvVar,
-    Job,
-    JobSpec,
-    PersistentVolumeClaim,
-    Resources,
-    Volume,
-    VolumeMount,
-)
+from shardwright.kubernetes.objects import ClaimSpec, Job, JobSpec, PersistentVolumeClaim
+from shardwright.kubernetes.podspec import ClaimSource, Container, EnvVar, Resources, Volume, VolumeMount
 from shardwright.units import GIB, format_quantity
 
 if TYPE_CHECKING:
@@ -71,6 +61,8 @@ class ModelFiles:
     volumes: tuple[Volume, ...] = ()
     mounts: tuple[VolumeMount, ...] = ()
     init_containers: tuple[Container, ...] = ()
+    is_offline: bool = False
+    """The hub is asked for nothing, so pods need no token of it."""
 
 
 def files_of(deployment: Deployment) -> ModelFiles:
@@ -82,13 +74,15 @@ def files_of(deployment: Deployment) -> ModelFiles:
     read_only = True if is_read_only(recipe) else None
     hub = sources.source_of(recipe).kind == "hub"
     variables = [EnvVar(name="HF_HOME", value=recipe.storage.cache_dir)] if hub else []
-    if sources.has_download(recipe) or not hub:
+    is_offline = (sources.has_download(recipe) or not hub) and "HF_HUB_OFFLINE" not in recipe.engine.env
+    if is_offline:
         variables.append(EnvVar(name="HF_HUB_OFFLINE", value="1"))
     return ModelFiles(
         variables=tuple(variables),
         volumes=(_volume(claim, read_only=read_only),),
         mounts=(_mount(recipe, read_only=read_only),),
         init_containers=(_waiting(deployment),) if sources.has_download(recipe) else (),
+        is_offline=is_offline,
     )
 
 

@@ -69,7 +69,8 @@ def find(engines_dir: Path, build: EngineBuild) -> EngineEnvironment:
     cure = f"shardwright engine install --version {build.version}"
     if environment is None or not environment.python.exists():
         raise errors.EnvironmentFault(
-            f"engine {build.engine} {build.version} ({build.device}) is not installed in {engines_dir}", hint=f"run: {cure}"
+            f"engine {build.engine} {build.version} ({build.device}) is not installed in {engines_dir}",
+            hint=f"run: {cure}",
         )
     if environment.lock_digest != _lock_digest(build):
         raise errors.EnvironmentFault(
@@ -190,7 +191,8 @@ def _locked(folder: Path, report: Callable[[str], None]) -> Iterator[None]:
         lock = (folder.parent / f".{folder.name}.lock").open("w")
     except OSError as problem:
         raise errors.EnvironmentFault(
-            f"cannot write to {folder.parent}: {problem.strerror}", hint="choose another place: SHARDWRIGHT_ENGINES_DIR=/path"
+            f"cannot write to {folder.parent}: {problem.strerror}",
+            hint="choose another place: SHARDWRIGHT_ENGINES_DIR=/path",
         ) from problem
     with lock:
         try:
@@ -244,7 +246,9 @@ def _check_import(python: Path, build: EngineBuild) -> None:
 
 def _call(command: list[str], *, environment: dict[str, str] | None = None) -> None:
     # PYTHONDONTWRITEBYTECODE would also stop the compilation that makes the engine start in time.
-    inherited = {name: value for name, value in os.environ.items() if name not in {"PYTHONDONTWRITEBYTECODE", "VIRTUAL_ENV"}}
+    inherited = {
+        name: value for name, value in os.environ.items() if name not in {"PYTHONDONTWRITEBYTECODE", "VIRTUAL_ENV"}
+    }
     done = subprocess.run(command, env=inherited | (environment or {}), capture_output=True, text=True, check=False)
     if done.returncode:
         lines = [line for line in (done.stderr or done.stdout).splitlines() if line.strip()]

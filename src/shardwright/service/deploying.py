@@ -17,7 +17,7 @@ __all__ = ["deployment_of", "target_of"]
 
 
 def target_of(plan: Plan) -> Target:
-    """The target that a plan's recipe names; InputError if it names none."""
+    """The target that a plan's recipe names; InputError if it names none or one that cannot be used yet."""
     target = plan.recipe.target
     if target is None:
         raise errors.InputError(
@@ -26,11 +26,11 @@ def target_of(plan: Plan) -> Target:
     return registry.load_target(target.kind)
 
 
-def deployment_of(plan: Plan) -> Deployment:
-    """Group the ranks, let the engine say how members start, and put all of it together."""
+def deployment_of(plan: Plan, target: Target) -> Deployment:
+    """Group the ranks, let the engine say how members start on that target, and put all of it together."""
     recipe = plan.recipe
     engine = registry.load_engine(plan.engine.name)
-    wiring = target_of(plan).wiring(recipe)
+    wiring = target.wiring(recipe)
     group = group_of(plan.layout)
     leader = engine.launch(LaunchOrder(plan, "leader", wiring))
     return Deployment(

@@ -29,7 +29,7 @@ def cluster_of(hardware: Hardware) -> Cluster:
     gpu, gpus_per_node = _node(hardware)
     nodes = AUTO_NODES if hardware.nodes == "auto" else hardware.nodes
     pool = NodePool(
-        gpu=_with_overrides(gpu, hardware),
+        gpu=_checked(gpu, hardware),
         gpus_per_node=hardware.gpus_per_node or gpus_per_node,
         nodes=nodes,
         node_shape=hardware.node_shape or "",
@@ -38,6 +38,7 @@ def cluster_of(hardware: Hardware) -> Cluster:
 
 
 def _node(hardware: Hardware) -> tuple[Gpu, int]:
+    """The GPU, and how many of it a node has unless the recipe says otherwise."""
     if hardware.node_shape:
         shape = facts.node_shape(hardware.node_shape)
         if hardware.gpus_per_node and hardware.gpus_per_node > shape.gpus:
@@ -45,23 +46,19 @@ def _node(hardware: Hardware) -> tuple[Gpu, int]:
                 f"hardware.gpusPerNode: {hardware.gpus_per_node} is more than {hardware.node_shape} has ({shape.gpus})",
                 hint=f"at most {shape.gpus}, or another nodeShape",
             )
-        return facts.gpu(shape.gpu), shape.gpus
+        return facts.gpu(shape.gpu, hardware.gpu_memory), shape.gpus
     if hardware.gpu is None:
         raise errors.InputError(
             "hardware.gpu is missing: a plan needs to know the GPUs",
             hint="add hardware: {gpu: L40S, gpusPerNode: 4, nodes: 2}, or use --gpu, --gpus-per-node and --nodes",
         )
-    return facts.gpu(hardware.gpu), 1
+    return facts.gpu(hardware.gpu, hardware.gpu_memory), 1
 
 
-def _with_overrides(gpu: Gpu, hardware: Hardware) -> Gpu:
-    memory_bytes = hardware.gpu_memory or gpu.memory_bytes
-    if not memory_bytes:
+def _checked(gpu: Gpu, hardware: Hardware) -> Gpu:
+    if not gpu.memory_bytes:
         raise errors.InputError(
             f"hardware.gpuMemory is missing: the catalogue has no memory for {gpu.name}",
             hint="give what the runtime reports as total: hardware.gpuMemory: 22Gi",
         )
-    source = "hardware.gpuMemory of the recipe" if hardware.gpu_memory else gpu.source
-    return dataclasses.replace(
-        gpu, memory_bytes=memory_bytes, resource=hardware.resource or gpu.resource, source=source
-    )
+    return dataclasses.replace(gpu, resource=hardware.resource or gpu.resource)

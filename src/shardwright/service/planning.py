@@ -6,19 +6,26 @@ from typing import TYPE_CHECKING
 
 from shardwright import models, registry
 from shardwright.core.plan import plan
+from shardwright.core.recipe.later import later_fields
 from shardwright.service import hardware
 
 if TYPE_CHECKING:
     from shardwright.core.plan.types import Infeasible, Plan
     from shardwright.core.recipe import Recipe
+    from shardwright.core.shape import ModelShape
     from shardwright.settings import Settings
 
-__all__ = ["plan_recipe"]
+__all__ = ["plan_recipe", "plan_shape"]
 
 
 def plan_recipe(recipe: Recipe, settings: Settings) -> Plan | Infeasible:
     """Read the model's shape, look the hardware up, ask the engine, choose a layout."""
+    shape = models.load_shape(recipe.model.source, revision=recipe.model.revision, settings=settings)
+    return plan_shape(recipe, shape)
+
+
+def plan_shape(recipe: Recipe, shape: ModelShape) -> Plan | Infeasible:
+    """The same with the model's shape at hand."""
     engine = registry.load_engine(recipe.engine.name)
     cluster = hardware.cluster_of(recipe.hardware)
-    shape = models.load_shape(recipe.model.source, revision=recipe.model.revision, settings=settings)
-    return plan(recipe, shape, cluster, engine)
+    return plan(recipe, shape, cluster, engine, unused_fields=later_fields(recipe))

@@ -8,7 +8,7 @@ section: `recipe(workload={"max_model_len": 4096})`.
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal, TypeVar, cast
 
 from shardwright.core import memory
 from shardwright.core.deployment import Deployment, Launch, Port, Probe, Variable, Wiring
@@ -22,7 +22,14 @@ from shardwright.core.recipe.model import Engine, Hardware, KeyRef, Metadata, Mo
 from shardwright.core.shape.base import Cache, Layer, ModelShape, Split, Weight
 from shardwright.units import GIB, MIB
 
+if TYPE_CHECKING:
+    from typing import Any
+
+    from _typeshed import DataclassInstance
+
 __all__ = ["cluster", "deployment", "gpu", "launch", "layout", "llama_shape", "plan", "recipe", "wiring"]
+
+Value = TypeVar("Value", bound="DataclassInstance")
 
 _GPUS = {
     "A10G": Gpu("A10G", int(22.1 * GIB), 600e9, 70e12, "8.6", "pcie4", 32e9, "nvidia.com/gpu"),
@@ -34,9 +41,9 @@ _GPUS = {
 }
 
 
-def gpu(name: str = "A10G", **overrides: Any) -> Gpu:
+def gpu(name: str = "A10G", **overrides: object) -> Gpu:
     """A GPU: A10G, L40S, T4, H100, H200 or cpu (8 GiB of a machine's memory)."""
-    return dataclasses.replace(_GPUS[name], source="made for tests", **overrides)
+    return dataclasses.replace(_GPUS[name], source="made for tests", **cast("Any", overrides))
 
 
 def cluster(name: str = "A10G", *, gpus_per_node: int = 1, nodes: int = 2, gpu_memory: int | None = None) -> Cluster:
@@ -45,7 +52,7 @@ def cluster(name: str = "A10G", *, gpus_per_node: int = 1, nodes: int = 2, gpu_m
     return Cluster((NodePool(kind, gpus_per_node, nodes),))
 
 
-def recipe(**overrides: Any) -> Recipe:
+def recipe(**overrides: object) -> Recipe:
     """Llama-3-8B on two nodes with one A10G each, TP1 x PP2, rendered for LeaderWorkerSet."""
     base = Recipe(
         metadata=Metadata(name="llama-3-8b", namespace="demo"),
@@ -56,16 +63,12 @@ def recipe(**overrides: Any) -> Recipe:
         parallelism=Parallelism(tensor=1, pipeline=2),
         hardware=Hardware(gpu="A10G", gpus_per_node=1, nodes=2),
     )
-    fields = {
-        name: dataclasses.replace(getattr(base, name), **value) if isinstance(value, dict) else value
-        for name, value in overrides.items()
-    }
-    return dataclasses.replace(base, **fields)
+    return _replaced(base, overrides)
 
 
-def llama_shape(**overrides: Any) -> ModelShape:
+def llama_shape(layer_count: int = 32, **overrides: object) -> ModelShape:
     """Llama-3-8B: 32 layers, 8 KV heads, 128256 words, bfloat16, 8192 positions."""
-    count, hidden, words = overrides.pop("layer_count", 32), 4096, 128256
+    hidden, words = 4096, 128256
     shape = ModelShape(
         name="llama-3-8b",
         source="made for tests",
@@ -83,29 +86,28 @@ def llama_shape(**overrides: Any) -> ModelShape:
         tied_embeddings=False,
         rotary_size=128,
         embedding=(Weight("model.embed_tokens.weight", words, hidden, Split.VOCABULARY),),
-        layers=tuple(_llama_layer(index) for index in range(count)),
+        layers=(_llama_layer(),) * layer_count,
         head=(
             Weight("model.norm.weight", hidden, 1, Split.NONE),
             Weight("lm_head.weight", words, hidden, Split.VOCABULARY),
         ),
     )
-    return dataclasses.replace(shape, **overrides)
+    return _replaced(shape, overrides)
 
 
-def _llama_layer(index: int) -> Layer:
+def _llama_layer() -> Layer:
     hidden, kv, wide = 4096, 1024, 14336
-    at = f"model.layers.{index}"
     return Layer(
         weights=(
-            Weight(f"{at}.input_layernorm.weight", hidden, 1, Split.NONE),
-            Weight(f"{at}.self_attn.q_proj.weight", hidden, hidden, Split.TENSOR, fused="qkv"),
-            Weight(f"{at}.self_attn.k_proj.weight", kv, hidden, Split.KV_HEADS, fused="qkv"),
-            Weight(f"{at}.self_attn.v_proj.weight", kv, hidden, Split.KV_HEADS, fused="qkv"),
-            Weight(f"{at}.self_attn.o_proj.weight", hidden, hidden, Split.TENSOR),
-            Weight(f"{at}.post_attention_layernorm.weight", hidden, 1, Split.NONE),
-            Weight(f"{at}.mlp.gate_proj.weight", wide, hidden, Split.TENSOR, fused="gate_up"),
-            Weight(f"{at}.mlp.up_proj.weight", wide, hidden, Split.TENSOR, fused="gate_up"),
-            Weight(f"{at}.mlp.down_proj.weight", hidden, wide, Split.TENSOR),
+            Weight("input_layernorm.weight", hidden, 1, Split.NONE),
+            Weight("self_attn.q_proj.weight", hidden, hidden, Split.TENSOR, fused="qkv"),
+            Weight("self_attn.k_proj.weight", kv, hidden, Split.KV_HEADS, fused="qkv"),
+            Weight("self_attn.v_proj.weight", kv, hidden, Split.KV_HEADS, fused="qkv"),
+            Weight("self_attn.o_proj.weight", hidden, hidden, Split.TENSOR),
+            Weight("post_attention_layernorm.weight", hidden, 1, Split.NONE),
+            Weight("mlp.gate_proj.weight", wide, hidden, Split.TENSOR, fused="gate_up"),
+            Weight("mlp.up_proj.weight", wide, hidden, Split.TENSOR, fused="gate_up"),
+            Weight("mlp.down_proj.weight", hidden, wide, Split.TENSOR),
         ),
         cache=Cache("full", heads=8, key_size=128, value_size=128),
     )
@@ -116,11 +118,12 @@ def layout(tensor: int = 1, pipeline: int = 2, *, nodes: int = 2, layers: int = 
     return Layout(tensor, pipeline, nodes, tensor * pipeline // nodes, split_layers(layers, pipeline))
 
 
-def plan(asked: Recipe | None = None, **overrides: Any) -> Plan:
-    """A plan of TP1 x PP2 on two nodes; `layout`, `cluster` and any other field of Plan can be replaced."""
+def plan(asked: Recipe | None = None, **overrides: object) -> Plan:
+    """A plan of TP1 x PP2 on two nodes; `layout`, `cluster` and any other field of Plan can be replaced by its name."""
     asked = asked or recipe()
-    placed: Layout = overrides.pop("layout", None) or layout()
-    usable: Cluster = overrides.pop("cluster", None) or cluster(gpus_per_node=placed.gpus_per_node, nodes=placed.nodes)
+    placed = cast("Layout | None", overrides.pop("layout", None)) or layout()
+    default = cluster(gpus_per_node=placed.gpus_per_node, nodes=placed.nodes)
+    usable = cast("Cluster | None", overrides.pop("cluster", None)) or default
     demand = _demand(placed, usable.pools[0].gpu)
     pool = memory.pool_of(demand)
     made = Plan(
@@ -130,7 +133,7 @@ def plan(asked: Recipe | None = None, **overrides: Any) -> Plan:
         gpu=usable.pools[0].gpu,
         engine=EngineChoice("vllm", "0.24.0", "v2", "mp", demand.settings),
         layout=placed,
-        ranks=memory.settle(demand, pool.tokens),
+        ranks=memory.settle(demand, pool.blocks),
         pool=pool,
         max_model_len=8192,
         evidence=demand.evidence,
@@ -140,7 +143,7 @@ def plan(asked: Recipe | None = None, **overrides: Any) -> Plan:
         alternatives=(),
         sources=demand.sources,
     )
-    return dataclasses.replace(made, **overrides)
+    return _replaced(made, overrides)
 
 
 def _demand(placed: Layout, kind: Gpu) -> Demand:
@@ -156,21 +159,22 @@ def _demand(placed: Layout, kind: Gpu) -> Demand:
             total_bytes=kind.memory_bytes,
             budget_bytes=int(kind.memory_bytes * 0.9),
             terms=(
-                Term("weights", 15 * GIB // placed.world_size, counted=True, formula="15 GiB shared out", source="a test"),
+                Term(
+                    "weights", 15 * GIB // placed.world_size, counted=True, formula="15 GiB shared out", source="a test"
+                ),
                 Term("activation", 512 * MIB, counted=True, formula="fixed", source="a test"),
                 Term("graphs", 256 * MIB, counted=False, formula="fixed", source="a test"),
                 Term("other", 256 * MIB, counted=True, formula="fixed", source="a test"),
             ),
-            token_bytes=placed.stages[rank.stage] * 2 * 128 * 2 * max(8 // placed.tensor, 1),
-            block_tokens=16,
+            block_bytes=16 * placed.stages[rank.stage] * 2 * 128 * 2 * max(8 // placed.tensor, 1),
             uncertainty_bytes=256 * MIB,
         )
         for rank in placed.ranks
     )
-    return Demand(ranks, settings, "source", "made for tests, never measured", "v2", ("a test",))
+    return Demand(ranks, 8192, 512, settings, "source", "made for tests, never measured", "v2", ("a test",))
 
 
-def wiring(**overrides: Any) -> Wiring:
+def wiring(**overrides: object) -> Wiring:
     """Wiring as LeaderWorkerSet gives it."""
     base = Wiring(
         leader_address="$(LWS_LEADER_ADDRESS)",
@@ -181,7 +185,7 @@ def wiring(**overrides: Any) -> Wiring:
         group_port="29501",
         cache_dir="/models",
     )
-    return dataclasses.replace(base, **overrides)
+    return _replaced(base, overrides)
 
 
 def launch(role: Literal["leader", "worker"] = "leader", wired: Wiring | None = None) -> Launch:
@@ -199,9 +203,9 @@ def launch(role: Literal["leader", "worker"] = "leader", wired: Wiring | None = 
     )
 
 
-def deployment(asked: Recipe | None = None, **overrides: Any) -> Deployment:
-    """A deployment of the plan above; any field of Deployment can be replaced."""
-    planned: Plan = overrides.pop("plan", None) or plan(asked)
+def deployment(asked: Recipe | None = None, **overrides: object) -> Deployment:
+    """A deployment of the plan above; `plan` and any other field of Deployment can be replaced by its name."""
+    planned = cast("Plan | None", overrides.pop("plan", None)) or plan(asked)
     group = group_of(planned.layout)
     made = Deployment(
         recipe=planned.recipe,
@@ -212,4 +216,14 @@ def deployment(asked: Recipe | None = None, **overrides: Any) -> Deployment:
         image="docker.io/vllm/vllm-openai:v0.24.0",
         recipe_digest="0" * 64,
     )
-    return dataclasses.replace(made, **overrides)
+    return _replaced(made, overrides)
+
+
+def _replaced(base: Value, overrides: dict[str, object]) -> Value:
+    """`base` with fields replaced; a dict for a section that is a dataclass replaces single fields of it."""
+    fields: dict[str, Any] = {}
+    for name, value in overrides.items():
+        old: Any = getattr(base, name)
+        is_section = isinstance(value, dict) and hasattr(old, "__dataclass_fields__")
+        fields[name] = _replaced(old, cast("dict[str, object]", value)) if is_section else value
+    return dataclasses.replace(base, **fields)

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from shardwright.core.hardware import Cluster, Gpu
     from shardwright.core.layout import Layout
-    from shardwright.core.memory import Evidence, Pool, RankMemory
+    from shardwright.core.memory import Evidence, Pool, RankMemory, Setting
     from shardwright.core.recipe import Recipe
     from shardwright.core.rules import Finding
-    from shardwright.core.shape import ModelShape
+    from shardwright.core.shape.base import ModelShape
 
-__all__ = ["Alternative", "Change", "EngineChoice", "Infeasible", "Plan", "Question", "Refusal"]
+__all__ = ["Alternative", "Change", "EngineChoice", "Infeasible", "Plan", "Question", "Refusal", "Saving"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,11 @@ class Question:
     version: str
     """The engine's version, resolved."""
 
+    @property
+    def max_model_len(self) -> int:
+        """Tokens of the longest request: as asked, else the model's own limit."""
+        return self.recipe.workload.max_model_len or self.shape.max_positions
+
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
@@ -34,6 +39,17 @@ class Refusal:
 
     rule: str
     message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Saving:
+    """Flags of an engine that leave more memory for the cache, and what they cost; tried where nothing fits."""
+
+    arguments: tuple[tuple[str, str | int | float | bool | None], ...]
+    """Flags to set; None removes one."""
+    cost: str
+    rank: int
+    """How dear it is; cheaper ones are named first. A shorter context ranks 4, more GPUs rank 10."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +83,9 @@ class EngineChoice:
     name: str
     version: str
     runner: str
+    """The engine's variant whose rules were used; empty where no layout came so far."""
     executor: str
-    settings: tuple[tuple[str, str | int | float | bool], ...]
+    settings: tuple[Setting, ...]
     """Flags that the plan rests on, resolved; rendered as they stand here."""
 
     def setting(self, name: str) -> str | int | float | bool:
@@ -109,6 +126,7 @@ class Infeasible:
     recipe: Recipe
     shape: ModelShape
     cluster: Cluster
+    engine: EngineChoice
     reasons: tuple[str, ...]
     changes: tuple[Change, ...]
     alternatives: tuple[Alternative, ...]

@@ -30,7 +30,7 @@ from shardwright.core.recipe.tree import (
 if TYPE_CHECKING:
     from yaml.events import Event
 
-__all__ = ["decode", "parse_documents"]
+__all__ = ["MAX_DEPTH", "MAX_NODES", "decode", "parse_documents"]
 
 MAX_DEPTH = 50
 """Deepest nesting; affinity, the deepest part of a real recipe, has about ten levels."""
@@ -39,7 +39,7 @@ MAX_NODES = 20_000
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _UNREADABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_SURROGATE_PAIR = re.compile(r"(?<!\\)((?:\\\\)*)\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})")
+_SURROGATE_PAIR = r"(?<!\\)((?:\\\\)*)\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})"
 _SPECIAL_STARTS = ("@", "`", "%")
 
 
@@ -68,7 +68,7 @@ def parse_documents(text: str, file: str, *, is_option: bool = False) -> tuple[D
         fault = fault_at(at, (), f"the character U+{ord(bad[0]):04X} is not allowed", "remove it")
         return (Document(at, None, (fault,)),)
     if text.lstrip()[:1] in {"{", "["}:
-        text = _SURROGATE_PAIR.sub(_joined_pair, text)
+        text = re.sub(_SURROGATE_PAIR, _joined_pair, text)
     return _Builder(text, file, is_option=is_option).documents()
 
 
@@ -118,7 +118,7 @@ class _Builder:
             self._fault(mark, "tags such as !!str are not used in recipes", "leave it out: each field has its type")
         node: Node
         if isinstance(event, yaml.ScalarEvent):
-            node = ScalarNode(mark, event.value, event.style in {None, ""})
+            node = self._scalar(mark, event)
         elif isinstance(event, yaml.SequenceStartEvent):
             node = self._list(mark, depth)
         else:
@@ -126,6 +126,13 @@ class _Builder:
         if anchor := getattr(event, "anchor", None):
             self._anchors[anchor] = node
         return node
+
+    def _scalar(self, mark: Mark, event: yaml.ScalarEvent) -> ScalarNode:
+        plain = event.style in {None, ""}
+        # Quotes can bring in by escapes what cannot be written.
+        if not plain and (bad := _UNREADABLE.search(event.value)):
+            self._fault(mark, f"the character U+{ord(bad[0]):04X} is not allowed", "remove it")
+        return ScalarNode(mark, event.value, plain)
 
     def _list(self, mark: Mark, depth: int) -> ListNode:
         items: list[Node] = []
@@ -157,9 +164,9 @@ class _Builder:
             self._fault(key.mark, "merge keys (<<) are not used in recipes", "write the fields out")
         elif key.text in entries:
             first = entries[key.text].mark
-            place = f" first in line {first.line}" if first.line else ""
+            place = f", first in line {first.line}" if first.line else ""
             self._fault(
-                key.mark, f'the key "{secret_values.shown_key(key.text)}" stands there twice,{place}', "keep one"
+                key.mark, f'the key "{secret_values.shown_key(key.text)}" stands there twice{place}', "keep one"
             )
         else:
             return True
@@ -168,7 +175,7 @@ class _Builder:
     def _aliased(self, event: yaml.AliasEvent, mark: Mark, depth: int) -> Node:
         node = self._anchors.get(event.anchor or "")
         if node is None:
-            message = f'the alias "*{event.anchor}" has no anchor before it'
+            message = f'the alias "*{secret_values.shown_key(event.anchor or "")}" has no anchor before it'
             raise errors.RecipeError((fault_at(mark, tuple(self._path), message, "quote a text that starts with *"),))
         size, height = _measure(node)
         self._count(size, depth + height - 1, mark)
@@ -200,6 +207,9 @@ class _Builder:
     def _syntax_fault(self, error: yaml.MarkedYAMLError) -> errors.Fault:
         at = error.problem_mark or error.context_mark
         line, column = (at.line, at.column) if at else (0, 0)
+        # What is missing at the end is missing in the last line that is written.
+        while line and not "".join(self._lines[line : line + 1]).strip():
+            line, column = line - 1, len(self._lines[line - 1])
         text = self._lines[line] if line < len(self._lines) else ""
         message = f"this cannot be read as YAML: {error.problem or error.context}"
         if not self._is_option:

@@ -9,13 +9,12 @@ quantities.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 __all__ = ["FORMS", "KEYED_FORMS", "Form", "KeyedForm"]
 
 
-@dataclass(frozen=True, slots=True)
-class Form:
+class Form(NamedTuple):
     """What a text looks like."""
 
     meaning: str
@@ -25,11 +24,11 @@ class Form:
     max_length: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class KeyedForm:
+class KeyedForm(NamedTuple):
     """What keys and texts of a mapping look like, by the names of their forms."""
 
-    keys: str
+    keys: str = ""
+    """Empty: any text."""
     texts: str = ""
     """Empty: any text, the empty one too."""
 
@@ -57,4 +56,5 @@ KEYED_FORMS: dict[str, KeyedForm] = {
     "labels": KeyedForm("label-key", "label-value"),
     "annotations": KeyedForm("label-key"),
     "env": KeyedForm("variable"),
+    "args": KeyedForm(),
 }

@@ -115,7 +115,7 @@ class Engine:
     image: str | None = setting("Container image; the engine's own of that version if omitted.", None, form="word")
     executor: Literal["mp", "ray"] | None = setting("How the engine spans nodes; the engine's best if omitted.", None)
     entrypoint: Literal["serve", "llm"] = setting("Whose defaults hold: those of the server or of the class.", "serve")
-    args: dict[str, Json] = setting("The engine's own flags, without leading dashes.", dict)
+    args: dict[str, Json] = setting("The engine's own flags, without leading dashes.", dict, form="args")
     env: dict[str, str | KeyRef] = setting("Environment variables: a text, or `{secret, key}`.", dict, form="env")
 
 

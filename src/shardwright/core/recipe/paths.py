@@ -14,11 +14,11 @@ __all__ = ["Path", "path_text", "split_path"]
 
 Path: TypeAlias = "tuple[str | int, ...]"
 
-_PLAIN_NAME = re.compile(r"[^.\[\]\\=\"\s]+")
-_NAME = re.compile(r"(?:[^.\[\]\\=\"]|\\.)+")
-_INDEX = re.compile(r"\[([0-9]{1,4})\]")
-_QUOTED = re.compile(r"\[\"((?:[^\"\\]|\\.)+)\"\]|\['((?:[^'\\]|\\.)+)'\]")
-_ESCAPED = re.compile(r"\\(.)")
+# Left as text: `re` compiles them when they are needed.
+_PLAIN_NAME = r"[^.\[\]\\=\"\s]+"
+_INDEX = r"\[([0-9]{1,4})\]"
+_NAME = r"\[\"((?:[^\"\\]|\\.)+)\"\]|\['((?:[^'\\]|\\.)+)'\]|((?:[^.\[\]\\=\"]|\\.)+)"
+_ESCAPED = r"\\(.)"
 
 
 def path_text(path: Path) -> str:
@@ -29,10 +29,11 @@ def path_text(path: Path) -> str:
             parts.append(f"[{part}]")
             continue
         key = secret_values.shown_key(part)
-        if _PLAIN_NAME.fullmatch(key) or key != part:
+        if re.fullmatch(_PLAIN_NAME, key) or key != part:
             parts.append(f".{key}" if parts else key)
         else:
-            parts.append(f'["{key}"]')
+            quoted = re.sub(r'(["\\])', r"\\\1", key)
+            parts.append(f'["{quoted}"]')
     return "".join(parts)
 
 
@@ -42,13 +43,10 @@ def split_path(text: str) -> tuple[Path, str]:
     at = 0
     while not path or text[at : at + 1] in {".", "["}:
         at += text.startswith(".", at) if path else 0
-        index, quoted, name = _INDEX.match(text, at), _QUOTED.match(text, at), _NAME.match(text, at)
-        if match := (index if path else None):
+        if path and (match := re.compile(_INDEX).match(text, at)):
             path.append(int(match[1]))
-        elif match := quoted:
-            path.append(_ESCAPED.sub(r"\1", match[1] or match[2]))
-        elif match := name:
-            path.append(_ESCAPED.sub(r"\1", match[0].strip()))
+        elif match := re.compile(_NAME).match(text, at):
+            path.append(re.sub(_ESCAPED, r"\1", match[1] or match[2] or match[3].strip()))
         else:
             raise ValueError(f"no name of a field at character {at + 1}")
         at = match.end()

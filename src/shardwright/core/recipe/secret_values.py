@@ -13,12 +13,13 @@ __all__ = ["has_hub_token", "is_secret_name", "shown", "shown_key"]
 _SHOWN_CHARACTERS = 60
 _HIDDEN = "(a secret, not shown)"
 
+# Left as text: `re` compiles them when they are needed.
 # A token inside a longer text is long; a text that is nothing but a token may be a shortened one, with a digit or capital.
-_TOKEN_INSIDE = re.compile(r"(?<![A-Za-z0-9])(?:hf|api_org)_[A-Za-z0-9]{20,}")
-_TOKEN_ALONE = re.compile(r"(?:hf|api_org)_(?=[A-Za-z0-9]*[A-Z0-9])[A-Za-z0-9]{6,}")
-_PASSWORD_IN_ADDRESS = re.compile(r"://[^/\s@:]*:[^/\s@]+@")
+_HUB_INSIDE = r"(?<![A-Za-z0-9])(?:hf|api_org)_[A-Za-z0-9]{20,}"
+_HUB_ALONE = r"(?:hf|api_org)_(?=[A-Za-z0-9]*[A-Z0-9])[A-Za-z0-9]{6,}"
+_LOGIN_IN_ADDRESS = r"://[^/\s@:]*:[^/\s@]+@"
 
-_SECRET_WORDS = re.compile(
+_HIDING_WORDS = (
     r"(?:token|secrets?|password|passwd|passphrase|credentials?|(?:api|access|private|secret)_?key)(?:_|\d*$)"
 )
 # Names that end so hold the place of a secret, or count tokens of text.
@@ -32,18 +33,18 @@ def has_hub_token(text: str) -> bool:
     """Whether a token of the hub stands in a text."""
     if "hf_" not in text and "api_org_" not in text:
         return False
-    return bool(_TOKEN_INSIDE.search(text) or _TOKEN_ALONE.fullmatch(text.strip()))
+    return bool(re.search(_HUB_INSIDE, text) or re.fullmatch(_HUB_ALONE, text.strip()))
 
 
 def is_secret_name(name: str) -> bool:
     """Whether a variable, flag or field of that name holds a secret: HF_TOKEN, api-key, dbPassword."""
     plain = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|[^A-Za-z0-9]+", "_", name).lower().strip("_")
-    return bool(_SECRET_WORDS.search(plain)) and not plain.endswith(_HARMLESS_ENDS)
+    return bool(re.search(_HIDING_WORDS, plain)) and not plain.endswith(_HARMLESS_ENDS)
 
 
 def shown(text: str, name: str = "") -> str:
     """A value for a message: in quotes, shortened, unprintable characters escaped; hidden if it or its name is secret."""
-    if has_hub_token(text) or _PASSWORD_IN_ADDRESS.search(text) or is_secret_name(name):
+    if has_hub_token(text) or re.search(_LOGIN_IN_ADDRESS, text) or is_secret_name(name):
         return _HIDDEN
     return f'"{_printable(text)}"'
 

@@ -6,8 +6,8 @@ change: an option that sets a field makes a new one. Knows neither YAML's syntax
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+import re
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from shardwright import errors
 from shardwright.core.recipe import paths, secret_values
@@ -30,8 +30,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(NamedTuple):
     """Where something stands."""
 
     file: str
@@ -41,8 +40,7 @@ class Mark:
     """Counted from 1; 0 in an option."""
 
 
-@dataclass(frozen=True, slots=True)
-class ScalarNode:
+class ScalarNode(NamedTuple):
     """One value as it was written."""
 
     mark: Mark
@@ -51,24 +49,21 @@ class ScalarNode:
     """Written without quotes."""
 
 
-@dataclass(frozen=True, slots=True)
-class ListNode:
+class ListNode(NamedTuple):
     """A list."""
 
     mark: Mark
     items: tuple[Node, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """A value of a mapping; the mark is that of its key."""
 
     mark: Mark
     value: Node
 
 
-@dataclass(frozen=True, slots=True)
-class MapNode:
+class MapNode(NamedTuple):
     """A mapping."""
 
     mark: Mark
@@ -78,8 +73,7 @@ class MapNode:
 Node: TypeAlias = "ScalarNode | ListNode | MapNode"
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(NamedTuple):
     """One document of a text, with what is wrong with it already."""
 
     mark: Mark
@@ -100,9 +94,13 @@ def is_null(node: Node) -> bool:
 
 def describe(node: Node, path: Path = ()) -> str:
     """A value for a message; that of a field with a secret's name is not shown."""
+    if is_null(node):
+        return "an empty value"
     if isinstance(node, ScalarNode):
         names = [part for part in path if isinstance(part, str)]
-        return "an empty value" if is_null(node) else secret_values.shown(node.text, names[-1] if names else "")
+        text = secret_values.shown(node.text, names[-1] if names else "")
+        is_number = node.plain and re.fullmatch(r'"[-+.0-9]+"', text)
+        return text.strip('"') if is_number else text
     return f"a list of {len(node.items)}" if isinstance(node, ListNode) else "a mapping"
 
 

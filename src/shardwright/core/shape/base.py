@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-__all__ = ["Cache", "Layer", "Mixture", "ModelShape", "Split", "Weight"]
+__all__ = ["Cache", "Latent", "Layer", "Mixture", "ModelShape", "Split", "Weight"]
 
 
 class Split(Enum):
@@ -31,6 +31,8 @@ class Weight:
     """One tensor as the checkpoint has it, rows x columns (a vector has one column)."""
 
     name: str
+    """Within a layer: below `ModelShape.layer_prefix` and the layer's index. `{expert}` stands for every expert's index.
+    Parts of one tensor that are divided by different rules are neighbours with the same name."""
     rows: int
     columns: int
     split: Split
@@ -72,6 +74,22 @@ class Mixture:
     experts: int
     experts_per_token: int
     intermediate_size: int
+    """Width of one routed expert."""
+    shared_intermediate_size: int = 0
+    """Width of the experts that every token passes, together; 0 if there are none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Latent:
+    """Sizes of multi-head latent attention, whose cache is one compressed vector for all heads."""
+
+    query_rank: int
+    """0 where queries are not compressed."""
+    kv_rank: int
+    unrotated_size: int
+    """Part of a query and key head without position."""
+    rotated_size: int
+    value_size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +127,12 @@ class ModelShape:
     """Sum of all tensors by the safetensors headers; None where only the configuration was read."""
     config: tuple[tuple[str, object], ...] = ()
     """The configuration as read, for what a twin must keep."""
+    latent: Latent | None = None
+    """Set for multi-head latent attention; `kv_heads` is then 1 and `head_size` that of queries and keys."""
+    layer_prefix: str = "model.layers."
+    """What stands before a layer's index in the names of the checkpoint's tensors."""
+    notes: tuple[str, ...] = ()
+    """What was found while reading that a user should know: assumptions, and where headers and family differ."""
 
     @property
     def parameters(self) -> int:

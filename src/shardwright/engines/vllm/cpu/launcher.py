@@ -1,7 +1,11 @@
 # ruff: noqa: INP001  run as a file by the engine's Python; it is no part of the tool's own package
 """Starts vLLM on a CPU: one launcher in this process (`run`), or a warm parent that forks many (`warm`).
 
-Runs in the engine's environment and imports only the standard library, its own neighbours and the engine.
+Runs in the engine's environment; imports only the standard library, its neighbours and the engine.
+
+`run` reads two variables, so that what it spawns reads them too: SHARDWRIGHT_PROCESSES, the file to which each process
+writes its name and pid, and SHARDWRIGHT_SHARED_MEMORY_PREFIX. `warm` is told both with each start. In both modes
+SHARDWRIGHT_RANKS_PER_NODE says how many ranks this host has.
 """
 
 from __future__ import annotations
@@ -17,30 +21,43 @@ import warm_parent
 
 
 def main(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="launcher.py", description=__doc__)
+    """Read the command line and run one of the two modes; the exit code."""
+    parser = argparse.ArgumentParser(prog="launcher.py", description="Starts vLLM on a CPU.")
     modes = parser.add_subparsers(dest="mode", required=True)
-    run = modes.add_parser("run", help="run one vllm command here: launcher.py run -- serve MODEL ...")
-    run.add_argument("--spawn", action="store_true", help="start the engine's processes the way vLLM does on a CPU")
-    run.add_argument("argv", nargs=argparse.REMAINDER)
-    warm = modes.add_parser("warm", help="import the engine, then start launchers on request")
-    warm.add_argument("socket", type=int, help="descriptor of an inherited SOCK_SEQPACKET socket")
+    run = modes.add_parser("run", help="run one vllm command in this process: run -- serve MODEL ...")
+    run.add_argument(
+        "--spawn", action="store_true", help="spawn the engine's processes, as vLLM does on a CPU by itself"
+    )
+    run.add_argument("argv", nargs="+", help="the command, after --")
+    warm = modes.add_parser("warm", help="import the engine, then fork launchers on request")
+    warm.add_argument("socket", type=int, help="descriptor of an inherited AF_UNIX SOCK_SEQPACKET socket")
     asked = parser.parse_args(arguments)
     if asked.mode == "warm":
         return warm_parent.serve(asked.socket)
-    return run_here(asked.argv[1:] if asked.argv[:1] == ["--"] else asked.argv, spawn=asked.spawn)
+    return _run(asked.argv, spawn=asked.spawn)
 
 
-def run_here(argv: list[str], *, spawn: bool) -> int:
+def _run(argv: list[str], *, spawn: bool) -> int:
+    process_rules.watch_forks()
+    _follow_rules()
+    process_rules.write_name("launcher")
     engine_mends.mend_version()
-    engine_mends.mend_device_count()
-    if not spawn:
-        os.environ.setdefault("VLLM_WORKER_MULTIPROC_METHOD", "fork")
-        engine_mends.mend_start_method()
+    engine_mends.mend_after_import(fork=not spawn)
     return engine_imports.run_command(argv)
 
 
-if __name__ == "__mp_main__":  # a process that the engine spawned: the mends are made again
+def _follow_rules() -> None:
+    if path := os.environ.get("SHARDWRIGHT_PROCESSES"):
+        process_rules.write_names_to(path)
+        process_rules.write_names_at_start()
+    if prefix := os.environ.get("SHARDWRIGHT_SHARED_MEMORY_PREFIX"):
+        process_rules.name_shared_memory(prefix)
+
+
+if __name__ == "__mp_main__":  # a process that the engine spawned imports this file again before it does anything
+    process_rules.follow(os.getppid())
+    _follow_rules()
     engine_mends.mend_version()
-    engine_mends.mend_device_count()
+    engine_mends.mend_after_import(fork=False)
 elif __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))

@@ -7,11 +7,10 @@ Knows multiprocessing and Linux, not the engine. Source for names and defaults: 
 from __future__ import annotations
 
 import json
-import multiprocessing.shared_memory as shared_memory
 import os
 import signal
 import threading
-from multiprocessing import process
+from multiprocessing import process, shared_memory
 
 import linux_calls
 

@@ -13,6 +13,7 @@ import contextlib
 import gc
 import json
 import os
+import pathlib
 import resource
 import select
 import signal
@@ -76,21 +77,23 @@ def serve(descriptor: int) -> int:
     process_rules.follow(os.getppid())
     process_rules.watch_forks()
     process_rules.write_names_at_start()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole terminal; who started this decides
     began = time.monotonic()
+    given = dict(os.environ)
     engine_mends.mend_version()
-    set_by_engine = engine_imports.import_engine()
-    engine_mends.mend_device_count()
-    engine_mends.mend_start_method()
+    engine_imports.import_engine()
+    engine_mends.mend_after_import(fork=True)
+    set_at_import = {name: value for name, value in os.environ.items() if given.get(name) != value}
     gc.collect()
     gc.freeze()  # pages of what was imported stay shared with every fork
-    threads = len(os.listdir("/proc/self/task"))
+    threads = sum(1 for _ in pathlib.Path("/proc/self/task").iterdir())
     _send(control, {"event": "warm", "seconds": round(time.monotonic() - began, 3), "threads": threads})
     launchers = Launchers()
     try:
         wanted = _answer(control, launchers)
     finally:
         launchers.kill()
-    return 0 if wanted is None else _become_host(wanted, set_by_engine)
+    return 0 if wanted is None else _become_host(wanted, set_at_import)
 
 
 def _answer(control: socket.socket, launchers: Launchers) -> dict[str, object] | None:
@@ -121,9 +124,10 @@ def _send(control: socket.socket, event: dict[str, object]) -> None:
         control.send(json.dumps(event).encode())
 
 
-def _become_host(wanted: dict[str, object], set_by_engine: dict[str, str]) -> int:
+def _become_host(wanted: dict[str, object], set_at_import: dict[str, str]) -> int:
     """Turn the fork into one host's launcher; the exit code of the engine's command."""
     os.setsid()
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     _redirect(str(wanted["log"]))
     process_rules.write_names_to(str(wanted["processes"]))
     if wanted["enter"] is not None:
@@ -133,7 +137,7 @@ def _become_host(wanted: dict[str, object], set_by_engine: dict[str, str]) -> in
             _mirror(pid)
     process_rules.write_name("launcher")
     process_rules.name_shared_memory(str(wanted["shared_memory_prefix"]))
-    engine_imports.take_environment(dict(wanted["env"]), set_by_engine)
+    engine_imports.take_environment(dict(wanted["env"]), set_at_import)
     return engine_imports.run_command(list(wanted["argv"]))
 
 

@@ -1,0 +1,169 @@
+"""The cheapest changes that make an unfit recipe fit, each found by planning again; never a guess.
+
+Cheapest first: another layout on the hardware there (rank 0), then what an engine offers (its own ranks), a shorter context
+(rank 4), more of the same hardware (rank 10).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from shardwright.core.hardware import Cluster
+from shardwright.core.plan import search
+from shardwright.core.plan.types import Change
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from shardwright.core.plan.search import Ask, Trial
+    from shardwright.core.plan.types import Saving
+
+__all__ = ["MOST_CHANGES", "find_changes"]
+
+MOST_CHANGES = 3
+_CONTEXT_RANK = 4
+_HARDWARE_RANK = 10
+_CONTEXT_STEP = 1024
+_MOST_NODES = 16
+"""How far more nodes are looked for."""
+
+
+def find_changes(ask: Ask, tried: Sequence[Trial]) -> tuple[Change, ...]:
+    """Up to three changes, cheapest first; empty where no single one that was tried helps."""
+    found = [
+        *_other_layout(ask),
+        *_savings(ask),
+        *_shorter_context(ask, tried),
+        *_more_hardware(ask),
+    ]
+    return tuple(change for _, change in sorted(found, key=lambda pair: (pair[0], pair[1].gpus))[:MOST_CHANGES])
+
+
+def _change(ask: Ask, what: str, cost: str) -> Change | None:
+    """The change if planning with it fits."""
+    trial, _ = search.first_fit(ask)
+    if trial is None or trial.candidate is None:
+        return None
+    return Change(what=what, cost=cost, kv_tokens=trial.tokens, gpus=trial.candidate.layout.world_size)
+
+
+def _with_recipe(ask: Ask, **sections: object) -> Ask:
+    fields = {
+        name: dataclasses.replace(getattr(ask.recipe, name), **value) if isinstance(value, dict) else value
+        for name, value in sections.items()
+    }
+    return dataclasses.replace(ask, recipe=dataclasses.replace(ask.recipe, **fields))
+
+
+def _other_layout(ask: Ask) -> Iterator[tuple[int, Change]]:
+    if not ask.is_pinned:
+        return
+    free = _with_recipe(ask, parallelism="auto")
+    trial, _ = search.first_fit(free)
+    if trial is None or trial.candidate is None:
+        return
+    layout = trial.candidate.layout
+    nodes = f", hardware.nodes: {layout.nodes}" if layout.nodes != ask.recipe.hardware.nodes else ""
+    what = f"parallelism: {{tensor: {layout.tensor}, pipeline: {layout.pipeline}}}{nodes}"
+    cost = f"none: uses {layout.world_size} of the GPUs that are there ({layout})"
+    yield 0, Change(what=what, cost=cost, kv_tokens=trial.tokens, gpus=layout.world_size)
+
+
+def _savings(ask: Ask) -> Iterator[tuple[int, Change]]:
+    enough: list[Saving] = []
+    for saving in ask.engine.savings:
+        arguments = _applied(ask, saving)
+        is_more_than_enough = any(set(other.arguments) < set(saving.arguments) for other in enough)
+        if arguments == ask.recipe.engine.args or is_more_than_enough:
+            continue
+        changed = _with_recipe(ask, engine={"args": arguments})
+        change = _change(changed, _words(saving), saving.cost)
+        if change is not None:
+            enough.append(saving)
+            yield saving.rank, change
+
+
+def _applied(ask: Ask, saving: Saving) -> dict[str, object]:
+    arguments: dict[str, object] = dict(ask.recipe.engine.args)
+    for name, value in saving.arguments:
+        arguments.pop(name, None)
+        arguments.pop(name.replace("-", "_"), None)
+        if value is not None:
+            arguments[name] = value
+    return arguments
+
+
+def _words(saving: Saving) -> str:
+    removed = [name for name, value in saving.arguments if value is None]
+    given = ", ".join(f"{name}: {value}" for name, value in saving.arguments if value is not None)
+    parts = [f"engine.args: {{{given}}}"] if given else []
+    parts += [f"engine.args: without {name}" for name in removed]
+    return "; ".join(parts)
+
+
+def _shorter_context(ask: Ask, tried: Sequence[Trial]) -> Iterator[tuple[int, Change]]:
+    """The longest context that the roomiest possible layout holds, in whole steps, within the model's positions."""
+    workload = ask.recipe.workload
+    asked = workload.max_model_len or ask.shape.max_positions
+    rooms = [_room_tokens(trial) for trial in tried if trial.demand]
+    room = max(rooms, default=asked)
+    if ask.shape.max_positions and asked > ask.shape.max_positions:
+        length = min(room, ask.shape.max_positions)
+    else:
+        length = _whole_steps(min(room, asked - 1))
+    if length < max(workload.input_tokens + workload.output_tokens, 1):
+        return
+    cost = f"requests of more than {length} tokens, prompt and answer together, are refused ({asked} were asked for)"
+    shorter = _with_recipe(ask, workload={"max_model_len": length})
+    change = _change(shorter, f"workload.maxModelLen: {length}", cost)
+    if change is not None:
+        yield _CONTEXT_RANK, change
+
+
+def _whole_steps(tokens: int) -> int:
+    step = _CONTEXT_STEP if tokens >= 2 * _CONTEXT_STEP else _CONTEXT_STEP // 8
+    return tokens // step * step
+
+
+def _room_tokens(trial: Trial) -> int:
+    """Tokens that the pool of a trial holds, less what the engine keeps back."""
+    if trial.pool is None or trial.demand is None or any(lack.kind == "device" for lack in trial.shortfalls):
+        return 0
+    demand = trial.demand
+    return max(trial.pool.blocks - demand.spare_blocks, 0) * demand.request_tokens // demand.request_blocks
+
+
+def _more_hardware(ask: Ask) -> Iterator[tuple[int, Change]]:
+    """More nodes of the same kind, and more GPUs in one node, with the layout left to the planner."""
+    if len(ask.cluster.pools) != 1:
+        return
+    pool = ask.cluster.pools[0]
+    free = _with_recipe(ask, parallelism="auto")
+    if ask.recipe.hardware.nodes != "auto" and pool.nodes < _MOST_NODES:
+        more = dataclasses.replace(pool, nodes=_MOST_NODES)
+        yield from _bought(free, Cluster((more,)), before=pool.nodes * pool.gpus_per_node, per_node=pool.gpus_per_node)
+    for gpus in (2, 4, 8):
+        if gpus > pool.gpus_per_node and pool.gpu.device != "cpu":
+            more = dataclasses.replace(pool, nodes=1, gpus_per_node=gpus)
+            bought = list(_bought(free, Cluster((more,)), before=pool.nodes * pool.gpus_per_node, per_node=gpus))
+            yield from bought
+            if bought:
+                return
+
+
+def _bought(ask: Ask, cluster: Cluster, *, before: int, per_node: int) -> Iterator[tuple[int, Change]]:
+    trial, _ = search.first_fit(dataclasses.replace(ask, cluster=cluster))
+    if trial is None or trial.candidate is None:
+        return
+    layout = trial.candidate.layout
+    added = layout.world_size - before
+    if added <= 0:
+        return
+    gpu = trial.candidate.pool.gpu.name
+    what = (
+        f"hardware: {{gpu: {gpu}, gpusPerNode: {per_node}, nodes: {layout.nodes}}},"
+        f" parallelism: {{tensor: {layout.tensor}, pipeline: {layout.pipeline}}}"
+    )
+    cost = f"{added} more {gpu} ({layout.world_size} instead of {before})"
+    yield _HARDWARE_RANK, Change(what=what, cost=cost, kv_tokens=trial.tokens, gpus=layout.world_size)

@@ -1,0 +1,190 @@
+"""What a plan that fits should still be warned of: neutral rules, as findings."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from shardwright.core.plan import search
+from shardwright.core.rules import Finding
+from shardwright.units import format_gib
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from shardwright.core.plan.search import Ask, Trial
+
+__all__ = ["plan_findings"]
+
+
+def plan_findings(ask: Ask, chosen: Trial, unused_fields: Sequence[str]) -> tuple[Finding, ...]:
+    """All findings of a plan; errors are none among them, they would have refused it."""
+    return (
+        *_larger_than_needed(ask, chosen),
+        *_spanning(chosen),
+        *_partial_nodes(ask, chosen),
+        *_odd_count(chosen),
+        *_small_pool(ask, chosen),
+        *_near_limit(chosen),
+        *_unknown_version(ask),
+        *_unused(unused_fields),
+        *(chosen.demand.findings if chosen.demand else ()),
+    )
+
+
+def _warn(
+    rule: str, message: str, *, why: str, fix: str, path: str, value: str = "", rows: tuple[str, ...] = ()
+) -> Finding:
+    return Finding(rule, "warn", "warning", message, why=why, fix=fix, path=path, value=value, requirements=rows)
+
+
+def _larger_than_needed(ask: Ask, chosen: Trial) -> Iterator[Finding]:
+    """A pinned layout is kept; where fewer GPUs hold the same workload this says so, after planning it."""
+    smaller = _smaller_fit(ask, chosen) if ask.is_pinned else None
+    if smaller is None or smaller.candidate is None or chosen.candidate is None:
+        return
+    layout, pinned = smaller.candidate.layout, chosen.candidate.layout
+    gpu = smaller.candidate.pool.gpu.name
+    yield _warn(
+        "layout.larger-than-needed",
+        f"{layout.world_size}x {gpu} would do: {layout} holds {smaller.tokens} KV tokens, the pinned {pinned} {chosen.tokens}",
+        why="a smaller layout costs less and has fewer parts that can fail",
+        fix=f"parallelism: {{tensor: {layout.tensor}, pipeline: {layout.pipeline}}}, hardware.nodes: {layout.nodes}",
+        path="parallelism",
+        value=str(pinned),
+        rows=("R049", "R154"),
+    )
+
+
+def _smaller_fit(ask: Ask, chosen: Trial) -> Trial | None:
+    if chosen.candidate is None:
+        return None
+    pinned = chosen.candidate.layout
+    free = dataclasses.replace(ask, recipe=dataclasses.replace(ask.recipe, parallelism="auto"))
+    enough = min(_workload_tokens(ask), chosen.tokens)
+    for candidate in search.candidates(free):
+        layout = candidate.layout
+        smaller = (layout.world_size, layout.nodes) < (pinned.world_size, pinned.nodes)
+        if layout.world_size <= pinned.world_size and smaller:
+            trial = search.try_candidate(free, candidate)
+            if trial.fits and trial.tokens >= enough:
+                return trial
+    return None
+
+
+def _workload_tokens(ask: Ask) -> int:
+    workload = ask.recipe.workload
+    return workload.concurrency * (workload.input_tokens + workload.output_tokens)
+
+
+def _spanning(chosen: Trial) -> Iterator[Finding]:
+    layout = chosen.candidate.layout if chosen.candidate else None
+    if layout is None or layout.nodes == 1 or layout.gpus_per_node % layout.tensor == 0:
+        return
+    yield _warn(
+        "layout.tensor-spans-nodes",
+        f"tensor parallel groups of {layout.tensor} span nodes that use {layout.gpus_per_node} GPUs each",
+        why="every layer of every token then waits for the network between the nodes",
+        fix="keep parallelism.tensor inside a node and split over nodes with parallelism.pipeline",
+        path="parallelism.tensor",
+        value=str(layout.tensor),
+    )
+
+
+def _partial_nodes(ask: Ask, chosen: Trial) -> Iterator[Finding]:
+    candidate = chosen.candidate
+    if candidate is None or candidate.layout.gpus_per_node >= candidate.pool.gpus_per_node:
+        return
+    used, there = candidate.layout.gpus_per_node, candidate.pool.gpus_per_node
+    if candidate.layout.nodes > 1:
+        yield _warn(
+            "layout.partial-nodes",
+            f"{candidate.layout.nodes} nodes are used with {used} of their {there} GPUs each",
+            why="groups over partly used nodes get poor links between their GPUs, and hang more often when they start",
+            fix=f"use all {there} GPUs of fewer nodes",
+            path="hardware.gpusPerNode",
+            value=str(there),
+            rows=("R153", "R151"),
+        )
+        return
+    severity = "warning" if ask.is_pinned else "info"
+    yield Finding(
+        "layout.node-not-full",
+        "warn",
+        severity,
+        f"{used} of {there} GPUs of the node are used",
+        why="the other GPUs share links and host memory with whatever else is placed there",
+        fix=f"set hardware.gpusPerNode: {used} if the rest is meant for others",
+        path="hardware.gpusPerNode",
+        value=str(there),
+        requirements=("R151",),
+    )
+
+
+def _odd_count(chosen: Trial) -> Iterator[Finding]:
+    layout = chosen.candidate.layout if chosen.candidate else None
+    if layout is None or layout.world_size & (layout.world_size - 1) == 0:
+        return
+    yield _warn(
+        "layout.gpu-count",
+        f"{layout.world_size} GPUs are no power of two",
+        why="model sizes and collective operations are made for powers of two",
+        fix="use 1, 2, 4, 8, 16 ... GPUs",
+        path="parallelism",
+        value=str(layout),
+        rows=("R150",),
+    )
+
+
+def _small_pool(ask: Ask, chosen: Trial) -> Iterator[Finding]:
+    wanted, workload = _workload_tokens(ask), ask.recipe.workload
+    if chosen.tokens >= wanted:
+        return
+    each = workload.input_tokens + workload.output_tokens
+    yield _warn(
+        "memory.pool-smaller-than-workload",
+        f"{workload.concurrency} requests of {each} tokens need {wanted} KV tokens; the pool holds {chosen.tokens}",
+        why=f"about {chosen.tokens // each} of them run at once, the others wait",
+        fix="fewer requests at once, shorter ones, or more GPUs",
+        path="workload.concurrency",
+        value=str(workload.concurrency),
+    )
+
+
+def _near_limit(chosen: Trial) -> Iterator[Finding]:
+    pool, demand = chosen.pool, chosen.demand
+    if pool is None or demand is None or pool.tokens_low >= demand.request_tokens:
+        return
+    yield _warn(
+        "memory.near-limit",
+        f"the pool may be as small as {pool.tokens_low} tokens; one request takes {demand.request_tokens}",
+        why=f"the {format_gib(pool.left_bytes)} GiB left for the cache are known only within"
+        f" {format_gib(demand.ranks[pool.smallest_rank].uncertainty_bytes)} GiB",
+        fix="shorten workload.maxModelLen or leave more memory",
+        path="workload.maxModelLen",
+        value=str(demand.request_tokens),
+    )
+
+
+def _unknown_version(ask: Ask) -> Iterator[Finding]:
+    if ask.version.is_known:
+        return
+    yield _warn(
+        "engine.version-unknown",
+        f"{ask.engine.name} {ask.version.version} was planned with the rules of {ask.version.rules}",
+        why="its own rules are not known here",
+        fix=f"use one of {', '.join(ask.engine.versions)} for a plan by its own rules",
+        path="engine.version",
+        value=ask.version.version,
+    )
+
+
+def _unused(fields: Sequence[str]) -> Iterator[Finding]:
+    for field in fields:
+        yield Finding(
+            "recipe.not-used-yet",
+            "warn",
+            "info",
+            f"{field} is read and checked, but not used yet",
+            path=field,
+        )

@@ -1,0 +1,165 @@
+"""A checkpoint by the headers of its safetensors files, and how it is held against the tensors of a family.
+
+Pure: who reads the headers is elsewhere. The headers are the truth about what is stored; the family knows how it is
+divided. Where they differ, the difference is named.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from shardwright import units
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from shardwright.core.shape.base import ModelShape, Weight
+
+__all__ = ["Checkpoint", "Tensor", "checked", "expected_tensors", "group_name"]
+
+_STORED_DTYPES = {"BF16": "bfloat16", "F16": "float16", "F32": "float32"}
+_QUANTIZED_PARTS = re.compile(
+    r"\.(weight_scale(_inv)?|input_scale|weight_zero_point|weight_shape|scales|qzeros|g_idx)$"
+)
+_PACKED = re.compile(r"\.(qweight|weight_packed)$")
+_INDEX = re.compile(r"(?<=\.)\d+(?=\.|$)")
+_SHOWN = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """One tensor of a safetensors header."""
+
+    name: str
+    dtype: str
+    """As the header writes it: `BF16`, `F8_E4M3` ..."""
+    shape: tuple[int, ...]
+    bytes: int
+
+    @property
+    def elements(self) -> int:
+        """Numbers in it."""
+        count = 1
+        for size in self.shape:
+            count *= size
+        return count
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """All tensors that a model's files hold."""
+
+    tensors: tuple[Tensor, ...]
+    """Empty where only the index was there, which knows the sum but not the tensors."""
+    total_bytes: int
+
+    @property
+    def stored_dtype(self) -> str:
+        """The dtype of most bytes, as configurations write it; empty if it is none of those."""
+        sums: dict[str, int] = {}
+        for tensor in self.tensors:
+            sums[tensor.dtype] = sums.get(tensor.dtype, 0) + tensor.bytes
+        return _STORED_DTYPES.get(max(sums, key=sums.__getitem__), "") if sums else ""
+
+
+def expected_tensors(shape: ModelShape) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """Name and dimensions of every tensor that a checkpoint of this model holds; a vector has one dimension."""
+    yield from _named(shape.embedding, "", 1)
+    experts = shape.mixture.experts if shape.mixture else 1
+    for index, layer in enumerate(shape.layers):
+        yield from _named(layer.weights, f"{shape.layer_prefix}{index}.", experts)
+    yield from _named(shape.head, "", 1)
+
+
+def _named(weights: Iterable[Weight], prefix: str, experts: int) -> Iterator[tuple[str, tuple[int, ...]]]:
+    rows_of: dict[str, tuple[int, int]] = {}
+    for weight in weights:
+        rows, _ = rows_of.get(weight.name, (0, 0))
+        rows_of[weight.name] = (rows + weight.rows, weight.columns)
+    for name, (rows, columns) in rows_of.items():
+        if "{expert}" not in name:
+            yield prefix + name, (rows, columns) if columns > 1 else (rows,)
+            continue
+        for expert in range(experts):
+            yield prefix + name.replace("{expert}", str(expert)), (rows // experts, columns)
+
+
+def group_name(name: str) -> str:
+    """A tensor's name with every index replaced, so that alike tensors of all layers and experts share it."""
+    return _INDEX.sub("N", name)
+
+
+def checked(shape: ModelShape, checkpoint: Checkpoint) -> ModelShape:
+    """The shape with the checkpoint's sum; what differs becomes notes, and a bound where weights cannot be trusted."""
+    shape = replace(shape, checkpoint_bytes=checkpoint.total_bytes)
+    if not checkpoint.tensors:
+        return replace(shape, notes=(*shape.notes, *_sum_notes(shape, checkpoint)))
+    stored = {_PACKED.sub(".weight", tensor.name): tensor for tensor in checkpoint.tensors}
+    expected = dict(expected_tensors(shape))
+    missing = [name for name in expected if name not in stored]
+    extra = [tensor for name, tensor in stored.items() if name not in expected and not _QUANTIZED_PARTS.search(name)]
+    other = (
+        [] if shape.quantization else [name for name in expected if _has_other_size(stored.get(name), expected[name])]
+    )
+    notes = _extra_notes(shape, extra)
+    if not missing and not other:
+        return replace(shape, notes=(*shape.notes, *notes))
+    reason = _mismatch(missing, other)
+    return replace(shape, notes=(*shape.notes, *notes), bound="; ".join(part for part in (shape.bound, reason) if part))
+
+
+def _has_other_size(tensor: Tensor | None, dimensions: tuple[int, ...]) -> bool:
+    elements = 1
+    for size in dimensions:
+        elements *= size
+    return tensor is not None and tensor.elements != elements
+
+
+def _mismatch(missing: list[str], other: list[str]) -> str:
+    parts: list[str] = []
+    if missing:
+        parts.append(f"not in the headers: {_listed(missing)}")
+    if other:
+        parts.append(f"of another size in the headers: {_listed(other)}")
+    return "the checkpoint differs from its configuration (" + "; ".join(parts) + ")"
+
+
+def _listed(names: list[str]) -> str:
+    groups = list(dict.fromkeys(group_name(name) for name in names))
+    more = f" and {len(groups) - _SHOWN} more kinds" if len(groups) > _SHOWN else ""
+    return ", ".join(groups[:_SHOWN]) + more
+
+
+def _extra_notes(shape: ModelShape, extra: list[Tensor]) -> list[str]:
+    """Tensors the family does not hold: a tied head, layers for speculation, or something unknown."""
+    sums: dict[str, int] = {}
+    for tensor in extra:
+        sums[_extra_kind(shape, tensor.name)] = sums.get(_extra_kind(shape, tensor.name), 0) + tensor.bytes
+    return [f"{kind}: {units.format_bytes(count)} in the checkpoint, not counted" for kind, count in sums.items()]
+
+
+def _extra_kind(shape: ModelShape, name: str) -> str:
+    if shape.tied_embeddings and name == "lm_head.weight":
+        return "lm_head.weight is tied to the embedding"
+    if name.startswith(shape.layer_prefix):
+        index = name.removeprefix(shape.layer_prefix).partition(".")[0]
+        if index.isdigit() and int(index) >= len(shape.layers):
+            return f"layer {index} is for speculation"
+    if name.endswith("rotary_emb.inv_freq"):
+        return "rotary frequencies are made by the engine"
+    return f"{group_name(name)} is not known"
+
+
+def _sum_notes(shape: ModelShape, checkpoint: Checkpoint) -> tuple[str, ...]:
+    counted = sum(_bytes(weight, shape) for layer in shape.layers for weight in layer.weights)
+    counted += sum(_bytes(weight, shape) for weight in (*shape.embedding, *shape.head))
+    if abs(counted - checkpoint.total_bytes) <= checkpoint.total_bytes / 1000:
+        return ()
+    stored = units.format_bytes(checkpoint.total_bytes)
+    return (f"the checkpoint's index adds up to {stored}, its configuration to {units.format_bytes(counted)}",)
+
+
+def _bytes(weight: Weight, shape: ModelShape) -> float:
+    return weight.elements * (shape.element_bytes if weight.element_bytes is None else weight.element_bytes)

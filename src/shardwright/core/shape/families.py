@@ -1,0 +1,112 @@
+"""From a configuration to a shape: one table says which family an architecture belongs to.
+
+An architecture that is not in the table is never counted as another one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from shardwright import errors
+from shardwright.core.shape import checkpoint as checkpoints
+from shardwright.core.shape import deepseek, dense, falcon, mixtral, precision, qwen_moe, unknown
+from shardwright.core.shape.fields import Fields
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from shardwright.core.shape.base import ModelShape
+    from shardwright.core.shape.checkpoint import Checkpoint
+    from shardwright.core.shape.family import Family
+
+__all__ = ["FAMILIES", "shape_of"]
+
+FAMILIES: dict[str, Family] = {
+    "LlamaForCausalLM": dense.LLAMA,
+    "MistralForCausalLM": dense.MISTRAL,
+    "Qwen2ForCausalLM": dense.QWEN2,
+    "Qwen3ForCausalLM": dense.QWEN3,
+    "GraniteForCausalLM": dense.GRANITE,
+    "FalconForCausalLM": falcon.FALCON,
+    "MixtralForCausalLM": mixtral.MIXTRAL,
+    "Qwen2MoeForCausalLM": qwen_moe.QWEN2_MOE,
+    "Qwen3MoeForCausalLM": qwen_moe.QWEN3_MOE,
+    "DeepseekV2ForCausalLM": deepseek.DEEPSEEK,
+    "DeepseekV3ForCausalLM": deepseek.DEEPSEEK,
+}
+_BY_MODEL_TYPE = {name.removesuffix("ForCausalLM").lower(): name for name in FAMILIES}
+"""`llama`, `qwen2moe` ...: the `model_type` of a configuration without its underscores."""
+_LANGUAGE_PARTS = ("text_config", "llm_config", "language_config")
+_INHERITED = ("dtype", "torch_dtype", "quantization_config", "tie_word_embeddings")
+
+
+def shape_of(config: Mapping[str, Any], *, name: str, source: str, checkpoint: Checkpoint | None = None) -> ModelShape:
+    """The shape of the model that a configuration describes, held against the headers if there are any.
+
+    InputError names the field that is missing or wrong, or the families that are known.
+    """
+    fields = Fields(config, source, name)
+    architecture = _architecture(fields)
+    language = None if architecture in FAMILIES else _language_part(fields)
+    if language is not None:
+        return _language_shape(language, architecture, checkpoint)
+    if architecture not in FAMILIES:
+        return _unknown_shape(fields, architecture, checkpoint)
+    shape = _family_shape(fields, architecture, checkpoint)
+    return shape if checkpoint is None else checkpoints.checked(shape, checkpoint)
+
+
+def _family_shape(fields: Fields, architecture: str, checkpoint: Checkpoint | None) -> ModelShape:
+    shape = _finished(FAMILIES[architecture].read(fields), fields, architecture, checkpoint)
+    return precision.quantized(shape, fields)
+
+
+def _unknown_shape(fields: Fields, architecture: str, checkpoint: Checkpoint | None) -> ModelShape:
+    if checkpoint is None or not checkpoint.tensors:
+        raise errors.InputError(
+            f"{fields.source}: architectures: {architecture or 'none named'} is not known;"
+            f" known are {', '.join(sorted(FAMILIES))}",
+            hint="with the model's *.safetensors files beside config.json, or from the hub, its weights can be bounded",
+        )
+    shape = _finished(unknown.read(fields, checkpoint), fields, architecture, checkpoint)
+    return replace(shape, checkpoint_bytes=checkpoint.total_bytes)
+
+
+def _language_shape(language: Fields, architecture: str, checkpoint: Checkpoint | None) -> ModelShape:
+    """The language part of a model for several kinds of input; the headers hold more than that part."""
+    shape = _family_shape(language, _architecture(language), checkpoint)
+    reason = f"{architecture}: only the language part is counted, without the parts for images or sound"
+    bound = f"{shape.bound}; {reason}" if shape.bound else reason
+    return replace(shape, bound=bound, checkpoint_bytes=checkpoint.total_bytes if checkpoint else None)
+
+
+def _finished(shape: ModelShape, fields: Fields, architecture: str, checkpoint: Checkpoint | None) -> ModelShape:
+    dtype, note = precision.read_dtype(fields, checkpoint.stored_dtype if checkpoint else "")
+    return replace(
+        shape,
+        architecture=architecture,
+        dtype=dtype,
+        element_bytes=precision.DTYPE_BYTES[dtype],
+        config=tuple(fields.values.items()),
+        notes=(*shape.notes, note) if note else shape.notes,
+    )
+
+
+def _architecture(fields: Fields) -> str:
+    value = fields.values.get("architectures")
+    if isinstance(value, list) and value and isinstance(value[0], str):
+        return value[0]
+    if value is not None and value != []:
+        raise fields.fault("architectures", f"{value!r} is not a list of names")
+    model_type = fields.text("model_type", default="")
+    return _BY_MODEL_TYPE.get(model_type.replace("_", "").lower(), model_type)
+
+
+def _language_part(fields: Fields) -> Fields | None:
+    for key in _LANGUAGE_PARTS:
+        part = fields.section(key)
+        if part is not None and _architecture(part) in FAMILIES:
+            inherited = {name: fields.values[name] for name in _INHERITED if name in fields.values}
+            return Fields({**inherited, **part.values}, part.source, fields.name)
+    return None

@@ -1,0 +1,59 @@
+"""How a plan's memory is known: measured on this GPU with this version and layout, from the engine's source, or a bound."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from shardwright.core.plan.version import parse_version
+from shardwright.engines.vllm import facts
+
+if TYPE_CHECKING:
+    from shardwright.core.memory import Evidence
+    from shardwright.core.plan.types import Question
+    from shardwright.engines.vllm.facts import Point
+    from shardwright.engines.vllm.flags import Flags
+
+__all__ = ["evidence_of"]
+
+_COUNTING = ("kv-cache-dtype", "quantization", "enforce-eager")
+"""Flags that change what is counted; a point holds only for the same ones."""
+
+
+def evidence_of(question: Question, flags: Flags) -> tuple[Evidence, str]:
+    """The kind of evidence, and the nearest measured point in words."""
+    nearest = min(facts.points(), key=lambda point: _distance(question, flags, point))
+    if flags.fixed_pool_bytes is not None or flags.fixed_blocks is not None:
+        return "source", "The pool is fixed by a flag: it does not depend on what vLLM would measure."
+    if question.shape.bound:
+        return "bound", f"Memory is only bounded: {question.shape.bound}. Nearest measured: {_words(nearest)}."
+    if not any(_distance(question, flags, nearest)):
+        return "measured", f"Memory was measured: {_words(nearest)}."
+    is_gpu_known = any(point.gpu == question.gpu.name for point in facts.points())
+    where = (
+        f"this was not measured on {question.gpu.name}"
+        if is_gpu_known
+        else f"nothing was measured on {question.gpu.name}"
+    )
+    return "source", f"Memory is computed from vLLM's source; {where}. Nearest measured: {_words(nearest)}."
+
+
+def _distance(question: Question, flags: Flags, point: Point) -> tuple[bool, ...]:
+    """What differs, the weightiest first; all False where a point was measured for this very kind of start."""
+    layout = question.layout
+    given = {
+        name: flags.arguments[name] for name in _COUNTING if flags.arguments.get(name) not in (None, False, "auto")
+    }
+    return (
+        question.shape.architecture != point.architecture,
+        (len(question.shape.layers), question.shape.hidden_size) != (point.layers, point.hidden_size),
+        question.gpu.name != point.gpu,
+        (layout.tensor, layout.pipeline) != (point.tensor, point.pipeline),
+        given != dict(point.args),
+        parse_version(question.version) != parse_version(facts.table("measured")["version"]),
+    )
+
+
+def _words(point: Point) -> str:
+    flags = "".join(f", {name} {value}" for name, value in point.args)
+    version = facts.table("measured")["version"]
+    return f"{point.model} TP{point.tensor} x PP{point.pipeline} on {point.gpu}{flags}, vLLM {version}: {point.tokens} tokens"

@@ -1,0 +1,139 @@
+"""What the plan rests on and the recipe leaves open: dtype, T, n, utilization, block size, runner, resolved as vLLM would.
+
+T is max-num-batched-tokens, n max-num-seqs. Source: vLLM 0.24 and 0.32, engine/arg_utils.py get_batch_defaults, config/model.py
+_resolve_auto_dtype, config/vllm.py use_v2_model_runner, platforms/interface.py block sizes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from shardwright.engines.vllm import arguments, facts
+from shardwright.units import GIB, parse_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from shardwright.core.hardware import Gpu
+    from shardwright.core.plan.types import Question
+    from shardwright.engines.vllm.facts import Rules
+
+__all__ = ["Flags", "base_flags", "batches", "capability", "dtype_of", "has_bfloat16", "runner_of"]
+
+_DTYPE_BYTES = {"bfloat16": 2, "float16": 2, "float32": 4}
+_BLOCK_TOKENS = 16
+_FALSE = ("0", "false", "off", "no")
+
+
+@dataclass(frozen=True, slots=True)
+class Flags:
+    """Resolved flags of one layout; T and n come from `batches`."""
+
+    arguments: dict[str, Any]
+    """The recipe's, in one spelling."""
+    dtype: str
+    element_bytes: int
+    kv_dtype: str
+    kv_element_bytes: float
+    block_tokens: int
+    runner: str
+    has_graphs: bool
+    fixed_pool_bytes: int | None
+    fixed_blocks: int | None
+    quantization: str | None
+    """Quantization while loading; None where the checkpoint is taken as it is."""
+    online_element_bytes: float | None
+
+
+def base_flags(question: Question, rules: Rules) -> Flags:
+    """All that does not depend on the size of the device."""
+    given = arguments.normalized(question.recipe.engine.args)
+    dtype = dtype_of(question)
+    kv_dtype = str(given.get("kv-cache-dtype", "auto"))
+    kv_bytes = facts.table("kv_cache_dtype").get(kv_dtype, {}).get("bytes", 0) or _DTYPE_BYTES[dtype]
+    asked = str(given.get("quantization") or "")
+    online = facts.table("online_quantization").get(asked) if question.shape.quantization is None else None
+    blocks = given.get("num-gpu-blocks-override")
+    return Flags(
+        arguments=given,
+        dtype=dtype,
+        element_bytes=_DTYPE_BYTES[dtype],
+        kv_dtype=kv_dtype,
+        kv_element_bytes=kv_bytes,
+        block_tokens=int(given.get("block-size") or _BLOCK_TOKENS),
+        runner=runner_of(question, rules),
+        has_graphs=not _is_eager(given),
+        fixed_pool_bytes=_size(given.get("kv-cache-memory-bytes")),
+        fixed_blocks=int(blocks) if blocks else None,
+        quantization=asked or None,
+        online_element_bytes=online["bytes"] if online else None,
+    )
+
+
+def dtype_of(question: Question) -> str:
+    """What vLLM computes in: as asked; else the checkpoint's, float32 lowered, and float16 where bfloat16 is not there."""
+    asked = question.recipe.model.dtype
+    if asked:
+        return asked
+    wanted = "bfloat16" if question.shape.dtype == "float32" else question.shape.dtype
+    if wanted == "bfloat16" and not has_bfloat16(question.gpu):
+        return "float16"
+    return wanted
+
+
+def has_bfloat16(gpu: Gpu) -> bool:
+    """Whether vLLM takes bfloat16 there: compute capability 8.0 and up, or no CUDA device."""
+    return gpu.device != "cuda" or capability(gpu) is None or (capability(gpu) or 0) >= 8.0
+
+
+def capability(gpu: Gpu) -> float | None:
+    """Compute capability as a number; None where it is not known."""
+    return float(gpu.compute_capability) if gpu.compute_capability else None
+
+
+def runner_of(question: Question, rules: Rules) -> str:
+    """`v1` or `v2`; the V2 runner needs Triton, which vLLM on a CPU does not have."""
+    if question.gpu.device == "cpu":
+        return "v1"
+    forced = question.recipe.engine.env.get("VLLM_USE_V2_MODEL_RUNNER")
+    if isinstance(forced, str):
+        return "v1" if forced.lower() in _FALSE else "v2"
+    served = rules.v2_architectures
+    return "v2" if "all" in served or question.shape.architecture in served else "v1"
+
+
+def batches(question: Question, rules: Rules, flags: Flags) -> Iterator[tuple[int, int]]:
+    """T and n to try: vLLM's default for this device first, then those of smaller devices, which take less memory.
+
+    What the recipe gives is kept. T is no larger than n requests of full length, n no larger than T.
+    """
+    given = flags.arguments
+    factor = 2 if given.get("performance-mode") == "throughput" else 1
+    seen: set[tuple[int, int]] = set()
+    for tier in _tiers(question.gpu, rules):
+        default = tier.serve if question.recipe.engine.entrypoint == "serve" else tier.llm
+        sequences = int(given.get("max-num-seqs") or tier.seqs * factor)
+        tokens = int(given.get("max-num-batched-tokens") or min(default * factor, sequences * question.max_model_len))
+        pair = (tokens, sequences if "max-num-seqs" in given else min(sequences, tokens))
+        if pair not in seen:
+            seen.add(pair)
+            yield pair
+
+
+def _tiers(gpu: Gpu, rules: Rules) -> Iterator[facts.Tier]:
+    for tier in rules.tiers:
+        is_named = bool(tier.not_named) and tier.not_named in gpu.name.lower()
+        if gpu.memory_bytes >= tier.memory_gib * GIB and not is_named:
+            yield tier
+
+
+def _is_eager(given: dict[str, Any]) -> bool:
+    compilation: dict[str, Any] = given.get("compilation-config") or {}
+    return bool(given.get("enforce-eager")) or compilation.get("cudagraph_mode") == "NONE"
+
+
+def _size(value: object) -> int | None:
+    if value is None:
+        return None
+    return value if isinstance(value, int) else parse_bytes(str(value))

@@ -1,0 +1,151 @@
+"""How a member of a group starts: `vllm serve` with the flags that the plan rests on, the same on every member.
+
+Members differ by `--node-rank` and `--headless` alone. Source: vLLM 0.24 and 0.32, entrypoints/cli/serve.py, envs.py,
+v1/executor/multiproc_executor.py (workers are named `VllmWorker-N`, N counts over all nodes).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from shardwright.core.deployment import Launch, Port, Probe, Variable
+from shardwright.core.layout import split_layers
+from shardwright.engines.vllm import arguments, facts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from shardwright.core.deployment import LaunchOrder
+    from shardwright.core.plan.types import Plan
+
+__all__ = ["RANK_PATTERN", "launch_of"]
+
+RANK_PATTERN = r"VllmWorker-(\d+)"
+"""Name of a worker process in logs and in multiprocessing; the number is the rank over all nodes."""
+
+
+def launch_of(order: LaunchOrder) -> Launch:
+    """Program, environment, ports and probe of the leader or of a worker."""
+    is_leader, wiring = order.role == "leader", order.wiring
+    group_port = (Port("group", wiring.group_port),) if order.plan.layout.nodes > 1 and is_leader else ()
+    return Launch(
+        role=order.role,
+        argv=tuple(_argv(order)),
+        environment=tuple(_environment(order)),
+        ports=(Port("http", wiring.serve_port), *group_port) if is_leader else (),
+        probe=Probe("/health", wiring.serve_port, _startup_seconds(order.plan)) if is_leader else None,
+        rank_pattern=RANK_PATTERN,
+        image=_image(order.plan),
+    )
+
+
+def _image(plan: Plan) -> str:
+    images: dict[str, str] = facts.table("images")
+    # Images carry releases only: a local part such as `+cpu` is no part of their tag.
+    return images.get(plan.gpu.device, images["cuda"]).format(version=plan.engine.version.split("+")[0])
+
+
+def _argv(order: LaunchOrder) -> Iterator[str]:
+    plan, wiring = order.plan, order.wiring
+    yield from ("vllm", "serve", wiring.model, "--served-model-name", plan.recipe.served_name)
+    if wiring.listen_address:
+        yield from ("--host", wiring.listen_address)
+    yield from ("--port", wiring.serve_port)
+    yield from arguments.as_argv(_parallel(plan))
+    yield from arguments.as_argv(plan.engine.settings)
+    yield from arguments.as_argv(_model(plan))
+    yield from arguments.as_argv(_device(plan))
+    yield from arguments.as_argv(_others(plan))
+    if plan.layout.nodes > 1:
+        yield from ("--nnodes", str(plan.layout.nodes), "--node-rank", wiring.member_index)
+        yield from ("--master-addr", wiring.leader_address, "--master-port", wiring.group_port)
+        yield from ("--distributed-executor-backend", "mp")
+    if order.role == "worker":
+        yield "--headless"
+
+
+def _parallel(plan: Plan) -> tuple[tuple[str, Any], ...]:
+    return (("tensor-parallel-size", plan.layout.tensor), ("pipeline-parallel-size", plan.layout.pipeline))
+
+
+def _model(plan: Plan) -> Iterator[tuple[str, Any]]:
+    """Fields of the recipe's model that are flags of vLLM."""
+    model = plan.recipe.model
+    if model.revision:
+        yield "revision", model.revision
+    if model.trust_remote_code:
+        yield "trust-remote-code", True
+
+
+def _device(plan: Plan) -> Iterator[tuple[str, Any]]:
+    given = arguments.normalized(plan.recipe.engine.args)
+    if plan.gpu.device == "cpu":
+        yield from ((name, value) for name, value in facts.table("cpu")["flags"] if name not in given)
+
+
+def _others(plan: Plan) -> Iterator[tuple[str, Any]]:
+    """The recipe's own flags, but for those that the plan resolved."""
+    written = {name for name, _ in plan.engine.settings}
+    dropped = {"gpu-memory-utilization"} if plan.gpu.device == "cpu" else set[str]()
+    for name, value in arguments.normalized(plan.recipe.engine.args).items():
+        if name not in written and name not in dropped:
+            yield name, value
+
+
+def _environment(order: LaunchOrder) -> Iterator[Variable]:
+    """Ours first, then the recipe's; what the recipe sets replaces ours."""
+    given = order.plan.recipe.engine.env
+    for variable in (*_addresses(order), *_hub(order), *_engine_variables(order)):
+        if variable.name not in given:
+            yield variable
+    yield from (Variable(name, value) for name, value in given.items())
+
+
+def _addresses(order: LaunchOrder) -> Iterator[Variable]:
+    recipe, wiring = order.plan.recipe, order.wiring
+    yield Variable("VLLM_HOST_IP", wiring.own_address)
+    interface = wiring.interface or recipe.network.interface or ""
+    if interface:
+        yield Variable("GLOO_SOCKET_IFNAME", interface)
+        if order.plan.gpu.device != "cpu":
+            yield Variable("NCCL_SOCKET_IFNAME", interface)
+            yield Variable("TP_SOCKET_IFNAME", interface)
+    if recipe.network.debug and order.plan.gpu.device != "cpu":
+        yield Variable("NCCL_DEBUG", "INFO")
+
+
+def _hub(order: LaunchOrder) -> Iterator[Variable]:
+    model, wiring = order.plan.recipe.model, order.wiring
+    if wiring.cache_dir:
+        yield Variable("HF_HOME", wiring.cache_dir)
+    if wiring.model.startswith("/"):
+        yield Variable("HF_HUB_OFFLINE", "1")
+    elif model.token is not None:
+        yield Variable("HF_TOKEN", model.token)
+
+
+def _engine_variables(order: LaunchOrder) -> Iterator[Variable]:
+    plan = order.plan
+    yield Variable("VLLM_ENGINE_READY_TIMEOUT_S", str(_startup_seconds(plan)))
+    if plan.layout.stages != split_layers(len(plan.shape.layers), plan.layout.pipeline):
+        yield Variable("VLLM_PP_LAYER_PARTITION", ",".join(str(layers) for layers in plan.layout.stages))
+    if plan.gpu.device == "cpu":
+        environment: dict[str, str] = facts.table("cpu")["environment"]
+        yield from (Variable(name, value) for name, value in environment.items())
+
+
+def _startup_seconds(plan: Plan) -> int:
+    """How long the first answer may take: weights of the fullest node over a slow volume, and the rest; never below a floor."""
+    startup = facts.table("startup")
+    held = [0] * plan.layout.nodes
+    for place, rank in zip(plan.layout.ranks, plan.ranks, strict=True):
+        held[place.node] += rank.sum_of("weights")
+    floor = startup["least_many_nodes"] if plan.layout.nodes > 1 else startup["least_one_node"]
+    return max(floor, round(max(held) / startup["load_bytes_per_second"]) + startup["rest_seconds"])
+
+
+def is_rank_name(name: str) -> int | None:
+    """The rank that a worker's name stands for; None if it is no worker's."""
+    match = re.fullmatch(RANK_PATTERN, name)
+    return int(match[1]) if match else None

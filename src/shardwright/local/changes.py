@@ -1,0 +1,57 @@
+"""What changes in a run, as one stream: its states and the lines of its hosts' logs, in the order in which they are seen."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from shardwright.local import state
+from shardwright.local.following import Reader
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from shardwright.local.state import Place
+
+__all__ = ["Change", "follow_changes"]
+
+_PAUSE_SECONDS = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One thing that is new."""
+
+    state: str
+    seconds: float
+    """Since the group was started."""
+    member: int = 0
+    line: str | None = None
+    """A line of that member's log; None: the state changed."""
+
+
+def follow_changes(place: Place, hosts: int) -> Iterator[Change]:
+    """Changes since the start, until the group serves or has ended."""
+    readers = [Reader(place.log(f"host-{host}")) for host in range(hosts)]
+    seen = ""
+    try:
+        while True:
+            status = state.read_json(place.status)
+            reached, seconds = str(status.get("state", "ended")), _seconds(status)
+            if reached != seen:
+                seen = reached
+                yield Change(reached, seconds)
+            over = reached in {"ready", "ended"}
+            for member, reader in enumerate(readers):
+                yield from (Change(reached, seconds, member, line) for line in reader.lines(rest=over))
+            if over:
+                return
+            time.sleep(_PAUSE_SECONDS)
+    finally:
+        for reader in readers:
+            reader.close()
+
+
+def _seconds(status: Mapping[str, object]) -> float:
+    return max(0.0, time.time() - float(str(status.get("startedAt") or time.time())))

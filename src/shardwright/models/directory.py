@@ -1,0 +1,84 @@
+"""A model in a directory: config.json alone is enough; safetensors files beside it make the sum of weights exact."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from shardwright import errors
+from shardwright.core.shape import shape_of
+from shardwright.core.shape.checkpoint import Checkpoint
+from shardwright.models import safetensors
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from shardwright.core.shape import ModelShape
+
+__all__ = ["MAX_CONFIG_BYTES", "load_directory"]
+
+MAX_CONFIG_BYTES = 8 * 2**20
+"""Configurations are a few kilobytes; indexes of thousands of tensors a few megabytes."""
+_MAX_INDEX_BYTES = 64 * 2**20
+
+
+def load_directory(folder: Path, *, name: str = "", source: str = "") -> ModelShape:
+    """The shape of the model in `folder`; `source` is what is said of its origin, else its path."""
+    if not folder.is_dir():
+        what = "is not a directory" if folder.exists() else "does not exist"
+        raise errors.NotFound(f"model directory {folder} {what}", hint="give the directory that holds config.json")
+    path = folder / "config.json"
+    config = safetensors.parse_object(_read(path, MAX_CONFIG_BYTES), str(path))
+    checkpoint, notes = _checkpoint(folder)
+    shape = shape_of(config, name=name or folder.resolve().name, source=source or str(path), checkpoint=checkpoint)
+    return replace(shape, notes=(*shape.notes, *notes))
+
+
+def _checkpoint(folder: Path) -> tuple[Checkpoint | None, tuple[str, ...]]:
+    """What the headers say, as far as the files are there, and notes on what is not."""
+    index = folder / "model.safetensors.index.json"
+    if not index.is_file():
+        return _headers(_weight_files(folder)), ()
+    names, total_bytes = safetensors.parse_index(_read(index, _MAX_INDEX_BYTES), str(index))
+    missing = [name for name in names if not (folder / name).is_file()]
+    if not missing:
+        return _headers([folder / name for name in names]), ()
+    note = f"{len(missing)} of {len(names)} safetensors files of the index are not there: {missing[0]}"
+    return (Checkpoint((), total_bytes) if total_bytes else None), (note,)
+
+
+def _weight_files(folder: Path) -> list[Path]:
+    """Mistral's models bring their weights twice; `consolidated*` repeats what `model*` holds."""
+    files = sorted(folder.glob("*.safetensors"))
+    return [path for path in files if not path.name.startswith("consolidated")] or files
+
+
+def _headers(files: list[Path]) -> Checkpoint | None:
+    if not files:
+        return None
+    tensors = tuple(tensor for path in files for tensor in _load_header(path))
+    return Checkpoint(tensors, sum(tensor.bytes for tensor in tensors))
+
+
+def _load_header(path: Path) -> tuple[safetensors.Tensor, ...]:
+    try:
+        return safetensors.load_header(path)
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def _read(path: Path, limit_bytes: int) -> bytes:
+    try:
+        if path.stat().st_size > limit_bytes:
+            raise errors.InputError(f"{path}: larger than {limit_bytes} bytes, which no such file is")
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise errors.NotFound(
+            f"{path} does not exist", hint="a model's directory holds its config.json; that alone is enough to plan"
+        ) from error
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: OSError) -> errors.EnvironmentFault:
+    return errors.EnvironmentFault(f"{path} cannot be read: {error.strerror}", hint="check its owner and permissions")

@@ -1,0 +1,134 @@
+"""A model on the hub: config.json and the headers of its safetensors files, never the weights.
+
+The hub's own library finds the token, builds addresses and names refusals; it is imported only when the hub is asked,
+for it is slow to import. Its errors become ours in `hub_errors`. Nothing is written to its cache.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from shardwright import errors
+from shardwright.core.shape import shape_of
+from shardwright.core.shape.checkpoint import Checkpoint
+from shardwright.models import directory, hub_errors, safetensors
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from shardwright.core.shape import ModelShape
+    from shardwright.core.shape.checkpoint import Tensor
+    from shardwright.models.hub_errors import HubModel
+
+__all__ = ["cached_shape", "fetch_shape"]
+
+_MAX_INDEX_BYTES = 64 * 2**20
+_FIRST_READ_BYTES = 100_000
+"""Most headers are shorter, so one request a file is enough."""
+_HEADERS_AT_ONCE = 8
+
+
+def fetch_shape(model: HubModel) -> ModelShape:
+    """Ask the hub; errors say who must act: the licence's reader, the network, whoever wrote the name."""
+    with hub_errors.translated(model):
+        text = _fetch(model, "config.json", limit_bytes=directory.MAX_CONFIG_BYTES)
+    config = safetensors.parse_object(text, f"{model.source}: config.json")
+    checkpoint, note = _checkpoint(model)
+    name = model.repository.rpartition("/")[2]
+    shape = shape_of(config, name=name, source=model.source, checkpoint=checkpoint)
+    return replace(shape, notes=(*shape.notes, note)) if note else shape
+
+
+def cached_shape(model: HubModel) -> ModelShape | None:
+    """The shape of a copy in the hub's local cache, where an earlier download left one."""
+    from huggingface_hub import try_to_load_from_cache  # noqa: PLC0415 - slow to import, see above
+    from huggingface_hub.errors import HFValidationError  # noqa: PLC0415
+
+    try:
+        found = try_to_load_from_cache(model.repository, "config.json", revision=model.revision)
+    except HFValidationError:
+        return None
+    if not isinstance(found, str):
+        return None
+    name = model.repository.rpartition("/")[2]
+    return directory.load_directory(Path(found).parent, name=name, source=f"{model.source} in the hub's local cache")
+
+
+def _checkpoint(model: HubModel) -> tuple[Checkpoint | None, str]:
+    """The headers, or why there are none: a known family can do without them."""
+    try:
+        with hub_errors.translated(model):
+            return _fetch_checkpoint(model), ""
+    except errors.NotFound:
+        return None, "the repository has no safetensors files: weights are those of its configuration"
+    except errors.TemporaryError as error:
+        return None, f"safetensors headers were not read, weights are those of the configuration: {error.message}"
+
+
+def _fetch_checkpoint(model: HubModel) -> Checkpoint:
+    from huggingface_hub.errors import EntryNotFoundError  # noqa: PLC0415 - slow to import, see above
+
+    try:
+        index = _fetch(model, "model.safetensors.index.json", limit_bytes=_MAX_INDEX_BYTES)
+    except EntryNotFoundError:
+        names: tuple[str, ...] = ("model.safetensors",)
+    else:
+        names, _ = safetensors.parse_index(index, f"{model.source}: model.safetensors.index.json")
+    tensors = tuple(tensor for header in _fetch_headers(model, names) for tensor in header)
+    return Checkpoint(tensors, sum(tensor.bytes for tensor in tensors))
+
+
+def _fetch_headers(model: HubModel, names: tuple[str, ...]) -> list[tuple[Tensor, ...]]:
+    if len(names) == 1:
+        return [_fetch_header(model, names[0])]
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - only needed for many files
+
+    with ThreadPoolExecutor(_HEADERS_AT_ONCE) as pool:
+        return list(pool.map(partial(_fetch_header, model), names))
+
+
+def _fetch_header(model: HubModel, name: str) -> tuple[Tensor, ...]:
+    start = safetensors.LENGTH_BYTES
+    first = _fetch(model, name, part=(0, _FIRST_READ_BYTES))
+    length = safetensors.header_length(first, f"{model.source}: {name}")
+    header = first[start : start + length]
+    if len(header) < length:
+        header = _fetch(model, name, part=(start, start + length))
+    return safetensors.parse_header(header, length, f"{model.source}: {name}")
+
+
+def _fetch(model: HubModel, name: str, *, part: tuple[int, int] | None = None, limit_bytes: int = 0) -> bytes:
+    """One file, or the bytes of it from part[0] up to part[1]; a server that ignores ranges is cut off there."""
+    from huggingface_hub import constants, hf_hub_url  # noqa: PLC0415 - slow to import, see above
+    from huggingface_hub.utils import (  # noqa: PLC0415
+        build_hf_headers,  # pyright: ignore[reportUnknownVariableType] - its user_agent is a bare dict
+        get_session,
+        hf_raise_for_status,
+    )
+
+    url = hf_hub_url(model.repository, name, revision=model.revision, endpoint=model.endpoint)
+    headers = {**build_hf_headers(token=model.token, library_name="shardwright"), "Accept-Encoding": "identity"}
+    if part:
+        headers["Range"] = f"bytes={part[0]}-{part[1] - 1}"
+    with get_session().stream("GET", url, headers=headers, timeout=constants.HF_HUB_DOWNLOAD_TIMEOUT) as response:
+        if response.status_code >= 400:
+            response.read()
+            hf_raise_for_status(response)
+        skipped = part[0] if part and response.status_code == 200 else 0
+        wanted = skipped + (part[1] - part[0] if part else limit_bytes + 1)
+        content = _read_up_to(response.iter_bytes(), wanted)[skipped:]
+    if not part and len(content) > limit_bytes:
+        raise errors.InputError(f"{model.source}: {name} is larger than {limit_bytes} bytes, which no such file is")
+    return content
+
+
+def _read_up_to(chunks: Iterator[bytes], wanted: int) -> bytes:
+    content = bytearray()
+    for chunk in chunks:
+        content += chunk
+        if len(content) >= wanted:
+            break
+    return bytes(content[:wanted])

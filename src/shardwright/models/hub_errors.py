@@ -1,0 +1,146 @@
+"""The seam to the hub: what its library and the network raise becomes an error that says who must act.
+
+No message holds a token, and none an address to which the hub redirected, for those carry signatures.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from shardwright import errors
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+__all__ = ["HubModel", "offline", "translated"]
+
+_RETRY_SECONDS = 30.0
+_NO_HUB = "or give a directory with its config.json, which is enough to plan"
+
+
+@dataclass(frozen=True, slots=True)
+class HubModel:
+    """A model on a hub."""
+
+    repository: str
+    """`owner/name`."""
+    revision: str | None
+    endpoint: str
+    token: str | None = field(repr=False)
+    """None: the library looks in the usual places."""
+
+    @property
+    def source(self) -> str:
+        """As recipes write it, with the revision."""
+        return f"hf://{self.repository}" + (f" (revision {self.revision})" if self.revision else "")
+
+    @property
+    def page(self) -> str:
+        """Where people look at it."""
+        return f"{self.endpoint}/{self.repository}"
+
+
+@contextmanager
+def translated(model: HubModel) -> Generator[None]:
+    """Everything that is raised inside and is the hub's or the network's becomes an error of ours."""
+    import httpx2  # noqa: PLC0415 - slow to import, only needed when the hub is asked
+    from huggingface_hub import errors as theirs  # noqa: PLC0415
+
+    try:
+        yield
+    except (theirs.OfflineModeIsEnabled, theirs.HFValidationError, httpx2.HTTPError, httpx2.InvalidURL) as error:
+        raise _ours(model, error) from error
+
+
+def offline(model: HubModel) -> errors.EnvironmentFault:
+    """The hub is not asked, because the user said so."""
+    return errors.EnvironmentFault(
+        f"{model.source} is not in the hub's local cache, and HF_HUB_OFFLINE forbids asking the hub",
+        hint=f"unset HF_HUB_OFFLINE, {_NO_HUB}",
+    )
+
+
+def _ours(model: HubModel, error: Exception) -> errors.ShardwrightError:
+    """The first class that fits decides: a gated repository is also one that is not found."""
+    from huggingface_hub import errors as theirs  # noqa: PLC0415 - as above
+
+    makers: tuple[tuple[type[Exception], Callable[[HubModel], errors.ShardwrightError]], ...] = (
+        (theirs.GatedRepoError, _gated),
+        (theirs.RepositoryNotFoundError, _no_repository),
+        (theirs.RevisionNotFoundError, _no_revision),
+        (theirs.EntryNotFoundError, _no_file),
+        (theirs.OfflineModeIsEnabled, offline),
+        (theirs.HFValidationError, _no_name),
+    )
+    for kind, make in makers:
+        if isinstance(error, kind):
+            return make(model)
+    if isinstance(error, theirs.HfHubHTTPError):
+        return _refused(model, error.response.status_code)
+    return _unreachable(model, error)
+
+
+def _gated(model: HubModel) -> errors.AccessError:
+    from huggingface_hub import get_token  # noqa: PLC0415 - as above
+
+    if model.token or get_token():
+        message = f"{model.source} is gated, and the account of the token in use has no access to it"
+        return errors.AccessError(message, hint=f"accept its licence with that account at {model.page}, {_NO_HUB}")
+    return errors.AccessError(
+        f"{model.source} is gated: its licence must be accepted, and no token was found",
+        hint=f"accept it at {model.page}, then set HF_TOKEN or run `hf auth login`, {_NO_HUB}",
+    )
+
+
+def _no_repository(model: HubModel) -> errors.NotFound:
+    return errors.NotFound(
+        f"{model.endpoint} has no model {model.repository}, or it is private",
+        hint=f"check the name; for a private model set HF_TOKEN or run `hf auth login`, {_NO_HUB}",
+    )
+
+
+def _no_revision(model: HubModel) -> errors.NotFound:
+    return errors.NotFound(
+        f"{model.repository} has no revision {model.revision}", hint=f"see {model.page}/commits/main"
+    )
+
+
+def _no_file(model: HubModel) -> errors.NotFound:
+    return errors.NotFound(
+        f"{model.source} has no config.json",
+        hint="is this a model's repository? Adapters and GGUF files alone cannot be planned",
+    )
+
+
+def _no_name(model: HubModel) -> errors.InputError:
+    return errors.InputError(f"{model.repository!r} is no name of a model on the hub", hint="write hf://OWNER/NAME")
+
+
+def _refused(model: HubModel, status: int) -> errors.ShardwrightError:
+    """A status that the hub's library has no name for."""
+    if status in {401, 403}:
+        return errors.AccessError(
+            f"{model.endpoint} refuses access to {model.source} (status {status})",
+            hint=f"check HF_TOKEN or run `hf auth login` again, {_NO_HUB}",
+        )
+    if status == 429 or status >= 500:
+        return errors.TemporaryError(
+            f"{model.endpoint} cannot answer for {model.source} now (status {status})",
+            retry_after_seconds=_RETRY_SECONDS,
+            hint=f"try again later, {_NO_HUB}",
+        )
+    return errors.TargetError(
+        f"{model.endpoint} answered with status {status} for {model.source}", hint=f"check HF_ENDPOINT, {_NO_HUB}"
+    )
+
+
+def _unreachable(model: HubModel, error: Exception) -> errors.TemporaryError:
+    name, text = type(error).__name__, str(error)
+    cause = f"{name}: {text}" if text and "://" not in text else name
+    return errors.TemporaryError(
+        f"{model.endpoint} cannot be reached for {model.source}: {cause}",
+        retry_after_seconds=_RETRY_SECONDS,
+        hint=f"check the network and HF_ENDPOINT, {_NO_HUB}",
+    )

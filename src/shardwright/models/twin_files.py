@@ -1,0 +1,147 @@
+"""The files of a twin: configuration, weights and tokenizer, written by hand, for neither torch nor numpy is needed.
+
+The same configuration and seed give the same bytes. A twin is written once into the cache and moved into place whole,
+so that nobody ever sees half of one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import random
+import shutil
+import struct
+import tempfile
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from shardwright import errors, units
+from shardwright.core.shape.checkpoint import expected_tensors
+from shardwright.models import twin_tokenizer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from shardwright.core.shape import ModelShape
+    from shardwright.core.twin import Twin
+
+__all__ = ["write_twin"]
+
+_FORMAT = 1
+"""Raised when the same configuration and seed shall give other bytes."""
+_ALIGNMENT = 8
+_ONES = struct.pack("<f", 1.0)
+_SIGN_AND_FRACTION = 0x807FFFFF
+_EXPONENT_BIAS = 127
+_TYPICAL = math.sqrt(7 / 3)
+"""Root mean square of numbers spread evenly over [1, 2)."""
+
+
+def write_twin(twin: Twin, cache_dir: Path, *, seed: int = 0) -> Path:
+    """The directory with the twin's files, below `cache_dir`; written unless it is there.
+
+    EnvironmentFault says how much room is needed where there is none.
+    """
+    parent = cache_dir / "twins"
+    folder = parent / _digest(twin.config, seed)
+    if folder.is_dir():
+        return folder
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        _write_whole(twin, folder, seed)
+    except OSError as error:
+        needed = units.format_bytes(twin.shape.parameters * 4 + units.MIB)
+        raise errors.EnvironmentFault(
+            f"a twin of {twin.shape.name} cannot be written below {parent}: {error.strerror}",
+            hint=f"it needs {needed} there, or set SHARDWRIGHT_CACHE_DIR to a folder with room",
+        ) from error
+    return folder
+
+
+def _digest(config: Mapping[str, object], seed: int) -> str:
+    text = json.dumps([_FORMAT, seed, config], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _write_whole(twin: Twin, folder: Path, seed: int) -> None:
+    """Write beside the folder, then rename: whoever comes second finds the first one's files, which are equal."""
+    draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=folder.parent))
+    try:
+        _write_files(twin, draft, seed)
+        draft.chmod(0o755)
+        draft.rename(folder)
+    except OSError:
+        if not folder.is_dir():
+            raise
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def _write_files(twin: Twin, folder: Path, seed: int) -> None:
+    tokens = {"bos_token_id": 1, "eos_token_id": 2}
+    documents = {
+        "config.json": twin.config,
+        "generation_config.json": tokens,
+        "tokenizer.json": twin_tokenizer.tokenizer_json(),
+        "tokenizer_config.json": twin_tokenizer.tokenizer_config(twin.shape.max_positions),
+    }
+    for name, document in documents.items():
+        (folder / name).write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    _write_weights(twin.shape, folder / "model.safetensors", seed)
+
+
+def _write_weights(shape: ModelShape, path: Path, seed: int) -> None:
+    """One safetensors file: length of the header, header, tensors one after the other."""
+    tensors = list(expected_tensors(shape))
+    header: dict[str, object] = {"__metadata__": {"format": "pt"}}
+    end = 0
+    for name, dimensions in tensors:
+        start, end = end, end + 4 * math.prod(dimensions)
+        header[name] = {"dtype": "F32", "shape": list(dimensions), "data_offsets": [start, end]}
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % _ALIGNMENT)
+    with path.open("wb") as file:
+        file.write(struct.pack("<Q", len(text)) + text)
+        for name, dimensions in tensors:
+            file.write(_content(shape, name, dimensions, seed))
+
+
+def _content(shape: ModelShape, name: str, dimensions: tuple[int, ...], seed: int) -> bytes:
+    """A tensor's bytes: norms are ones and their biases zeros, as in a model before training."""
+    if name.endswith(("e_score_correction_bias", "layernorm.bias", "ln_f.bias", "ln_attn.bias", "ln_mlp.bias")):
+        return bytes(4 * dimensions[0])
+    if name.endswith(".bias"):
+        return _numbers(name, dimensions[0], 0.1, seed)
+    if len(dimensions) == 1:
+        return _ONES * dimensions[0]
+    rows, columns = dimensions
+    is_output = name == (shape.embedding[0].name if shape.tied_embeddings else "lm_head.weight")
+    content = _numbers(name, rows * columns, 1 / math.sqrt(columns), seed)
+    return _speakable(content, columns) if is_output else content
+
+
+def _speakable(content: bytes, columns: int) -> bytes:
+    """Output rows of special tokens and of rows beyond the tokenizer are zero, so that greedy text never picks one."""
+    row = 4 * columns
+    special, words = len(twin_tokenizer.SPECIAL_TOKENS) * row, twin_tokenizer.TOKENS * row
+    return bytes(special) + content[special:words] + bytes(len(content) - words)
+
+
+def _numbers(name: str, count: int, typical: float, seed: int) -> bytes:
+    """`count` float32 numbers of random sign whose root mean square is nearest to `typical`.
+
+    All are made at once: in one large random integer a mask keeps every sign and fraction, and one exponent is set in
+    all of them. That takes milliseconds for a million numbers; one at a time takes a second.
+    """
+    exponent = round(math.log2(typical / _TYPICAL)) + _EXPONENT_BIAS
+    raw = random.Random(f"{seed}:{name}").getrandbits(32 * count)  # noqa: S311 - not a secret
+    made = raw & _repeated(_SIGN_AND_FRACTION, count) | _repeated(exponent << 23, count)
+    return made.to_bytes(4 * count, "little")
+
+
+@lru_cache(maxsize=16)
+def _repeated(word: int, count: int) -> int:
+    """A 32-bit word `count` times side by side; tensors of one size share it."""
+    return int.from_bytes(struct.pack("<I", word) * count, "little")

@@ -1,0 +1,87 @@
+"""Use case: a recipe for a model. Without a GPU named, the smallest node of the catalogue that holds the model is taken."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from shardwright import errors, models
+from shardwright.core.plan.types import Plan
+from shardwright.core.recipe.canonical import to_document
+from shardwright.core.recipe.model import Hardware
+from shardwright.facts import load as facts
+from shardwright.service import planning, short_form
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from shardwright.core.recipe import Recipe
+    from shardwright.core.shape import ModelShape
+    from shardwright.settings import Settings
+
+__all__ = ["NewRecipe", "initialise", "write"]
+
+GPUS_PER_NODE = (1, 2, 4, 8)
+
+
+@dataclass(frozen=True, slots=True)
+class NewRecipe:
+    """A recipe as text, and what the user should know about it."""
+
+    text: str
+    notes: tuple[str, ...]
+
+
+def initialise(options: Mapping[str, Any], settings: Settings) -> NewRecipe:
+    """The recipe for a model, planned once so that it is known to fit."""
+    recipe = short_form.recipe_of_options(options, ())
+    shape = models.load_shape(recipe.model.source, revision=recipe.model.revision, settings=settings)
+    notes: list[str] = []
+    if recipe.hardware.gpu is None and recipe.hardware.node_shape is None:
+        recipe = dataclasses.replace(recipe, hardware=_smallest_node(recipe, shape))
+        chosen = recipe.hardware
+        notes.append(f"no --gpu given: {chosen.gpus_per_node} x {chosen.gpu} is the "
+                     "smallest node of the catalogue that holds it; change hardware to what you have")
+    result = planning.plan_shape(recipe, shape)
+    if isinstance(result, Plan):
+        notes.append(f"planned: {result.layout}, {result.pool.tokens:,} KV tokens")
+    else:
+        notes.append(f"does not fit as it stands: {result.reasons[0]}")
+    return NewRecipe(_text(recipe), tuple(notes))
+
+
+def write(text: str, out: str, *, replace: bool) -> None:
+    """Write the recipe to a file; Conflict if it is there and may not be replaced."""
+    path = Path(out)
+    try:
+        with path.open("w" if replace else "x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError as problem:
+        raise errors.Conflict(f"{out} is there already", hint="choose another name, or replace it with --force") from problem
+    except OSError as problem:
+        raise errors.EnvironmentFault(
+            f"cannot write {out}: {problem.strerror}", hint="choose a folder that exists and can be written"
+        ) from problem
+
+
+def _smallest_node(recipe: Recipe, shape: ModelShape) -> Hardware:
+    """Of all GPUs of the catalogue and one to eight of them, the fewest bytes of GPU memory that hold the model."""
+    gpus = [gpu for gpu in facts.gpus() if gpu.device == "cuda" and gpu.memory_bytes]
+    sizes = sorted(
+        ((gpu.memory_bytes * count, gpu.name, count) for gpu in gpus for count in GPUS_PER_NODE), key=lambda size: size[0]
+    )
+    for _, name, count in sizes:
+        hardware = Hardware(gpu=name, gpus_per_node=count)
+        if isinstance(planning.plan_shape(dataclasses.replace(recipe, hardware=hardware), shape), Plan):
+            return hardware
+    _, name, count = sizes[-1]
+    return Hardware(gpu=name, gpus_per_node=count, nodes="auto")
+
+
+def _text(recipe: Recipe) -> str:
+    import yaml  # noqa: PLC0415 - only where a recipe is written
+
+    head = "# A recipe: what is asked. What it leaves open is planned: shardwright plan -f FILE\n"
+    return head + yaml.safe_dump(to_document(recipe), sort_keys=False, allow_unicode=True, width=110)

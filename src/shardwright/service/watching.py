@@ -1,0 +1,61 @@
+"""Use case: what happens to a group on this machine, as updates: states of the group, phases of its ranks, errors seen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from shardwright.core.progress import Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from shardwright.core.layout import Layout
+    from shardwright.core.plugins import Engine
+    from shardwright.core.progress import RankProgress
+    from shardwright.local.runner import LocalRunner
+
+__all__ = ["Update", "progress_of", "updates_until_ready"]
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """One thing that changed."""
+
+    state: str
+    """State of the group: warming, starting, ready ..."""
+    seconds: float
+    """Since the group was started."""
+    rank: RankProgress | None = None
+    """The rank that moved on; None: the group's state changed."""
+    figures: tuple[tuple[str, float], ...] = ()
+    """Figures that the line carried: kv_tokens ..."""
+
+
+def updates_until_ready(
+    runner: LocalRunner, namespace: str, name: str, *, engine: Engine, layout: Layout
+) -> Iterator[Update]:
+    """States and phases as they come, until the group serves; raises the error it ended with if it does not."""
+    progress = Progress(layout)
+    for change in runner.changes(namespace, name):
+        if change.line is None:
+            yield Update(change.state, change.seconds)
+            continue
+        event = engine.read_log(change.line)
+        if event is None:
+            continue
+        moved = progress.feed(change.member, event)
+        for rank in moved:
+            yield Update(change.state, change.seconds, rank)
+        if event.numbers and not moved:
+            yield Update(change.state, change.seconds, None, event.numbers)
+
+
+def progress_of(runner: LocalRunner, namespace: str, name: str, *, engine: Engine, layout: Layout) -> list[RankProgress]:
+    """Where each rank is now, by all that the logs say."""
+    progress = Progress(layout)
+    for member, line in runner.logs(namespace, name, member=None, follow=False):
+        event = engine.read_log(line)
+        if event is not None:
+            progress.feed(member, event)
+    return progress.ranks

@@ -1,0 +1,60 @@
+"""What differs between releases of LeaderWorkerSet: the only reader of `facts.toml` beside it."""
+
+from __future__ import annotations
+
+import functools
+import re
+import tomllib
+from dataclasses import dataclass
+from importlib import resources
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from shardwright.core.recipe import Recipe
+
+__all__ = ["Release", "known_releases", "known_versions", "release_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """What one release accepts; each field is explained in `facts.toml`."""
+
+    version: str
+    restart_policies: tuple[str, ...]
+    after_start: Literal["field", "annotation", "none"]
+    largest_replicas: int
+    is_size_mutable: bool
+
+
+@functools.cache
+def known_releases() -> tuple[Release, ...]:
+    """All known releases, oldest first."""
+    text = resources.files("shardwright.targets.lws").joinpath("facts.toml").read_text("utf-8")
+    return tuple(_release(entry) for entry in tomllib.loads(text)["releases"])
+
+
+def _release(entry: dict[str, Any]) -> Release:
+    return Release(
+        version=entry["version"],
+        restart_policies=tuple(entry["restart_policies"]),
+        after_start=entry["after_start"],
+        largest_replicas=entry["largest_replicas"],
+        is_size_mutable=entry["is_size_mutable"],
+    )
+
+
+def known_versions() -> tuple[str, ...]:
+    """Their versions, `major.minor`, oldest first."""
+    return tuple(release.version for release in known_releases())
+
+
+def release_of(recipe: Recipe) -> Release | None:
+    """The release that the recipe names, the newest known if it names none; None if it is not known.
+
+    `0.7`, `0.7.0` and `v0.7.0` are one release: patch releases accept the same.
+    """
+    asked = recipe.target.version if recipe.target else None
+    if asked is None:
+        return known_releases()[-1]
+    match = re.fullmatch(r"v?(\d+\.\d+)(?:\.\d+)?", asked)
+    return next((release for release in known_releases() if match and release.version == match[1]), None)

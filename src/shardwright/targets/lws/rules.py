@@ -1,0 +1,253 @@
+"""Rules of LeaderWorkerSet: what its API, webhook or controller refuses, and what they accept but should not be given.
+
+Source: webhook and controller of kubernetes-sigs/lws v0.5.1 to v0.10.0.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from shardwright.kubernetes import pods
+from shardwright.kubernetes import rules as shared
+from shardwright.targets.lws import options, releases, render
+from shardwright.targets.lws.wiring import INJECTED
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from shardwright.core.deployment import Deployment, Launch
+    from shardwright.core.rules import Finding
+
+__all__ = ["RULES", "findings_of", "longest_name"]
+
+_LARGEST_INT32 = 2147483647
+_LABEL = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
+_REFERENCE = re.compile(r"(?<!\$)\$\(([A-Za-z_][A-Za-z0-9_.-]*)\)")
+
+
+def findings_of(deployment: Deployment) -> tuple[Finding, ...]:
+    """Findings of this target's rules, then of those that hold for all pods."""
+    own = tuple(finding for rule in RULES for finding in rule(deployment))
+    return own + shared.findings_of(deployment)
+
+
+def longest_name(replicas: int) -> int:
+    """Characters that a set's name may have.
+
+    The label `controller-revision-hash` of its pods, `<name>-<index>-<hash of up to 10>`, ends at 63; the formula in
+    the controller's documentation counts tens of replicas where digits are meant.
+    """
+    return 51 - len(str(max(replicas - 1, 0)))
+
+
+def known_version(deployment: Deployment) -> Iterator[Finding]:
+    """What a release accepts must be known before something is written for it."""
+    asked = deployment.recipe.target.version if deployment.recipe.target else None
+    release = releases.release_of(deployment.recipe)
+    if release is None:
+        yield shared.error(
+            "lws.version-unknown",
+            path="target.version",
+            value=str(asked),
+            message=f"LeaderWorkerSet {asked} is not known; known: {', '.join(releases.known_versions())}",
+            fix="give the version of the controller in your cluster as major.minor, or leave it out for the newest",
+        )
+    elif asked is None:
+        yield shared.unknown(
+            "lws.version-assumed",
+            path="target.version",
+            message=f"target.version is not given: written for LeaderWorkerSet {release.version}",
+            why=f"releases before 0.9 refuse restartPolicy {options.AFTER_START}",
+            fix="give the version of the controller in your cluster",
+        )
+    elif not release.is_size_mutable:
+        yield shared.info(
+            "lws.size-fixed",
+            path="target.version",
+            value=asked,
+            message=f"with LeaderWorkerSet {release.version} the number of nodes cannot be changed later",
+            why="the webhook refuses another leaderWorkerTemplate.size up to 0.6",
+            fix="delete the set before you apply it with another number of nodes, or install 0.7 or newer",
+        )
+
+
+def known_options(deployment: Deployment) -> Iterator[Finding]:
+    """Options are few; a misspelt one would do nothing."""
+    for name, value in options.options_of(deployment.recipe).items():
+        if name not in options.OPTIONS:
+            yield shared.error(
+                "lws.option-unknown",
+                path=f"target.options.{name}",
+                value=str(value),
+                message=f"{name!r} is no option of this target; known: {', '.join(sorted(options.OPTIONS))}",
+                fix="remove it or write its name as listed",
+            )
+        elif not isinstance(value, str):
+            yield shared.error(
+                "lws.option-value",
+                path=f"target.options.{name}",
+                value=str(value),
+                message=f"{name} must be a text, not {value!r}",
+                fix=options.OPTIONS[name],
+            )
+
+
+def known_restart_policy(deployment: Deployment) -> Iterator[Finding]:
+    """Other policies leave a group without one of its members, for ever."""
+    release = releases.release_of(deployment.recipe)
+    asked = options.options_of(deployment.recipe).get("restartPolicy")
+    if release is None or not isinstance(asked, str):
+        return
+    usable = [options.ON_RESTART] if release.after_start == "none" else [options.AFTER_START, options.ON_RESTART]
+    if asked not in usable:
+        yield shared.error(
+            "lws.option-value",
+            path="target.options.restartPolicy",
+            value=asked,
+            message=f"restartPolicy {asked!r} cannot be used with LeaderWorkerSet {release.version}; usable: {', '.join(usable)}",
+            why=f"{options.AFTER_START} came with 0.8; with None a group that lost a member is never made whole",
+            fix="leave it out: the best that the release has is chosen",
+            requirements=("R126",),
+        )
+
+
+def name(deployment: Deployment) -> Iterator[Finding]:
+    """The controller derives names of pods, Services and labels from the set's name."""
+    text = deployment.recipe.metadata.name
+    longest = longest_name(deployment.recipe.replicas)
+    if not _LABEL.fullmatch(text):
+        yield shared.error(
+            "lws.name-invalid",
+            path="metadata.name",
+            value=text,
+            message=f"{text!r} is no DNS-1035 label",
+            why="the webhook refuses it: it also becomes the name of a Service",
+            fix="use a-z, 0-9 and -, first a letter, last a letter or digit",
+        )
+    if len(text) > longest:
+        yield shared.error(
+            "lws.name-too-long",
+            path="metadata.name",
+            value=text,
+            message=f"the name has {len(text)} characters; {longest} are possible with {deployment.recipe.replicas} replicas",
+            why="a label of the pods holds name, index and a hash, and ends at 63 characters",
+            fix="shorten it",
+        )
+
+
+def service_name(deployment: Deployment) -> Iterator[Finding]:
+    """The controller reuses any Service that has the set's name, and members then do not find each other."""
+    text = deployment.recipe.metadata.name
+    stem = text.removesuffix("-api")
+    if stem and render.service_name(stem) == text:
+        yield shared.warning(
+            "lws.service-name-taken",
+            path="metadata.name",
+            value=text,
+            message=f"a deployment named {stem} in this namespace would have a Service {text}, the name of this set",
+            why="LeaderWorkerSet makes a headless Service of its own name, and uses one that exists as it is",
+            fix="choose a name that does not end with -api",
+            requirements=("R148",),
+        )
+
+
+def replicas(deployment: Deployment) -> Iterator[Finding]:
+    """Replicas, and replicas times size, have limits."""
+    count, size = deployment.recipe.replicas, deployment.group.size
+    release = releases.release_of(deployment.recipe)
+    largest = min(release.largest_replicas if release else _LARGEST_INT32, _LARGEST_INT32 // size)
+    if count > largest:
+        yield shared.error(
+            "lws.too-many-replicas",
+            path="replicas",
+            value=str(count),
+            message=f"{count} replicas of {size} pods; at most {largest} replicas are accepted",
+            fix="lower replicas",
+        )
+
+
+def exposed(deployment: Deployment) -> Iterator[Finding]:
+    """Only a Service in the cluster is rendered so far."""
+    kind = deployment.recipe.expose.kind
+    if kind not in {"none", "service"}:
+        yield shared.warning(
+            "lws.expose-not-rendered",
+            path="expose.kind",
+            value=kind,
+            message=f"no {kind} is rendered in this version, only Service {render.service_name(deployment.recipe.metadata.name)}",
+            fix=f"make the {kind} yourself, or use kubectl port-forward",
+        )
+
+
+def ports(deployment: Deployment) -> Iterator[Finding]:
+    """Each port of a member is for one purpose."""
+    for launch in _launches(deployment):
+        numbers = [port.number for port in launch.ports]
+        twice = sorted({number for number in numbers if numbers.count(number) > 1})
+        if twice:
+            yield shared.error(
+                "lws.ports-clash",
+                path="engine.args",
+                value=", ".join(twice),
+                message=f"the {launch.role} opens port {', '.join(twice)} for more than one purpose",
+                fix="remove the ports from engine.args; they are chosen apart from each other",
+                requirements=("R138",),
+            )
+
+
+def references(deployment: Deployment) -> Iterator[Finding]:
+    """Kubernetes leaves `$(NAME)` as it stands if no variable of that name stands before it."""
+    for launch in _launches(deployment):
+        missing: list[str] = []
+        defined = {*INJECTED, pods.OWN_ADDRESS_VARIABLE.name, *(entry.name for entry in pods.HOME_VARIABLES)}
+        for entry in launch.environment:
+            missing += _undefined(entry.value, defined) if isinstance(entry.value, str) else []
+            defined.add(entry.name)
+        for part in launch.argv:
+            missing += _undefined(part, defined)
+        for text in sorted(set(missing)):
+            yield shared.warning(
+                "lws.variable-undefined",
+                path="engine",
+                value=f"$({text})",
+                message=f"the {launch.role} refers to $({text}), which is not defined before it and stays as it is",
+                fix=f"define {text} in engine.env, or write $$({text}) if it is meant literally",
+            )
+
+
+def even_workers(deployment: Deployment) -> Iterator[Finding]:
+    """All workers are made from one template, so they have the same number of GPUs."""
+    counts = {len(member.ranks) for member in deployment.group.members if member.role == "worker"}
+    if len(counts) > 1:
+        yield shared.error(
+            "lws.workers-uneven",
+            path="parallelism",
+            value=", ".join(str(count) for count in sorted(counts)),
+            message=f"workers would need different numbers of GPUs ({min(counts)} to {max(counts)})",
+            fix="choose tensor x pipeline so that every node uses the same number of GPUs",
+            requirements=("R125",),
+        )
+
+
+def _launches(deployment: Deployment) -> tuple[Launch, ...]:
+    return (deployment.leader, deployment.worker) if deployment.worker else (deployment.leader,)
+
+
+def _undefined(text: str, defined: set[str]) -> list[str]:
+    return [found for found in _REFERENCE.findall(text) if found not in defined]
+
+
+RULES = (
+    known_version,
+    known_options,
+    known_restart_policy,
+    name,
+    service_name,
+    replicas,
+    exposed,
+    ports,
+    references,
+    even_workers,
+)
+"""All rules of this target."""

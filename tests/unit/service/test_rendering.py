@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+from shardwright import errors
+from shardwright.service import rendering
+from shardwright.targets.lws import TARGET
+from shardwright.testing import builders
+
+if TYPE_CHECKING:
+    from shardwright.core.plugins import Manifest
+
+CLAIM: dict[str, Any] = {"claim": "models", "storage_class": "nfs"}
+
+
+def manifests(**overrides: object) -> tuple[Manifest, ...]:
+    return rendering.render(builders.deployment(builders.recipe(**overrides)), TARGET)
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_findings_of_severity_error_stop_rendering_all_at_once() -> None:
+    """Every error is listed with its field, its rule and its cure; nothing is rendered."""
+    with pytest.raises(errors.InputError) as caught:
+        manifests(metadata={"name": "Llama_8"}, model={"source": "./folder"})
+    assert "llama" in str(caught.value).lower()
+    assert "metadata.name: 'Llama_8' is no DNS-1035 label [lws.name-invalid]" in str(caught.value)
+    assert "[model.source-out-of-reach]\n    give hf://owner/name" in str(caught.value)
+
+
+def test_a_stream_begins_with_who_wrote_it_and_is_valid_yaml() -> None:
+    """A stream can be piped on, and says for whom and from which recipe it was made."""
+    text = rendering.as_stream(manifests(storage=CLAIM))
+    assert text.startswith("# Written by Shardwright for demo/llama-3-8b from recipe sha256:000000000000. ")
+    assert [body["kind"] for body in yaml.safe_load_all(text)] == [m.kind for m in manifests(storage=CLAIM)]
+
+
+def test_files_are_named_in_the_order_of_their_application(tmp_path: Path) -> None:
+    """`kubectl apply -f DIR` reads files by name; the folder is made if it is not there."""
+    paths = rendering.write_directory(manifests(storage=CLAIM), tmp_path / "a" / "b")
+    expected = ["10-persistentvolumeclaim.yaml", "20-job.yaml", "30-service.yaml", "40-leaderworkerset.yaml"]
+    assert [path.name for path in paths] == names(tmp_path / "a" / "b") == expected
+    assert yaml.safe_load(paths[3].read_text("utf-8")) == manifests(storage=CLAIM)[3].body
+
+
+def test_files_of_ours_that_are_stale_are_removed(tmp_path: Path) -> None:
+    """What a recipe no longer asks for is not applied again; files of others stay."""
+    (tmp_path / "kustomization.yaml").write_text("resources: []\n")
+    rendering.write_directory(manifests(storage=CLAIM), tmp_path)
+    rendering.write_directory(manifests(), tmp_path)
+    assert names(tmp_path) == ["10-service.yaml", "20-leaderworkerset.yaml", "kustomization.yaml"]
+
+
+@pytest.mark.parametrize("text", ["kind: Service\n", "", "# Written by hand\n", "\udcff\x00"])
+def test_files_of_others_are_not_overwritten(tmp_path: Path, text: str) -> None:
+    """A file without our first line stops everything, before anything is written."""
+    (tmp_path / "20-leaderworkerset.yaml").write_bytes(text.encode("utf-8", "surrogateescape"))
+    with pytest.raises(errors.Conflict, match=r"20-leaderworkerset\.yaml was not written by Shardwright"):
+        rendering.write_directory(manifests(), tmp_path)
+    assert names(tmp_path) == ["20-leaderworkerset.yaml"]
+
+
+def test_files_of_another_deployment_are_not_overwritten(tmp_path: Path) -> None:
+    """Two recipes rendered into one folder one after the other would replace each other."""
+    rendering.write_directory(manifests(metadata={"name": "other"}), tmp_path)
+    with pytest.raises(errors.Conflict, match="was written for demo/other"):
+        rendering.write_directory(manifests(), tmp_path)
+
+
+def test_several_deployments_share_a_folder_when_rendered_together(tmp_path: Path) -> None:
+    """Names stay in order beyond nine objects."""
+    many = tuple(entry for name in "abcdef" for entry in manifests(metadata={"name": name}))
+    paths = rendering.write_directory(many, tmp_path)
+    assert [path.name for path in paths] == names(tmp_path)
+    assert paths[0].name == "010-service.yaml"
+
+
+def test_one_object_is_not_rendered_twice() -> None:
+    """Two recipes that make one claim would undo each other at each apply."""
+    both = manifests(storage=CLAIM) + manifests(metadata={"name": "other"}, storage=CLAIM)
+    with pytest.raises(errors.InputError, match="PersistentVolumeClaim models is rendered twice"):
+        rendering.as_stream(both)
+
+
+def test_a_second_run_changes_nothing(tmp_path: Path) -> None:
+    """Rendering is free of time and chance, and leaves no temporary file."""
+    first = {path: path.read_bytes() for path in rendering.write_directory(manifests(storage=CLAIM), tmp_path)}
+    second = {path: path.read_bytes() for path in rendering.write_directory(manifests(storage=CLAIM), tmp_path)}
+    assert first == second
+    assert names(tmp_path) == [path.name for path in first]
+
+
+def test_a_file_in_place_of_the_folder_is_said(tmp_path: Path) -> None:
+    """The message names what is in the way."""
+    (tmp_path / "out").write_text("")
+    with pytest.raises(errors.InputError, match=re.escape(f"{tmp_path}/out is no folder")):
+        rendering.write_directory(manifests(), tmp_path / "out")
+
+
+def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+    """No permission ends in a fault of the machine with its cure."""
+    tmp_path.chmod(0o500)
+    folder = Path("/sys/shardwright") if os.geteuid() == 0 else tmp_path  # root may write everywhere else
+    with pytest.raises(errors.EnvironmentFault, match=r"(writable folder|folder writable|writable file system)"):
+        rendering.write_directory(manifests(), folder)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_full_disk_is_said_and_nothing_is_replaced(tmp_path: Path) -> None:
+    """What stood there before stays whole when there is no space for what is new."""
+    paths = rendering.write_directory(manifests(), tmp_path)
+    before = paths[0].read_bytes()
+    (tmp_path / f".{paths[1].name}.{os.getpid()}.part").symlink_to("/dev/full")
+    with pytest.raises(errors.EnvironmentFault, match="free some space"):
+        rendering.write_directory(manifests(replicas=2, expose={"kind": "service"}), tmp_path)
+    assert paths[0].read_bytes() == before
+    assert names(tmp_path) == [path.name for path in paths]
