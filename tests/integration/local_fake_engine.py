@@ -24,6 +24,11 @@ def announce(name: str) -> None:
         target.write(line)
 
 
+def say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
 def start_worker(rank: int) -> int:
     """A worker of its own session, as hard to find as can be, with a helper that announces nothing."""
     pid = os.fork()
@@ -42,10 +47,14 @@ def start_worker(rank: int) -> int:
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
+    """Answers every GET with nothing, `/where` with what a process of this host sees, a completion with its prompt."""
+
     def do_GET(self) -> None:
+        """Health and everything else."""
         self._answer(where() if self.path == "/where" else {})
 
     def do_POST(self) -> None:
+        """The prompt, backwards."""
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self._answer({"choices": [{"text": asked["prompt"][::-1]}]})
 
@@ -56,8 +65,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def log_message(self, *_arguments: object) -> None:
-        print("request", self.path, flush=True)
+    def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002 - the base class calls it so
+        """One line in the log for each request."""
+        say(format % arguments)
 
 
 PEERS: dict[str, str] = {}
@@ -66,12 +76,12 @@ PEERS: dict[str, str] = {}
 def where() -> dict[str, object]:
     return {
         "hostName": socket.gethostname(),
-        "sharedMemory": sorted(os.listdir("/dev/shm")),
-        "pids": sorted(int(name) for name in os.listdir("/proc") if name.isdigit()),
+        "sharedMemory": sorted(path.name for path in pathlib.Path("/dev/shm").iterdir()),
+        "pids": sorted(int(path.name) for path in pathlib.Path("/proc").iterdir() if path.name.isdigit()),
         "interfaces": sorted(name for _, name in socket.if_nameindex()),
         "peers": PEERS,
-        "environment": dict(os.environ),
-        "folder": os.getcwd(),
+        "variables": dict(os.environ),
+        "folder": str(pathlib.Path.cwd()),
     }
 
 
@@ -96,13 +106,17 @@ def meet(index: int, hosts: int) -> list[socket.socket]:
 def serve() -> None:
     index, hosts, ranks = (int(os.environ[name]) for name in ("SHARDWRIGHT_MEMBER_INDEX", "FAKE_HOSTS", "FAKE_RANKS"))
     announce("launcher")
-    print("starting member", index, flush=True)
+    say(f"starting member {index}")
     if os.environ.get("FAKE_FAIL") == str(index):
-        print("RuntimeError: out of luck", flush=True)
+        say("RuntimeError: out of luck")
         sys.exit(3)
     workers = [start_worker(rank) for rank in range(index * ranks, (index + 1) * ranks)]
+    if "FAKE_HELPER" in os.environ and os.fork() == 0:
+        announce("helper")
+        time.sleep(0.3)
+        os._exit(0)
     held = meet(index, hosts)
-    print("member", index, "holds", len(workers), "workers and", len(held), "connections", flush=True)
+    say(f"member {index} holds {len(workers)} workers and {len(held)} connections")
     time.sleep(float(os.environ.get("FAKE_LOAD_SECONDS", "0")))
     if index:
         signal.pause()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
 from shardwright.cli import recipes
@@ -16,7 +14,7 @@ __all__ = ["init"]
 @click.option("--out", metavar="FILE|-", default="-", show_default=True, help="File to write, or standard output.")
 @click.option("--force", is_flag=True, help="Replace a file that is there.")
 @recipes.model_options
-def init(name: str | None, out: str, *, force: bool, **short: Any) -> None:
+def init(name: str | None, out: str, *, force: bool, **short: object) -> None:
     """Write a recipe that serves MODEL, with what a plan decides left to the plan.
 
     \b

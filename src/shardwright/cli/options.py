@@ -15,7 +15,12 @@ __all__ = ["files", "namespace", "output", "overrides", "wait"]
 def files(command: Callable[..., Any]) -> Callable[..., Any]:
     """`-f FILE|-|DIR`, several times."""
     return click.option(
-        "-f", "--file", "paths", multiple=True, metavar="FILE|-|DIR", help="Recipe: a file, standard input, or a folder."
+        "-f",
+        "--file",
+        "paths",
+        multiple=True,
+        metavar="FILE|-|DIR",
+        help="Recipe: a file, standard input, or a folder.",
     )(command)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,13 +13,14 @@ if TYPE_CHECKING:
 
 __all__ = ["plan"]
 
+
 @click.command(short_help="Does it fit? Memory rank by rank, the layout and the reasons.")
 @options.files
 @options.overrides
 @options.output("table", "wide", "json", "yaml", "name")
 @click.option("--strict", is_flag=True, help="Warnings fail (exit code 4).")
 @recipes.model_options
-def plan(paths: tuple[str, ...], sets: tuple[str, ...], output: str, *, strict: bool, **short: Any) -> None:
+def plan(paths: tuple[str, ...], sets: tuple[str, ...], output: str, *, strict: bool, **short: object) -> None:
     """Plan a recipe, or MODEL on given hardware.
 
     \b

@@ -31,7 +31,8 @@ def infeasible_text(result: Infeasible) -> str:
     """Why nothing fits, and what would."""
     head = f"{result.recipe.metadata.name}: no layout fits on {result.cluster.gpu_count} GPUs"
     changes = [
-        f"  {change.what}   ({change.cost}; {change.gpus} GPUs, {change.kv_tokens:,} KV tokens)" for change in result.changes
+        f"  {change.what}   ({change.cost}; {change.gpus} GPUs, {change.kv_tokens:,} KV tokens)"
+        for change in result.changes
     ]
     advice = "\n".join(["What would make it fit, cheapest first:", *changes]) if changes else ""
     return "\n\n".join(part for part in (head, _reasons(result.reasons), advice, _findings(result.findings)) if part)
@@ -90,7 +91,13 @@ def _findings(findings: tuple[Finding, ...]) -> str:
 
 def _terms(plan: Plan) -> str:
     rows = [
-        (str(memory.rank), term.name, units.format_gib(term.bytes), "budget" if term.counted else "on top", term.formula)
+        (
+            str(memory.rank),
+            term.name,
+            units.format_gib(term.bytes),
+            "budget" if term.counted else "on top",
+            term.formula,
+        )
         for memory in plan.ranks
         for term in memory.terms
     ]

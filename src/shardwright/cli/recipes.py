@@ -37,7 +37,7 @@ def model_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def read(paths: Sequence[str], sets: Sequence[str], short: dict[str, Any]) -> tuple[Recipe, ...]:
+def read(paths: Sequence[str], sets: Sequence[str], short: dict[str, object]) -> tuple[Recipe, ...]:
     """The recipes that were asked for; a usage error if there is none, or both forms were mixed."""
     from shardwright.service import recipes, short_form
 
@@ -52,7 +52,7 @@ def read(paths: Sequence[str], sets: Sequence[str], short: dict[str, Any]) -> tu
     return (short_form.recipe_of_options(short, sets),)
 
 
-def plans(paths: Sequence[str], sets: Sequence[str], short: dict[str, Any], settings: Settings) -> list[Plan]:
+def plans(paths: Sequence[str], sets: Sequence[str], short: dict[str, object], settings: Settings) -> list[Plan]:
     """The plans of all recipes; leaves with exit code 3 and the reasons if one does not fit."""
     from shardwright.cli.plan_view import infeasible_text
     from shardwright.core.plan.types import Plan

@@ -11,8 +11,8 @@ from shardwright.cli import options, recipes
 if TYPE_CHECKING:
     from shardwright.core.plan.types import Plan
     from shardwright.core.rehearsal import Coverage
-    from shardwright.service.rehearsing import Answer, Session
-    from shardwright.service.watching import Update
+    from shardwright.service.rehearsing import Session
+    from shardwright.service.watching import Answer, Update
     from shardwright.settings import Settings
 
 __all__ = ["rehearse"]
@@ -30,7 +30,7 @@ __all__ = ["rehearse"]
     help="How hosts are emulated: namespaces (root), or addresses of the loopback network.",
 )
 @recipes.model_options
-def rehearse(paths: tuple[str, ...], sets: tuple[str, ...], output: str, hosts: str, **short: Any) -> None:
+def rehearse(paths: tuple[str, ...], sets: tuple[str, ...], output: str, hosts: str, **short: object) -> None:
     """Rehearse a recipe, or MODEL: start its group here, ask it one question, stop it. Nothing is left behind.
 
     \b

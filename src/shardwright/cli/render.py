@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -20,7 +20,7 @@ __all__ = ["render"]
 @options.overrides
 @click.option("--out", metavar="DIR|-", default="-", show_default=True, help="Folder to write to, or standard output.")
 @recipes.model_options
-def render(paths: tuple[str, ...], sets: tuple[str, ...], out: str, **short: Any) -> None:
+def render(paths: tuple[str, ...], sets: tuple[str, ...], out: str, **short: object) -> None:
     """Render a recipe, or MODEL, for its target. What does not fit is not rendered.
 
     \b

@@ -77,7 +77,10 @@ class EngineMetrics:
 class Engine(Protocol):
     """A serving engine; all methods are pure."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """The engine's name in recipes."""
+        ...
 
     @property
     def versions(self) -> tuple[str, ...]:

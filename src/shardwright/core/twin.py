@@ -128,21 +128,16 @@ def _sizes(shape: ModelShape, layout: Layout) -> TwinSizes:
 
 
 def _heads(shape: ModelShape, tensor: int) -> tuple[int, int]:
-    """Heads and KV heads that the tensor size divides, in the model's ratio if they stay few enough.
+    """As many heads as the hidden size allows, and KV heads in about the model's ratio; both divide over the ranks.
 
     Where the model has fewer KV heads than ranks, so has the twin: that they are repeated is what is rehearsed.
     """
-    most = max(_HIDDEN_SIZE // _HEAD_SIZE // tensor * tensor, tensor)
-    repeated = shape.kv_heads < tensor
-    kv_heads = shape.kv_heads if repeated else tensor
-    ratio = shape.attention_heads // shape.kv_heads
-    while kv_heads * ratio > most and ratio > 1:
-        ratio -= 1
-    heads = kv_heads * ratio if kv_heads * ratio % tensor == 0 else most
-    if heads % kv_heads:
-        heads = math.lcm(kv_heads, tensor)
-    times = 1 if repeated else max(most // heads, 1)
-    return heads * times, kv_heads * times
+    heads = max(_HIDDEN_SIZE // _HEAD_SIZE // tensor * tensor, tensor)
+    if shape.kv_heads < tensor:
+        return heads, math.gcd(shape.kv_heads, heads)
+    ratio = shape.attention_heads / shape.kv_heads
+    possible = [count for count in range(tensor, heads + 1, tensor) if heads % count == 0]
+    return heads, min(possible, key=lambda count: abs(math.log(heads / count / ratio)))
 
 
 def _too_little_memory(layout: Layout, available_bytes: int) -> str:

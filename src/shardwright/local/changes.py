@@ -6,13 +6,11 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from shardwright.local import state
 from shardwright.local.following import Reader
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from shardwright.local.state import Place
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
 
 __all__ = ["Change", "follow_changes"]
 
@@ -31,25 +29,25 @@ class Change:
     """A line of that member's log; None: the state changed."""
 
 
-def follow_changes(place: Place, hosts: int) -> Iterator[Change]:
+def follow_changes(logs: Mapping[int, Path], read_status: Callable[[], Mapping[str, object]]) -> Iterator[Change]:
     """Changes since the start, until the group serves or has ended."""
-    readers = [Reader(place.log(f"host-{host}")) for host in range(hosts)]
+    readers = {member: Reader(path) for member, path in logs.items()}
     seen = ""
     try:
         while True:
-            status = state.read_json(place.status)
+            status = read_status()
             reached, seconds = str(status.get("state", "ended")), _seconds(status)
             if reached != seen:
                 seen = reached
                 yield Change(reached, seconds)
             over = reached in {"ready", "ended"}
-            for member, reader in enumerate(readers):
+            for member, reader in readers.items():
                 yield from (Change(reached, seconds, member, line) for line in reader.lines(rest=over))
             if over:
                 return
             time.sleep(_PAUSE_SECONDS)
     finally:
-        for reader in readers:
+        for reader in readers.values():
             reader.close()
 
 

@@ -11,10 +11,11 @@ import signal
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from shardwright.local.kernel import UNKNOWN, Outcome
+from shardwright.local import kernel
+from shardwright.local.kernel import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from shardwright.local.spec import LocalGroup
 
@@ -43,7 +44,7 @@ class Death:
     rank: int | None
     seconds: float
     """Since the supervisor began."""
-    outcome: Outcome = UNKNOWN
+    outcome: Outcome = kernel.UNKNOWN
 
 
 def rank_of(name: str, pattern: str) -> int | None:
@@ -63,12 +64,15 @@ def is_decisive(death: Death) -> bool:
     return death.role == "announced" and (death.rank is not None or death.outcome != Outcome(code=0))
 
 
-def first_cause(deaths: Sequence[Death]) -> Death:
-    """The death that led to the others; `deaths` are in the order in which they were seen, one is decisive."""
+def first_cause(deaths: Sequence[Death], takers: Collection[int] = ()) -> Death:
+    """The death that led to the others; `deaths` are in the order in which they were seen, one is decisive.
+
+    `takers`: pids that were already ending when the end of a child was noticed.
+    """
     trigger = next(death for death in deaths if is_decisive(death))
     earlier = deaths[: deaths.index(trigger)]
     first = next((death for death in earlier if _is_crash_before(death, trigger)), trigger)
-    while (taken_along_by := _killer(first, deaths)) is not None:
+    while (taken_along_by := _killer(first, deaths, takers)) is not None:
         first = taken_along_by
     return first
 
@@ -78,16 +82,18 @@ def _is_crash_before(death: Death, trigger: Death) -> bool:
     return crashed and trigger.seconds - death.seconds <= LOOK_BACK_SECONDS
 
 
-def _killer(death: Death, deaths: Sequence[Death]) -> Death | None:
-    """The killed parent or host with which this process went; None if it died by itself."""
-    if death.outcome.signal not in {signal.SIGKILL, None} or death.outcome.code is not None:
+def _killer(death: Death, deaths: Sequence[Death], takers: Collection[int]) -> Death | None:
+    """The parent or host with which this process went; None if it died by itself.
+
+    What goes with another is killed. A parent that exits because its child died does so later, with a code.
+    """
+    if death.outcome not in {kernel.UNKNOWN, Outcome(signal=signal.SIGKILL)} or death.role in {"host", "engine"}:
         return None
     for other in deaths:
-        if other.outcome.signal != signal.SIGKILL or other is death or death.role in {"host", "engine"}:
-            continue
-        if other.role == death.role == "launcher":
+        if other is death or other.role == death.role == "launcher":
             continue  # one launcher may be two processes, outside and inside of a namespace; each ends as the other did
-        if other.pid == death.parent or (other.role == "host" and other.host == death.host):
+        is_parent = other.pid == death.parent and (other.outcome.signal is not None or other.pid in takers)
+        if is_parent or (other.role == "host" and other.host == death.host):
             return other
     return None
 
@@ -129,6 +135,7 @@ def render_death(death: Death, group: LocalGroup, log_lines: Sequence[str]) -> d
     """As it stands in the status."""
     number = death.outcome.signal
     return {
+        "text": describe(death, group),
         "host": None if death.host is None else f"host-{death.host}",
         "process": death.name,
         "rank": death.rank,
@@ -142,5 +149,5 @@ def render_death(death: Death, group: LocalGroup, log_lines: Sequence[str]) -> d
         "signal": number,
         "signalName": None if number is None else _signal_name(number),
         "seconds": round(death.seconds, 3),
-        "logLines": list(log_lines),
+        "log": list(log_lines),
     }

@@ -23,7 +23,9 @@ from typing import TYPE_CHECKING
 from shardwright import errors, units
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator
+
+    import psutil
 
     from shardwright.core.plugins import EngineBuild
 
@@ -118,11 +120,7 @@ def remove(engines_dir: Path, build: EngineBuild) -> int:
     folder = folder_of(engines_dir, build)
     if not folder.is_dir():
         raise errors.NotFound(f"engine {build.engine} {build.version} is not installed in {engines_dir}")
-    users = [
-        str(process.info["pid"])
-        for process in psutil.process_iter(["pid", "cmdline"])
-        if any(part.startswith(f"{folder}{os.sep}") for part in process.info["cmdline"] or [])
-    ]
+    users = [str(process.pid) for process in psutil.process_iter() if _runs_from(process, folder)]
     if users:
         raise errors.Conflict(
             f"engine {build.engine} {build.version} is in use by process {', '.join(users)}",
@@ -134,6 +132,16 @@ def remove(engines_dir: Path, build: EngineBuild) -> int:
     folder.rename(trash)
     shutil.rmtree(trash)
     return freed_bytes
+
+
+def _runs_from(process: psutil.Process, folder: Path) -> bool:
+    """Whether a process was started with a program of this folder; one that has gone, or is hidden, does not count."""
+    import psutil  # noqa: PLC0415 - as above
+
+    try:
+        return any(part.startswith(f"{folder}{os.sep}") for part in process.cmdline())
+    except psutil.Error:
+        return False
 
 
 def _read_marker(marker: Path) -> EngineEnvironment | None:
@@ -184,7 +192,7 @@ def _disk_use(folder: Path) -> int:
 
 
 @contextmanager
-def _locked(folder: Path, report: Callable[[str], None]) -> Iterator[None]:
+def _locked(folder: Path, report: Callable[[str], None]) -> Generator[None]:
     """One installation at a time into a folder; the second waits and then finds it done."""
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-__all__ = ["follow_events", "follow_lines", "last_lines"]
+__all__ = ["Reader", "follow_events", "follow_lines", "last_lines"]
 
 _PAUSE_SECONDS = 0.1
 _TAIL_BYTES = 64 * 1024
@@ -33,7 +33,7 @@ def follow_lines(paths: Mapping[int, Path], is_over: Callable[[], bool] | None) 
 
     With None it ends at the end of the files. A last line without its line feed is given once the end is reached.
     """
-    readers = {key: _Reader(path) for key, path in paths.items()}
+    readers = {key: Reader(path) for key, path in paths.items()}
     try:
         while True:
             over = is_over is None or is_over()  # asked before reading: what was written until then is read
@@ -54,7 +54,7 @@ def follow_events(path: Path, is_over: Callable[[], bool]) -> Iterator[dict[str,
         yield cast("dict[str, object]", json.loads(line))
 
 
-class _Reader:
+class Reader:
     """A file that grows, read line by line."""
 
     def __init__(self, path: Path) -> None:
@@ -79,5 +79,6 @@ class _Reader:
         return [line.decode(errors="replace").rstrip("\r") for line in complete]
 
     def close(self) -> None:
+        """Let go of the file."""
         if self._descriptor is not None:
             os.close(self._descriptor)

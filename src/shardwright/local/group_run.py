@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from shardwright import errors
-from shardwright.local import deaths, following, kernel, proc
+from shardwright.local import deaths, following, kernel
 from shardwright.local.bring_up import BringUp
 from shardwright.local.finding import Finder
-from shardwright.local.watch import Watch
+from shardwright.local.watch import Member, Watch
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from shardwright.local.deaths import Death
     from shardwright.local.launching import Setup
     from shardwright.local.record import Record
+    from shardwright.local.state import Place
 
 __all__ = ["End", "GroupRun"]
 
@@ -32,6 +33,7 @@ _UNKNOWN_SECONDS = 0.3
 _GRACE_SECONDS: dict[Reason, float] = {"stopped": 3.0, "failed": 1.0, "timed-out": 1.0}
 _ORPHANS_SECONDS = 0.3
 _LOG_LINES = 20
+_SHOWN_LINES = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,15 +90,21 @@ class GroupRun:
         if self._first is None:
             return None
         first = self._watch.deaths[self._first]
-        name = "engine" if first.host is None else f"host-{first.host}"
-        lines = following.last_lines(self._setup.place.log(name), _LOG_LINES)
-        return deaths.render_death(first, self._setup.group, lines)
+        log = self._setup.place.log("engine" if first.host is None else f"host-{first.host}")
+        return deaths.render_death(first, self._setup.group, following.last_lines(log, _LOG_LINES))
 
     def explained(self, end: End) -> End:
-        """The end with what became known since about the first that died."""
-        if self._first is None or end.reason != "failed":
+        """The end with what became known since about the first that died, and with the logs that tell of it."""
+        if end.reason == "stopped" or end.hint:
             return end
-        return replace(end, message=deaths.describe(self._watch.deaths[self._first], self._setup.group))
+        place, names = self._setup.place, [host.name for host in self._setup.hosts.hosts]
+        if self._first is not None and end.reason == "failed":
+            first = self._watch.deaths[self._first]
+            end = replace(end, message=deaths.describe(first, self._setup.group))
+            names = ["engine"] if first.host is None else [f"host-{first.host}"]
+        elif place.log("engine").exists():
+            names.append("engine")
+        return replace(end, hint="\n  ".join(line for name in names for line in _excerpt(place, name)))
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.ensure_future(work)
@@ -109,7 +117,7 @@ class GroupRun:
         if task.cancelled() or (problem := task.exception()) is None:
             return
         if isinstance(problem, TimeoutError):
-            self.ask_end(End("timed-out", str(problem), errors.TargetError.code, "see the logs of the hosts"))
+            self.ask_end(End("timed-out", str(problem), errors.TargetError.code))
         elif isinstance(problem, errors.ShardwrightError):
             self.ask_end(End("failed", problem.message, problem.code, problem.hint))
         elif isinstance(problem, OSError):
@@ -131,12 +139,15 @@ class GroupRun:
         clock = asyncio.get_running_loop().time
         began = clock()
         self._finder.find()
-        first = deaths.first_cause(self._watch.deaths)
-        while clock() - began < _SETTLE_SECONDS:
+        takers: set[int] = set()
+        while True:
             self._watch.explain()
-            first = deaths.first_cause(self._watch.deaths)
-            unknown = first.outcome == kernel.UNKNOWN and clock() - began < _UNKNOWN_SECONDS
-            if not unknown and not _is_taken_along(first, self._watch):
+            first = deaths.first_cause(self._watch.deaths, takers)
+            taker = self._watch.ending_above(first)
+            if taker is not None:
+                takers.add(taker)
+            patience = _SETTLE_SECONDS if taker is not None else _UNKNOWN_SECONDS
+            if (taker is None and first.outcome != kernel.UNKNOWN) or clock() - began > patience:
                 break
             await asyncio.sleep(0.01)
         self._first = self._watch.deaths.index(first)
@@ -145,12 +156,12 @@ class GroupRun:
     async def _keep_looking(self) -> None:
         """Find processes as soon as they give their names, others twice a second."""
         clock = asyncio.get_running_loop().time
-        written: set[int] = set()
+        written: set[tuple[int, Member]] = set()
         while True:
             self._finder.find()
-            if written != self._watch.members.keys():
-                written = set(self._watch.members)
-                self._record.keep_members(member.process.identity for member in self._watch.members.values())
+            if written != self._watch.members.items():
+                written = set(self._watch.members.items())
+                self._record.keep_members(self._watch.render())
             until = clock() + _SCAN_SECONDS
             while clock() < until and not self._finder.has_news():  # noqa: ASYNC110 - a file has no event to wait for
                 await asyncio.sleep(_NEWS_SECONDS)
@@ -160,19 +171,13 @@ class GroupRun:
         self._bring_up.ask_to_end()
         clock = asyncio.get_running_loop().time
         deadline = clock() + grace_seconds
-        while clock() < deadline and self._watch.has_programs():
-            if not self._watch.has_launchers():
+        while clock() < deadline and self._watch.roles() - {"host", "engine"}:
+            if "launcher" not in self._watch.roles():
                 deadline = min(deadline, clock() + _ORPHANS_SECONDS)
             await asyncio.sleep(0.01)
 
 
-def _is_taken_along(first: Death, watch: Watch) -> bool:
-    """Whether its parent or its host is ending just now, and has not been seen dead yet."""
-    for member in watch.members.values():
-        of_host = member.role == "host" and member.host == first.host
-        if of_host or member.process.pid == first.parent:
-            try:
-                return proc.read_process(member.process.pid).is_ending
-            except ProcessLookupError:
-                return True
-    return False
+def _excerpt(place: Place, name: str) -> list[str]:
+    """The end of a log, as it is put under an error."""
+    lines = following.last_lines(place.log(name), _SHOWN_LINES)
+    return [f"last lines of {name}:", *(f"  {line}" for line in lines)] if lines else [f"{name} wrote nothing"]

@@ -11,7 +11,6 @@ from shardwright.local import proc, state
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from shardwright.local.proc import Identity
     from shardwright.local.state import Place
 
 __all__ = ["Record", "State"]
@@ -56,10 +55,9 @@ class Record:
         line = {"event": kind, "seconds": self.seconds(), "time": round(time.time(), 3), **facts}
         state.append_event(self.place.events, line)
 
-    def keep_members(self, members: Iterable[Identity]) -> None:
-        """Which processes live, for a sweep in case this supervisor cannot end them itself."""
-        listed = [[member.pid, member.start_ticks] for member in members]
-        state.write_json(self.place.members, {"boot": proc.boot_id(), "processes": listed})
+    def keep_members(self, members: Iterable[dict[str, object]]) -> None:
+        """Which processes live: for readers, and for a sweep in case this supervisor cannot end them itself."""
+        state.write_json(self.place.members, {"boot": proc.boot_id(), "processes": list(members)})
 
     def end(self, reason: str, message: str, **facts: object) -> None:
         """The last word: the run is over and nothing of it is left. Kept in its revision as well."""

@@ -10,13 +10,14 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from shardwright import errors
-from shardwright.local import ending, following, http_request, spec, starting, state, sweeping
+from shardwright.local import changes, ending, following, http_request, spec, starting, state, sweeping
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping
     from pathlib import Path
 
     from shardwright.core.plugins import Manifest
+    from shardwright.local.changes import Change
     from shardwright.local.spec import LocalGroup
     from shardwright.local.state import Place
 
@@ -45,55 +46,72 @@ class LocalRunner:
         Conflict if it is a rehearsal that runs, or if another command changes it now.
         """
         group = spec.parse_group(manifest.body)
-        place = self._swept(group.namespace, group.name)
+        place = _swept(self._state_dir, group.namespace, group.name)
         with starting.commanding(place):
             status = state.read_json(place.status)
             if status.get("state", "ended") != "ended" and not status["tied"]:
                 if spec.parse_group(state.read_json(place.spec)) == group:
                     return
                 ending.end(place)
-            starting.start(place, group, tied=False)
+            with starting.held(place, tied=False) as lock:
+                starting.start(place, group, lock, tied=False)
 
     @contextlib.contextmanager
-    def tied(self, group: LocalGroup) -> Generator[None]:
+    def tied(self, group: LocalGroup, *, keep: bool = True) -> Generator[None]:
         """Run the group for as long as the block lasts; it also ends when this process does, however that ends.
 
-        The block begins when the hosts exist. Its state and logs stay until they are deleted.
+        The block begins when the hosts exist. `keep`: its state and logs stay until they are deleted.
         """
-        place = self._swept(group.namespace, group.name)
-        with starting.commanding(place):
-            starting.start(place, group, tied=True)
+        place = _swept(self._state_dir, group.namespace, group.name)
+        with starting.commanding(place), starting.held(place, tied=True) as lock:
+            try:
+                starting.start(place, group, lock, tied=True)
+            except BaseException:
+                if not keep:
+                    place.remove()
+                raise
         try:
             yield
         finally:
             ending.end(place)
+            if not keep:
+                place.remove()
 
     def observe(self, namespace: str, name: str) -> Mapping[str, object]:
-        """The status as JSON values; NotFound if there is none."""
-        return state.read_json(self._existing(namespace, name).status)
+        """The status as JSON values, with the processes that live; NotFound if there is none."""
+        place = _existing(self._state_dir, namespace, name)
+        status = state.read_json(place.status)
+        living: object = () if status["state"] == "ended" else state.read_json(place.members).get("processes", ())
+        return status | {"processes": living}
+
+    def group(self, namespace: str, name: str) -> LocalGroup:
+        """The group as it was started; NotFound if there is none."""
+        return spec.parse_group(state.read_json(_existing(self._state_dir, namespace, name).spec))
 
     def events(self, namespace: str, name: str) -> Iterator[Mapping[str, object]]:
         """What happened since the start and what happens, until the group has ended."""
-        place = self._existing(namespace, name)
-        return following.follow_events(place.events, lambda: self._has_ended(place))
+        place = _existing(self._state_dir, namespace, name)
+        return following.follow_events(place.events, lambda: _has_ended(self._state_dir, place))
 
-    def wait_until_ready(self, namespace: str, name: str) -> Mapping[str, object]:
-        """The status once the group serves; the error it ended with if it does not."""
-        for _ in self.events(namespace, name):
-            status = self.observe(namespace, name)
-            if status["state"] == "ready":
-                return status
-        raise starting.problem_of(self.observe(namespace, name))
+    def changes(self, namespace: str, name: str) -> Iterator[Change]:
+        """States and log lines as they come, until the group serves; then raises what it ended with if it does not."""
+        place = _existing(self._state_dir, namespace, name)
+        yield from changes.follow_changes(_logs(place), lambda: self.observe(namespace, name))
+        status = self.observe(namespace, name)
+        if status["state"] == "ended":
+            raise starting.problem_of(status)
 
     def logs(self, namespace: str, name: str, *, member: int | None, follow: bool) -> Iterator[tuple[int, str]]:
         """Lines of all hosts, or of one, with the host's index; NotFound if there is no such host."""
-        place = self._existing(namespace, name)
-        count = spec.parse_group(state.read_json(place.spec)).hosts
-        if member is not None and not 0 <= member < count:
-            raise errors.NotFound(f"{place.name} has no member {member}", hint=f"it has members 0 to {count - 1}")
-        chosen = range(count) if member is None else (member,)
-        paths = {index: place.log(f"host-{index}") for index in chosen}
-        return following.follow_lines(paths, (lambda: self._has_ended(place)) if follow else None)
+        place = _existing(self._state_dir, namespace, name)
+        paths = _logs(place)
+        if member is not None:
+            if member not in paths:
+                raise errors.NotFound(
+                    f"{place.name} has no member {member}", hint=f"it has members 0 to {len(paths) - 1}"
+                )
+            paths = {member: paths[member]}
+        return following.follow_lines(paths, (lambda: _has_ended(self._state_dir, place)) if follow else None)
 
     def request(self, namespace: str, name: str, path: str, body: Mapping[str, object] | None) -> Mapping[str, object]:
         """One HTTP request to the leader; TemporaryError while it does not serve yet, TargetError if it has ended."""
@@ -108,27 +126,36 @@ class LocalRunner:
 
     def stop(self, namespace: str, name: str) -> None:
         """End it; its state and logs stay. Nothing to do if it has ended."""
-        ending.end(self._existing(namespace, name))
+        ending.end(_existing(self._state_dir, namespace, name))
 
     def delete(self, namespace: str, name: str) -> None:
         """End it and remove its state, logs and revisions; NotFound if there is none."""
-        place = self._existing(namespace, name)
+        place = _existing(self._state_dir, namespace, name)
         with starting.commanding(place):
             ending.end(place)
             place.remove()
 
-    def _swept(self, namespace: str, name: str) -> Place:
-        place = state.place_of(self._state_dir, namespace, name)
-        sweeping.sweep(self._state_dir, only=place)
-        return place
 
-    def _existing(self, namespace: str, name: str) -> Place:
-        place = self._swept(namespace, name)
-        if not state.read_json(place.status):
-            known = ", ".join("/".join(pair) for pair in self.names()) or "none"
-            raise errors.NotFound(f"no deployment {place.name} on this machine", hint=f"there are: {known}")
-        return place
+def _existing(state_dir: Path, namespace: str, name: str) -> Place:
+    place = _swept(state_dir, namespace, name)
+    if not state.read_json(place.status):
+        known = ", ".join(known.name for known in state.places(state_dir)) or "none"
+        raise errors.NotFound(f"no deployment {place.name} on this machine", hint=f"there are: {known}")
+    return place
 
-    def _has_ended(self, place: Place) -> bool:
-        sweeping.sweep(self._state_dir, only=place)
-        return state.read_json(place.status).get("state", "ended") == "ended"
+
+def _swept(state_dir: Path, namespace: str, name: str) -> Place:
+    place = state.place_of(state_dir, namespace, name)
+    sweeping.sweep(state_dir, only=place)
+    return place
+
+
+def _has_ended(state_dir: Path, place: Place) -> bool:
+    sweeping.sweep(state_dir, only=place)
+    return state.read_json(place.status).get("state", "ended") == "ended"
+
+
+def _logs(place: Place) -> dict[int, Path]:
+    """Logs of the hosts by their index."""
+    count = spec.parse_group(state.read_json(place.spec)).hosts
+    return {index: place.log(f"host-{index}") for index in range(count)}

@@ -94,6 +94,12 @@ class LocalGroup:
     shared_memory_bytes: int = SHARED_MEMORY_BYTES
     engine: EngineProcess = field(default_factory=EngineProcess)
     recipe_digest: str = ""
+    engine_name: str = ""
+    """Which engine's log this is; empty: nobody can read it."""
+    served_name: str = ""
+    """The model's name in requests."""
+    tensor: int = 1
+    pipeline: int = 1
 
     def program(self, host: int) -> Program:
         """What that host runs; host 0 leads."""
@@ -131,7 +137,9 @@ def render_group(group: LocalGroup) -> dict[str, object]:
             "worker": None if group.worker is None else _render_program(group.worker),
             "rankPattern": group.rank_pattern,
             "probe": {"path": group.probe_path, "startupBudgetSeconds": group.startup_budget_seconds},
+            "serves": {"name": group.served_name, "tensor": group.tensor, "pipeline": group.pipeline},
             "engine": {
+                "name": group.engine_name,
                 "python": group.engine.python,
                 "warm": None if group.engine.warm is None else list(group.engine.warm),
             },
@@ -153,7 +161,8 @@ def parse_group(body: Mapping[str, object]) -> LocalGroup:
     if (tree.text("apiVersion"), tree.text("kind")) != (API_VERSION, KIND):
         raise errors.InputError(f"not a {KIND} of {API_VERSION}: {body.get('apiVersion')!r}, {body.get('kind')!r}")
     metadata, content = tree.part("metadata"), tree.part("spec")
-    hosts, ports, probe, engine = (content.part(name) for name in ("hosts", "ports", "probe", "engine"))
+    parts = ("hosts", "ports", "probe", "engine", "serves")
+    hosts, ports, probe, engine, serves = (content.part(name) for name in parts)
     return LocalGroup(
         name=metadata.label("name"),
         namespace=metadata.label("namespace"),
@@ -174,6 +183,10 @@ def parse_group(body: Mapping[str, object]) -> LocalGroup:
             warm=None if engine.value("warm") is None else engine.texts("warm"),
         ),
         recipe_digest=metadata.part("annotations").text("shardwright.dev/recipe-digest"),
+        engine_name=engine.text("name"),
+        served_name=serves.text("name"),
+        tensor=serves.count("tensor"),
+        pipeline=serves.count("pipeline"),
     )
 
 
@@ -218,10 +231,11 @@ class _Tree:
 
     def texts(self, name: str) -> tuple[str, ...]:
         value = self.value(name)
-        parts = cast("list[object]", value) if isinstance(value, list) else None
-        if parts is None or not all(isinstance(part, str) for part in parts):
-            raise self._wrong(name, value, "a list of texts")
-        return tuple(str(part) for part in parts)
+        parts = tuple(cast("list[object]", value)) if isinstance(value, list) else ()
+        texts = tuple(part for part in parts if isinstance(part, str))
+        if not isinstance(value, list) or len(texts) < len(parts):
+            raise self._wrong(name, cast("object", value), "a list of texts")
+        return texts
 
     def count(self, name: str, *, largest: int | None = None) -> int:
         value = self.value(name)

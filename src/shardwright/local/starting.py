@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from shardwright.local.spec import LocalGroup
     from shardwright.local.state import Place
 
-__all__ = ["commanding", "problem_of", "start"]
+__all__ = ["commanding", "held", "problem_of", "start"]
 
 _START_SECONDS = 60.0
 _POLL_SECONDS = 0.01
@@ -28,22 +28,19 @@ _PROBLEMS: dict[str, type[errors.ShardwrightError]] = {
 }
 
 
-def start(place: Place, group: LocalGroup, *, tied: bool) -> None:
-    """Start the group's supervisor; it is past making hosts when this returns.
+def start(place: Place, group: LocalGroup, lock: int, *, tied: bool) -> None:
+    """Start the group's supervisor, which takes the lock over; it is past making hosts when this returns.
 
-    `tied`: it ends when this process does. Conflict if the deployment runs or a pinned port is taken; EnvironmentFault
-    if no engine is named or this machine cannot make the hosts. Whatever interrupts this call ends what it started.
+    `tied`: it ends when this process does. Conflict if a pinned port is taken; EnvironmentFault if no engine is named or
+    this machine cannot make the hosts. Whatever interrupts this call ends what it started.
     """
     _demand_linux()
     if group.engine.python is None:
         raise errors.EnvironmentFault(
             f"{place.name}: no installed engine is named to run it", hint="install one: shardwright engine install"
         )
-    kind = "a rehearsal" if tied else "a deployment"
-    holder = f"{kind} that pid {os.getpid()} started at {time.strftime('%Y-%m-%d %H:%M:%S')}"
-    with state.take_lock(place, "lock", holder) as lock:
-        _write(place, group, tied=tied)
-        guard = _spawn(place, lock, tied=tied)
+    _write(place, group, tied=tied)
+    guard = _spawn(place, lock, tied=tied)
     try:
         _await_hosts(place, guard)
     except BaseException:
@@ -51,6 +48,13 @@ def start(place: Place, group: LocalGroup, *, tied: bool) -> None:
             os.kill(guard, signal.SIGTERM)
             os.waitpid(guard, 0)
         raise
+
+
+def held(place: Place, *, tied: bool) -> contextlib.AbstractContextManager[int]:
+    """Hold the deployment for a run that is to be started; Conflict says who runs it if it runs."""
+    kind = "a rehearsal" if tied else "a deployment"
+    holder = f"{kind} that pid {os.getpid()} started at {time.strftime('%Y-%m-%d %H:%M:%S')}"
+    return state.take_lock(place, "lock", holder)
 
 
 @contextlib.contextmanager
@@ -62,9 +66,10 @@ def commanding(place: Place) -> Generator[None]:
 
 def problem_of(status: Mapping[str, object]) -> errors.ShardwrightError:
     """The error in a status that ended badly, as a user is told."""
-    name = f"{status.get('namespace')}/{status.get('name')}"
     kind = _PROBLEMS.get(str(status.get("code")), errors.TargetError)
-    return kind(f"{name}: {status.get('message')}", hint=str(status.get("hint") or ""))
+    return kind(
+        f"{status.get('namespace')}/{status.get('name')}: {status.get('message')}", hint=str(status.get("hint"))
+    )
 
 
 def _demand_linux() -> None:

@@ -106,9 +106,9 @@ def _left_over(place: Place, run: str) -> set[int]:
     found = set(proc.marked(f"{RUN_VARIABLE}={run}"))
     known = state.read_json(place.members)
     if known.get("boot") == proc.boot_id():
-        for pid, ticks in cast("list[list[int]]", known["processes"]):
-            if proc.is_alive(proc.Identity(pid, ticks)):
-                found.add(pid)
+        for member in cast("list[dict[str, int]]", known["processes"]):
+            if proc.is_alive(proc.Identity(member["pid"], member["startTicks"])):
+                found.add(member["pid"])
     return found - {os.getpid()}
 
 

@@ -69,10 +69,20 @@ class Watch:
         """A process that was told or gave its name, and was gone before it could be held."""
         self._note(Death(role, name, host, pid, 0, deaths.rank_of(name, self._rank_pattern), self._clock()))
 
-    def _ended(self, pid: int) -> None:
+    def ending_above(self, death: Death) -> int | None:
+        """Pid of the parent or the host of this process if that is ending just now and was not seen dead yet."""
+        for pid, member in list(self.members.items()):
+            is_host = member.role == "host" and member.host == death.host
+            if (is_host or pid == death.parent) and _is_ending(pid):
+                if is_host:  # only SIGKILL ends it, and it waits for everything else in the host
+                    self._ended(pid, kernel.Outcome(signal=signal.SIGKILL))
+                return pid
+        return None
+
+    def _ended(self, pid: int, known: kernel.Outcome | None = None) -> None:
         member = self.members.pop(pid)
         asyncio.get_running_loop().remove_reader(member.pidfd)
-        outcome = _outcome(member)
+        outcome = known or _outcome(member)
         if outcome == kernel.UNKNOWN:
             self._unexplained[len(self.deaths)] = member.pidfd
         else:
@@ -105,13 +115,23 @@ class Watch:
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self.members[pid].pidfd, number)
 
-    def has_programs(self) -> bool:
-        """Whether processes of the hosts' programs live."""
-        return any(member.role not in {"host", "engine"} for member in self.members.values())
+    def render(self) -> list[dict[str, object]]:
+        """The living processes as JSON values; times to tell them from later ones of the same number."""
+        return [
+            {
+                "pid": member.process.pid,
+                "startTicks": member.process.start_ticks,
+                "host": None if member.host is None else f"host-{member.host}",
+                "role": member.role,
+                "process": member.name,
+                "rank": deaths.rank_of(member.name, self._rank_pattern) if member.role == "announced" else None,
+            }
+            for member in self.members.values()
+        ]
 
-    def has_launchers(self) -> bool:
-        """Whether a host's program itself lives."""
-        return any(member.role == "launcher" for member in self.members.values())
+    def roles(self) -> set[Role]:
+        """What kinds of processes live."""
+        return {member.role for member in self.members.values()}
 
     def close(self) -> None:
         """Let go of all."""
@@ -122,6 +142,13 @@ class Watch:
             os.close(pidfd)
         self.members.clear()
         self._unexplained.clear()
+
+
+def _is_ending(pid: int) -> bool:
+    try:
+        return proc.read_process(pid).is_ending
+    except ProcessLookupError:
+        return True
 
 
 def _outcome(member: Member) -> kernel.Outcome:

@@ -37,14 +37,13 @@ def load_shape(source: str, *, revision: str | None = None, token: str | None = 
         return _hub_shape(parsed.place, revision, token, settings)
     raise errors.InputError(
         f"model.source: {source} cannot be read from this machine, so its shape is not known",
-        hint="give a directory with the model's config.json, hf://owner/name, or a name in the catalogue",
+        hint="say where it can be read: model.shape: a directory with its config.json, hf://owner/name, or a catalogue name",
     )
 
 
 def _local_shape(place: str) -> ModelShape:
     path = Path(place).expanduser()
-    looks_like_path = place.startswith((".", "~", "/")) or path.is_absolute()
-    if looks_like_path or (path / "config.json").is_file():
+    if place.startswith((".", "~", "/")) or path.is_absolute():
         return directory.load_directory(path)
     try:
         return _catalogue_shape(facts.catalogue_model(place))

@@ -1,19 +1,24 @@
 """The twin's own tokenizer: 512 tokens, each of which reads as plain text, in the hub's `tokenizer.json` format.
 
-Pairs are merged as in byte-pair encoding, but over characters and with made-up syllables, so that what a twin answers
-can be read. A character outside printable ASCII becomes `<unk>`; line breaks and tabs count as spaces.
+Byte-pair encoding with made-up syllables, so that what a twin answers can be read. Bytes outside printable ASCII become
+`<unk>`; line breaks and tabs count as spaces. The spelling is that of byte-level vocabularies (a space is written as a
+letter of its own), because transformers 5 opens every Qwen2 model with its own byte-level class whatever the files say.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["SPECIAL_TOKENS", "TOKENS", "tokenizer_config", "tokenizer_json"]
+__all__ = ["FIRST_SYLLABLE", "SPECIAL_TOKENS", "TOKENS", "tokenizer_config", "tokenizer_json"]
 
 SPECIAL_TOKENS = ("<unk>", "<s>", "</s>")
 """Their indices are their places: 0, 1, 2."""
 TOKENS = 512
+FIRST_SYLLABLE = len(SPECIAL_TOKENS) + 95
+"""Before it stand the special tokens and the printable characters."""
 
+_SPACE = "\u0120"
+"""How byte-level vocabularies write a space."""
 _CONSONANTS = "bcdfghjklmnpqrstvwyz"
 _VOWELS = "aeiou"
 _ENDINGS = ("n", "r")
@@ -27,7 +32,8 @@ _CHAT = (
 def tokenizer_json() -> dict[str, Any]:
     """The content of tokenizer.json."""
     merges = _merges()
-    words = [*SPECIAL_TOKENS, *map(chr, range(32, 127)), *(first + second for first, second in merges)]
+    words = [*SPECIAL_TOKENS, _SPACE, *map(chr, range(33, 127)), *(first + second for first, second in merges)]
+    byte_level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}
     return {
         "version": "1.0",
         "truncation": None,
@@ -37,9 +43,9 @@ def tokenizer_json() -> dict[str, Any]:
             "type": "Sequence",
             "normalizers": [{"type": "Replace", "pattern": {"String": mark}, "content": " "} for mark in "\r\n\t"],
         },
-        "pre_tokenizer": None,
+        "pre_tokenizer": byte_level,
         "post_processor": _begin_of_text(),
-        "decoder": {"type": "Fuse"},
+        "decoder": byte_level,
         "model": {
             "type": "BPE",
             "dropout": None,
@@ -62,6 +68,7 @@ def tokenizer_config(max_positions: int) -> dict[str, Any]:
         "unk_token": SPECIAL_TOKENS[0],
         "bos_token": SPECIAL_TOKENS[1],
         "eos_token": SPECIAL_TOKENS[2],
+        "pad_token": SPECIAL_TOKENS[2],
         "model_max_length": max_positions,
         "clean_up_tokenization_spaces": False,
         "chat_template": _CHAT,
@@ -73,7 +80,7 @@ def _merges() -> list[tuple[str, str]]:
     syllables = [consonant + vowel for consonant in _CONSONANTS for vowel in _VOWELS]
     merges = [(syllable[0], syllable[1]) for syllable in syllables]
     merges += [(syllable, ending) for ending in _ENDINGS for syllable in syllables]
-    merges += [(" ", syllable) for syllable in syllables]
+    merges += [(_SPACE, syllable) for syllable in syllables]
     merges += [(pair[0], pair[1]) for pair in _PAIRS_OF_VOWELS]
     return merges
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from shardwright import errors, models
+from shardwright import errors
 from shardwright.core.plan.types import Plan
 from shardwright.core.recipe.canonical import to_document
 from shardwright.core.recipe.model import Hardware
@@ -34,16 +34,18 @@ class NewRecipe:
     notes: tuple[str, ...]
 
 
-def initialise(options: Mapping[str, Any], settings: Settings) -> NewRecipe:
+def initialise(options: Mapping[str, object], settings: Settings) -> NewRecipe:
     """The recipe for a model, planned once so that it is known to fit."""
     recipe = short_form.recipe_of_options(options, ())
-    shape = models.load_shape(recipe.model.source, revision=recipe.model.revision, settings=settings)
+    shape = planning.shape_of_recipe(recipe, settings)
     notes: list[str] = []
     if recipe.hardware.gpu is None and recipe.hardware.node_shape is None:
         recipe = dataclasses.replace(recipe, hardware=_smallest_node(recipe, shape))
         chosen = recipe.hardware
-        notes.append(f"no --gpu given: {chosen.gpus_per_node} x {chosen.gpu} is the "
-                     "smallest node of the catalogue that holds it; change hardware to what you have")
+        notes.append(
+            f"no --gpu given: {chosen.gpus_per_node} x {chosen.gpu} is the "
+            "smallest node of the catalogue that holds it; change hardware to what you have"
+        )
     result = planning.plan_shape(recipe, shape)
     if isinstance(result, Plan):
         notes.append(f"planned: {result.layout}, {result.pool.tokens:,} KV tokens")
@@ -59,7 +61,9 @@ def write(text: str, out: str, *, replace: bool) -> None:
         with path.open("w" if replace else "x", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError as problem:
-        raise errors.Conflict(f"{out} is there already", hint="choose another name, or replace it with --force") from problem
+        raise errors.Conflict(
+            f"{out} is there already", hint="choose another name, or replace it with --force"
+        ) from problem
     except OSError as problem:
         raise errors.EnvironmentFault(
             f"cannot write {out}: {problem.strerror}", hint="choose a folder that exists and can be written"
@@ -70,7 +74,8 @@ def _smallest_node(recipe: Recipe, shape: ModelShape) -> Hardware:
     """Of all GPUs of the catalogue and one to eight of them, the fewest bytes of GPU memory that hold the model."""
     gpus = [gpu for gpu in facts.gpus() if gpu.device == "cuda" and gpu.memory_bytes]
     sizes = sorted(
-        ((gpu.memory_bytes * count, gpu.name, count) for gpu in gpus for count in GPUS_PER_NODE), key=lambda size: size[0]
+        ((gpu.memory_bytes * count, gpu.name, count) for gpu in gpus for count in GPUS_PER_NODE),
+        key=lambda size: size[0],
     )
     for _, name, count in sizes:
         hardware = Hardware(gpu=name, gpus_per_node=count)

@@ -27,9 +27,7 @@ def group_of_deployment(deployment: Deployment, target: Target, settings: Settin
     environment = engines.find_engine(name, settings)
     build = engines.build_of(name, None)
     (manifest,) = rendering.render(_with_cache(deployment, build, settings), target)
-    process = spec.EngineProcess(
-        python=str(environment.python), warm=(str(environment.python), build.launcher, "warm")
-    )
+    process = spec.EngineProcess(python=str(environment.python), warm=(str(environment.python), build.launcher, "warm"))
     return dataclasses.replace(spec.parse_group(manifest.body), engine=process)
 
 

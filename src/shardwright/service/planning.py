@@ -15,13 +15,18 @@ if TYPE_CHECKING:
     from shardwright.core.shape import ModelShape
     from shardwright.settings import Settings
 
-__all__ = ["plan_recipe", "plan_shape"]
+__all__ = ["plan_recipe", "plan_shape", "shape_of_recipe"]
+
+
+def shape_of_recipe(recipe: Recipe, settings: Settings) -> ModelShape:
+    """The shape of a recipe's model, read from where the recipe says."""
+    model = recipe.model
+    return models.load_shape(model.shape or model.source, revision=model.revision, settings=settings)
 
 
 def plan_recipe(recipe: Recipe, settings: Settings) -> Plan | Infeasible:
     """Read the model's shape, look the hardware up, ask the engine, choose a layout."""
-    shape = models.load_shape(recipe.model.source, revision=recipe.model.revision, settings=settings)
-    return plan_shape(recipe, shape)
+    return plan_shape(recipe, shape_of_recipe(recipe, settings))
 
 
 def plan_shape(recipe: Recipe, shape: ModelShape) -> Plan | Infeasible:

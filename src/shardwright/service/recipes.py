@@ -11,16 +11,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from shardwright import errors, registry, units
-from shardwright.core.recipe import document, overrides, read, tree
+from shardwright.core.recipe import read, tree
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from shardwright.core.recipe import Recipe
-    from shardwright.core.recipe.overrides import Override
+    from shardwright.core.recipe.model import Json
     from shardwright.core.recipe.tree import Document
 
-__all__ = ["LoadedRecipe", "load_recipes", "parse_recipes"]
+__all__ = ["LoadedRecipe", "load_recipes", "parse_recipes", "recipe_of_values"]
 
 MAX_BYTES = 1024 * 1024
 """Largest file; a recipe has a few kilobytes, so a larger file is something else."""
@@ -97,29 +97,54 @@ def parse_recipes(text: str, file: str, sets: Sequence[str] = ()) -> tuple[Loade
     return recipes
 
 
+def recipe_of_values(values: Mapping[str, Json], file: str, sets: Sequence[str] = ()) -> LoadedRecipe:
+    """Read a recipe that was put together in memory, in the spelling of documents. RecipeError lists all faults."""
+    faults: list[errors.Fault] = []
+    recipes = _read_all([tree.document_of(values, file)], sets, faults)
+    if faults:
+        raise errors.RecipeError(tuple(faults))
+    return recipes[0]
+
+
 def _parse(
     sources: Iterable[tuple[str, str]], sets: Sequence[str], faults: list[errors.Fault]
 ) -> tuple[LoadedRecipe, ...]:
     """The recipes of named texts; what is wrong is added to `faults`."""
-    changes: tuple[Override, ...] = ()
+    from shardwright.core.recipe import document  # noqa: PLC0415 - brings the YAML library, which values do without
+
+    documents: list[Document] = []
+    for file, text in sources:
+        found = document.parse_documents(text, file)
+        documents.extend(found)
+        if not found:
+            faults.append(errors.Fault("there is no recipe in it", "", file, 1, _NO_RECIPE))
+    return _read_all(documents, sets, faults)
+
+
+def _read_all(
+    documents: Iterable[Document], sets: Sequence[str], faults: list[errors.Fault]
+) -> tuple[LoadedRecipe, ...]:
+    """The recipes of documents, options applied; what is wrong is added to `faults`."""
+    loaded: list[LoadedRecipe] = []
+    for each in _changed(documents, sets, faults) if sets else documents:
+        try:
+            recipe = read.read_recipe(each, engines=registry.ENGINES, targets=registry.TARGETS)
+            loaded.append(LoadedRecipe(recipe, each))
+        except errors.RecipeError as error:
+            faults.extend(error.faults)
+    faults.extend(_same_names(loaded))
+    return tuple(loaded)
+
+
+def _changed(documents: Iterable[Document], sets: Sequence[str], faults: list[errors.Fault]) -> list[Document]:
+    from shardwright.core.recipe import overrides  # noqa: PLC0415 - brings the YAML library; only --set needs it
+
     try:
         changes = overrides.parse_overrides(sets)
     except errors.RecipeError as error:
         faults.extend(error.faults)
-    loaded: list[LoadedRecipe] = []
-    for file, text in sources:
-        documents = document.parse_documents(text, file)
-        if not documents:
-            faults.append(errors.Fault("there is no recipe in it", "", file, 1, _NO_RECIPE))
-        for each in documents:
-            try:
-                changed = overrides.apply_overrides(each, changes)
-                recipe = read.read_recipe(changed, engines=registry.ENGINES, targets=registry.TARGETS)
-                loaded.append(LoadedRecipe(recipe, changed))
-            except errors.RecipeError as error:
-                faults.extend(error.faults)
-    faults.extend(_same_names(loaded))
-    return tuple(loaded)
+        changes = ()
+    return [overrides.apply_overrides(each, changes) for each in documents]
 
 
 def _same_names(loaded: Iterable[LoadedRecipe]) -> Iterator[errors.Fault]:
@@ -168,6 +193,8 @@ def _read_text(file: str, stdin: BinaryIO | None) -> tuple[str, str]:
     if len(data) > MAX_BYTES:
         message = f"the file has more than {units.format_bytes(MAX_BYTES)}"
         raise errors.RecipeError((errors.Fault(message, "", name, 1, "a recipe has a few kilobytes; is this one?"),))
+    from shardwright.core.recipe import document  # noqa: PLC0415 - as above
+
     return name, document.decode(data, name)
 
 

@@ -7,10 +7,10 @@ the target by this machine. It is planned, launched and observed like any other.
 from __future__ import annotations
 
 import dataclasses
-import time
+import secrets
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from shardwright import errors, registry
 from shardwright.core import rehearsal, twin
@@ -22,19 +22,19 @@ from shardwright.service import deploying, engines, local_groups, planning, watc
 from shardwright.units import GIB
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Generator, Iterator, Mapping
 
     from shardwright.core.deployment import Deployment
     from shardwright.core.plan.types import Plan
+    from shardwright.core.plugins import Target
     from shardwright.core.rehearsal import Coverage
     from shardwright.core.twin import Twin
     from shardwright.local.spec import LocalGroup
-    from shardwright.service.watching import Update
+    from shardwright.service.watching import Answer, Update
     from shardwright.settings import Settings
 
-__all__ = ["Answer", "Rehearsal", "Session", "prepare", "running"]
+__all__ = ["Rehearsal", "Session", "prepare", "running"]
 
-PROMPT = "What is the biggest mountain in the world?"
 ANSWER_TOKENS = 32
 NAMESPACE = "rehearsal"
 MAX_MODEL_LEN = 1024
@@ -49,15 +49,6 @@ class Rehearsal:
     run: Deployment
     group: LocalGroup
     shrunk: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A real request and its answer."""
-
-    request: Mapping[str, Any]
-    text: str
-    seconds: float
 
 
 def prepare(plan: Plan, settings: Settings, *, host_kind: str) -> Rehearsal:
@@ -93,15 +84,8 @@ class Session:
     def ask(self) -> Answer:
         """One real request to /v1/completions; TargetError if the answer is empty."""
         group = self.rehearsal.group
-        request = {
-            "model": self.rehearsal.run.recipe.served_name,
-            "prompt": PROMPT,
-            "max_tokens": ANSWER_TOKENS,
-            "temperature": 0,
-        }
-        started = time.monotonic()
-        body = self.runner.request(group.namespace, group.name, "/v1/completions", request)
-        return Answer(request, _text_of(body), time.monotonic() - started)
+        served_name = self.rehearsal.run.recipe.served_name
+        return watching.ask(self.runner, group.namespace, group.name, served_name=served_name, tokens=ANSWER_TOKENS)
 
     def coverage(self) -> Coverage:
         """What was exercised and what was not."""
@@ -111,19 +95,19 @@ class Session:
 
 
 @contextmanager
-def running(prepared: Rehearsal, settings: Settings) -> Iterator[Session]:
+def running(prepared: Rehearsal, settings: Settings) -> Generator[Session]:
     """The rehearsal for as long as the block lasts; its processes, hosts and state are gone afterwards."""
     runner = LocalRunner(settings.state_dir)
-    group = prepared.group
     runner.sweep()
-    try:
-        with runner.tied(group):
-            yield Session(prepared, runner)
-    finally:
-        runner.delete(group.namespace, group.name)
+    # A name of its own: the same recipe can be rehearsed twice at once.
+    name = f"{prepared.group.name[:54]}-{secrets.token_hex(4)}"
+    named = dataclasses.replace(prepared, group=dataclasses.replace(prepared.group, name=name))
+    with runner.tied(named.group, keep=False):
+        yield Session(named, runner)
 
 
-def _planned_target(plan: Plan) -> Any:
+def _planned_target(plan: Plan) -> Target | None:
+    """The target of the recipe, if it names one that can be used yet."""
     target = plan.recipe.target
     return registry.load_target(target.kind) if target and registry.TARGETS[target.kind] else None
 
@@ -149,13 +133,18 @@ def _recipe(plan: Plan, shrunken: Twin, folder: str, version: str, host_kind: st
         recipe,
         metadata=dataclasses.replace(recipe.metadata, namespace=NAMESPACE),
         model=recipe_model.Model(source=folder, served_name=recipe.served_name, dtype="float32"),
-        engine=dataclasses.replace(recipe.engine, version=version, image=None, executor="mp"),
+        engine=dataclasses.replace(
+            recipe.engine, version=version, image=None, executor="mp", env=_plain(recipe.engine.env)
+        ),
         workload=workload,
         parallelism=recipe_model.Parallelism(
             tensor=layout.tensor, pipeline=layout.pipeline, layer_partition=layout.stages
         ),
         hardware=recipe_model.Hardware(
-            gpu="cpu", gpus_per_node=layout.gpus_per_node, nodes=layout.nodes, gpu_memory=recipe_model.Bytes(RANK_MEMORY)
+            gpu="cpu",
+            gpus_per_node=layout.gpus_per_node,
+            nodes=layout.nodes,
+            gpu_memory=recipe_model.Bytes(RANK_MEMORY),
         ),
         target=recipe_model.Target(kind="local", options={"hosts": host_kind}),
         storage=recipe_model.Storage(),
@@ -165,9 +154,6 @@ def _recipe(plan: Plan, shrunken: Twin, folder: str, version: str, host_kind: st
     )
 
 
-def _text_of(body: Mapping[str, Any]) -> str:
-    choices = body.get("choices") or [{}]
-    text = str(choices[0].get("text") or "")
-    if not text.strip():
-        raise errors.TargetError(f"the engine answered without text: {dict(body)}")
-    return text
+def _plain(environment: Mapping[str, str | recipe_model.KeyRef]) -> dict[str, str]:
+    """Without what comes from Secrets: there are none here, and the twin needs none."""
+    return {name: value for name, value in environment.items() if isinstance(value, str)}

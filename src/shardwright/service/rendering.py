@@ -124,7 +124,7 @@ def _replace(wanted: dict[Path, str]) -> None:
     parts = {path: path.with_name(f".{path.name}.{os.getpid()}.part") for path in wanted}
     try:
         for path, part in parts.items():
-            part.write_text(wanted[path], encoding="utf-8")
+            part.write_text(wanted[path], encoding="utf-8", newline="\n")
         for path, part in parts.items():
             part.replace(path)
     finally:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from shardwright.core.recipe.model import API_VERSION
 from shardwright.service import recipes
@@ -17,10 +16,9 @@ if TYPE_CHECKING:
 __all__ = ["name_of_model", "recipe_of_options"]
 
 
-def recipe_of_options(options: Mapping[str, Any], sets: Sequence[str]) -> Recipe:
+def recipe_of_options(options: Mapping[str, object], sets: Sequence[str]) -> Recipe:
     """The recipe that MODEL, --gpu and so on stand for."""
-    text = json.dumps(_document(options))
-    return recipes.parse_recipes(text, "the command line", sets)[0].recipe
+    return recipes.recipe_of_values(_document(options), "the command line", sets).recipe
 
 
 def name_of_model(source: str) -> str:
@@ -31,7 +29,7 @@ def name_of_model(source: str) -> str:
     return label if label[:1].isalpha() else f"model-{label}".rstrip("-")
 
 
-def _document(options: Mapping[str, Any]) -> dict[str, Any]:
+def _document(options: Mapping[str, object]) -> dict[str, object]:
     hardware = {
         "gpu": options.get("gpu"),
         "gpusPerNode": options.get("gpus_per_node"),
@@ -43,7 +41,7 @@ def _document(options: Mapping[str, Any]) -> dict[str, Any]:
     document = {
         "apiVersion": API_VERSION,
         "kind": "Recipe",
-        "metadata": {"name": options.get("name") or name_of_model(options["model"])},
+        "metadata": {"name": options.get("name") or name_of_model(str(options["model"]))},
         "model": {"source": options["model"]},
         "engine": _given({"version": options.get("engine_version")}),
         "workload": _given({"maxModelLen": options.get("max_model_len")}),
@@ -54,9 +52,9 @@ def _document(options: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in document.items() if value}
 
 
-def _nodes(text: str | None) -> int | str | None:
-    return int(text) if text and text.isdigit() else text
+def _nodes(text: object) -> object:
+    return int(text) if isinstance(text, str) and text.isdigit() else text
 
 
-def _given(values: dict[str, Any]) -> dict[str, Any]:
+def _given(values: dict[str, object]) -> dict[str, object]:
     return {key: value for key, value in values.items() if value is not None}

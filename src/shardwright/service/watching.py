@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
+from shardwright import errors
 from shardwright.core.progress import Progress
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from shardwright.core.layout import Layout
     from shardwright.core.plugins import Engine
     from shardwright.core.progress import RankProgress
     from shardwright.local.runner import LocalRunner
 
-__all__ = ["Update", "progress_of", "updates_until_ready"]
+__all__ = ["Answer", "Update", "ask", "progress_of", "updates_until_ready"]
+
+PROMPT = "What is the biggest mountain in the world?"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A real request and its answer."""
+
+    request: Mapping[str, Any]
+    text: str
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +64,9 @@ def updates_until_ready(
             yield Update(change.state, change.seconds, None, event.numbers)
 
 
-def progress_of(runner: LocalRunner, namespace: str, name: str, *, engine: Engine, layout: Layout) -> list[RankProgress]:
+def progress_of(
+    runner: LocalRunner, namespace: str, name: str, *, engine: Engine, layout: Layout
+) -> list[RankProgress]:
     """Where each rank is now, by all that the logs say."""
     progress = Progress(layout)
     for member, line in runner.logs(namespace, name, member=None, follow=False):
@@ -59,3 +74,19 @@ def progress_of(runner: LocalRunner, namespace: str, name: str, *, engine: Engin
         if event is not None:
             progress.feed(member, event)
     return progress.ranks
+
+
+def ask(runner: LocalRunner, namespace: str, name: str, *, served_name: str, tokens: int) -> Answer:
+    """One real request to /v1/completions; TargetError if the answer has no text."""
+    request = {"model": served_name, "prompt": PROMPT, "max_tokens": tokens, "temperature": 0}
+    started = time.monotonic()
+    body = runner.request(namespace, name, "/v1/completions", request)
+    return Answer(request, _text_of(body), time.monotonic() - started)
+
+
+def _text_of(body: Mapping[str, object]) -> str:
+    choices = cast("list[dict[str, Any]]", body.get("choices") or [])
+    text = str(choices[0].get("text") or "") if choices else ""
+    if not text.strip():
+        raise errors.TargetError(f"the engine answered without text: {dict(body)}", hint="see the logs of the group")
+    return text

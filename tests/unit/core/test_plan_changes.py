@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shardwright.core.hardware import Cluster
 from shardwright.core.plan import Infeasible, Plan, plan
-from shardwright.core.plan.types import Change
+from shardwright.core.plan.types import Saving
 from shardwright.core.recipe.model import Parallelism
 from shardwright.testing import builders
 from shardwright.testing.toy_engine import ToyEngine
 from shardwright.units import GIB
 
-TOY = {"name": "toy", "version": None, "args": {}}
+if TYPE_CHECKING:
+    from shardwright.core.hardware import Cluster
+    from shardwright.core.plan.types import Change
+
+TOY: dict[str, object] = {"name": "toy", "version": None, "args": {}}
 
 
 def unfit(cluster: Cluster, engine: ToyEngine | None = None, **overrides: object) -> Infeasible:
@@ -98,14 +102,26 @@ def test_more_hardware_says_how_much_more() -> None:
 
 
 def test_there_are_at_most_three_changes_cheapest_first() -> None:
-    """Costs are ranked: layout, settings, context, precision, hardware."""
+    """Context before precision before hardware; of four that help the dearest is left out."""
+    made = unfit(builders.cluster(nodes=1), ToyEngine(overhead_bytes=int(4.2 * GIB)))
+    assert [one.what.split(":")[0] for one in made.changes] == ["workload.maxModelLen", "engine.args", "hardware"]
+
+
+def test_what_is_more_than_enough_is_left_out() -> None:
+    """Where half of the weights help, half of them and something else is no news; what does not help is not offered."""
+    half = (("half-weights", True),)
+    savings = (
+        Saving((*half, ("slow", True)), "slow and half", 7),
+        Saving(half, "half", 6),
+        Saving((("slow", True),), "slow", 1),
+    )
     made = unfit(
         builders.cluster("T4", gpus_per_node=2, nodes=1),
+        ToyEngine(savings=savings),
         parallelism=Parallelism(1, 1),
         hardware={"nodes": 1, "gpus_per_node": 2},
     )
-    assert len(made.changes) == 3
-    assert [one.what.split(":")[0] for one in made.changes] == ["parallelism", "engine.args", "hardware"]
+    assert [one.cost.split(":")[0] for one in made.changes] == ["none", "half"]
 
 
 def test_nothing_is_offered_where_nothing_helps() -> None:

@@ -19,7 +19,7 @@ from shardwright.units import GIB
 if TYPE_CHECKING:
     from shardwright.core.recipe import Recipe
 
-TOY = {"name": "toy", "version": None, "args": {}}
+TOY: dict[str, object] = {"name": "toy", "version": None, "args": {}}
 
 
 def recipe(**overrides: object) -> Recipe:
@@ -27,16 +27,16 @@ def recipe(**overrides: object) -> Recipe:
     return builders.recipe(**{"engine": TOY, "parallelism": "auto", **overrides})
 
 
-def fit(asked: Recipe, cluster: Cluster, **engine: int) -> Plan:
+def fit(asked: Recipe, cluster: Cluster, overhead_bytes: int = 0, uncertainty_bytes: int = 0) -> Plan:
     """A plan that must fit."""
-    made = plan(asked, builders.llama_shape(), cluster, ToyEngine(**engine))
+    made = plan(asked, builders.llama_shape(), cluster, ToyEngine(overhead_bytes, uncertainty_bytes))
     assert isinstance(made, Plan), made
     return made
 
 
-def unfit(asked: Recipe, cluster: Cluster, **engine: int) -> Infeasible:
+def unfit(asked: Recipe, cluster: Cluster) -> Infeasible:
     """A plan that must not fit."""
-    made = plan(asked, builders.llama_shape(), cluster, ToyEngine(**engine))
+    made = plan(asked, builders.llama_shape(), cluster, ToyEngine())
     assert isinstance(made, Infeasible), made
     return made
 

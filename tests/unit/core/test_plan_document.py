@@ -47,9 +47,12 @@ RANK_KEYS = {
 }
 
 
-def document(**overrides: Any) -> dict[str, Any]:
+TOY: dict[str, object] = {"name": "toy", "version": None, "args": {}}
+
+
+def document(**overrides: object) -> dict[str, Any]:
     """The document of a toy plan, as it is read back from JSON."""
-    asked = builders.recipe(**{"engine": {"name": "toy", "version": None, "args": {}}, **overrides})
+    asked = builders.recipe(**{"engine": TOY, **overrides})
     made = plan(asked, builders.llama_shape(), builders.cluster(), ToyEngine())
     return json.loads(json.dumps(plan_document(made)))
 

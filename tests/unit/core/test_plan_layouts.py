@@ -100,7 +100,7 @@ def test_a_pinned_layout_that_cannot_be_is_refused_by_rule(asked: Parallelism, r
 
 
 def test_more_stages_than_layers_are_refused() -> None:
-    """vLLM does not check it: a stage would stand empty."""
+    """A stage would stand empty, and engines do not check it."""
     assert rules(Parallelism(1, 4), layers=3) == ["layout.more-stages-than-layers"]
 
 

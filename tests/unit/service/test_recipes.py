@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import io
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -78,10 +80,10 @@ def test_faults_of_all_files_come_together(tmp_path: Path) -> None:
     assert found == [
         ("none.yaml", 0, ""),
         ("e.yaml", 2, ""),
+        ("c.yaml", 1, ""),
         ("--set", 0, ""),
         ("a.yaml", 5, "replicas"),
         ("b.yaml", 1, ""),
-        ("c.yaml", 1, ""),
         ("d.yaml", 6, ""),
     ]
 
@@ -146,3 +148,25 @@ def test_parse_recipes_names_the_source_it_was_given() -> None:
     """Short forms of the command line have their own name in messages."""
     with pytest.raises(errors.RecipeError, match=r"the command line:5: replicas"):
         recipes.parse_recipes(text_of("a", "replicas: x"), "the command line")
+
+
+def test_values_are_read_like_a_file() -> None:
+    """What is put together in memory gets the same defaults, options and faults, with no line to point at."""
+    values = {"apiVersion": "shardwright.dev/v1", "kind": "Recipe", "metadata": {"name": "a"}, "model": {"source": "b"}}
+    assert recipes.recipe_of_values(values, "the command line", ["replicas=2"]).recipe.replicas == 2
+    with pytest.raises(errors.RecipeError) as caught:
+        recipes.recipe_of_values({**values, "hardware": {"nodes": 0}}, "the command line", ["replicas=x"])
+    assert [str(fault).partition(" is not")[0] for fault in caught.value.faults] == [
+        "the command line: hardware.nodes: 0",
+        '--set: replicas: "x"',
+    ]
+
+
+def test_the_command_line_needs_no_yaml() -> None:
+    """A plan of a model named on the command line does not wait for the YAML library to load."""
+    code = (
+        "import sys; from shardwright.service import recipes;"
+        "recipes.recipe_of_values({'apiVersion': 'shardwright.dev/v1', 'kind': 'Recipe', 'metadata': {'name': 'a'},"
+        " 'model': {'source': 'b'}}, 'f'); sys.exit('yaml' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

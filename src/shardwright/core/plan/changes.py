@@ -72,7 +72,7 @@ def _other_layout(ask: Ask) -> Iterator[tuple[int, Change]]:
 
 def _savings(ask: Ask) -> Iterator[tuple[int, Change]]:
     enough: list[Saving] = []
-    for saving in ask.engine.savings:
+    for saving in sorted(ask.engine.savings, key=lambda saving: saving.rank):
         arguments = _applied(ask, saving)
         is_more_than_enough = any(set(other.arguments) < set(saving.arguments) for other in enough)
         if arguments == ask.recipe.engine.args or is_more_than_enough:

@@ -40,7 +40,8 @@ def _warn(
 
 def _larger_than_needed(ask: Ask, chosen: Trial) -> Iterator[Finding]:
     """A pinned layout is kept; where fewer GPUs hold the same workload this says so, after planning it."""
-    smaller = _smaller_fit(ask, chosen) if ask.is_pinned else None
+    on_cpu = chosen.candidate is not None and chosen.candidate.pool.gpu.device == "cpu"
+    smaller = _smaller_fit(ask, chosen) if ask.is_pinned and not on_cpu else None
     if smaller is None or smaller.candidate is None or chosen.candidate is None:
         return
     layout, pinned = smaller.candidate.layout, chosen.candidate.layout

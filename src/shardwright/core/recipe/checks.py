@@ -36,12 +36,16 @@ def complaints(cls: type[Any], values: Mapping[str, object]) -> Iterator[Complai
 
 
 def _check_source(values: Mapping[str, object]) -> Iterator[Complaint]:
-    if "source" not in values:
-        return
-    try:
-        source.parse_source(str(values["source"]))
-    except source.SourceError as error:
-        yield Complaint(("source",), str(error), error.hint)
+    for name in ("source", "shape"):
+        try:
+            found = source.parse_source(str(values.get(name, "")))
+        except source.SourceError as error:
+            yield Complaint((name,), str(error), error.hint)
+        else:
+            # The shape is read where the plan is made, which sees no cluster.
+            if name == "shape" and found.scheme not in {"hf", "name"}:
+                message = f"{secret_values.shown(str(values[name]))} cannot be read by a plan"
+                yield Complaint((name,), message, "write hf://OWNER/NAME, a directory, or a name in the catalogue")
 
 
 def key_complaints(form: str, texts: Mapping[str, str | None]) -> Iterator[Complaint]:

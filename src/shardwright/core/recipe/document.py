@@ -26,6 +26,7 @@ from shardwright.core.recipe.tree import (
     fault_at,
     is_null,
 )
+from shardwright.core.recipe.yaml_events import Events
 
 if TYPE_CHECKING:
     from yaml.events import Event
@@ -37,10 +38,8 @@ MAX_DEPTH = 50
 MAX_NODES = 20_000
 """Values of one text, each use of an alias counted; a large recipe has a few hundred."""
 
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _UNREADABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _SURROGATE_PAIR = r"(?<!\\)((?:\\\\)*)\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})"
-_SPECIAL_STARTS = ("@", "`", "%")
 
 
 def decode(data: bytes, file: str) -> str:
@@ -81,10 +80,8 @@ class _Builder:
     """Events become trees; holds what was seen so far: anchors, faults, how much may still come."""
 
     def __init__(self, text: str, file: str, *, is_option: bool) -> None:
-        self._lines = text.split("\n")
         self._file = file
-        self._is_option = is_option
-        self._events = yaml.parse(text, Loader=_LOADER)
+        self._events = Events(text, file, is_option=is_option)
         self._nodes_left = MAX_NODES
         self._path: list[str | int] = []
         self._anchors: dict[str, Node] = {}
@@ -94,9 +91,9 @@ class _Builder:
         """All documents; the last one has no root if reading had to stop."""
         made: list[Document] = []
         try:
-            while not isinstance(event := self._next(), yaml.StreamEndEvent):
+            while not isinstance(event := self._events.next(), yaml.StreamEndEvent):
                 if isinstance(event, yaml.DocumentStartEvent):
-                    made.append(self._document(self._mark(event)))
+                    made.append(self._document(self._events.mark(event)))
         except errors.RecipeError as error:
             faults = (*self._faults, *error.faults)
             made.append(Document(Mark(self._file, faults[0].line), None, faults))
@@ -104,13 +101,13 @@ class _Builder:
 
     def _document(self, mark: Mark) -> Document:
         self._anchors, self._faults, self._path = {}, [], []
-        root = self._node(self._next(), 1)
+        root = self._node(self._events.next(), 1)
         if is_null(root):
             return Document(mark, None, (fault_at(mark, (), "the document is empty", "remove its line ---"),))
         return Document(root.mark, root, tuple(self._faults))
 
     def _node(self, event: Event, depth: int) -> Node:
-        mark = self._mark(event)
+        mark = self._events.mark(event)
         if isinstance(event, yaml.AliasEvent):
             return self._aliased(event, mark, depth)
         self._count(1, depth, mark)
@@ -136,7 +133,7 @@ class _Builder:
 
     def _list(self, mark: Mark, depth: int) -> ListNode:
         items: list[Node] = []
-        while not isinstance(event := self._next(), yaml.SequenceEndEvent):
+        while not isinstance(event := self._events.next(), yaml.SequenceEndEvent):
             self._path.append(len(items))
             items.append(self._node(event, depth + 1))
             self._path.pop()
@@ -144,11 +141,11 @@ class _Builder:
 
     def _mapping(self, mark: Mark, depth: int) -> MapNode:
         entries: dict[str, Entry] = {}
-        while not isinstance(event := self._next(), yaml.MappingEndEvent):
+        while not isinstance(event := self._events.next(), yaml.MappingEndEvent):
             key = self._node(event, depth + 1)
             name = key.text if isinstance(key, ScalarNode) else ""
             self._path.append(name)
-            value = self._node(self._next(), depth + 1)
+            value = self._node(self._events.next(), depth + 1)
             if self._is_usable_key(key, entries):
                 entries[name] = Entry(key.mark, value)
             self._path.pop()
@@ -191,45 +188,6 @@ class _Builder:
 
     def _fault(self, mark: Mark, message: str, hint: str = "") -> None:
         self._faults.append(fault_at(mark, tuple(self._path), message, hint))
-
-    def _mark(self, event: Event) -> Mark:
-        start = event.start_mark
-        if self._is_option or start is None:
-            return Mark(self._file, 0)
-        return Mark(self._file, start.line + 1, start.column + 1)
-
-    def _next(self) -> Event:
-        try:
-            return next(self._events)
-        except yaml.MarkedYAMLError as error:
-            raise errors.RecipeError((self._syntax_fault(error),)) from error
-
-    def _syntax_fault(self, error: yaml.MarkedYAMLError) -> errors.Fault:
-        at = error.problem_mark or error.context_mark
-        line, column = (at.line, at.column) if at else (0, 0)
-        # What is missing at the end is missing in the last line that is written.
-        while line and not "".join(self._lines[line : line + 1]).strip():
-            line, column = line - 1, len(self._lines[line - 1])
-        text = self._lines[line] if line < len(self._lines) else ""
-        message = f"this cannot be read as YAML: {error.problem or error.context}"
-        if not self._is_option:
-            message += f" (column {column + 1})"
-        start = error.context_mark
-        if error.context and start and start.line != line and not self._is_option:
-            message += f", {error.context} that starts in line {start.line + 1}"
-        return fault_at(
-            Mark(self._file, 0 if self._is_option else line + 1), (), message, _syntax_hint(text, column, message)
-        )
-
-
-def _syntax_hint(line: str, column: int, message: str) -> str:
-    if "\t" in line[: len(line) - len(line.lstrip())]:
-        return "indent with spaces, not with tabs"
-    if "mapping values are not allowed" in message:
-        return "quote a text that holds ': '"
-    if line[column:].startswith(_SPECIAL_STARTS):
-        return f"quote a text that starts with {line[column]}"
-    return ""
 
 
 def _measure(node: Node) -> tuple[int, int]:

@@ -95,6 +95,10 @@ class Model:
     source: str = setting(
         "`hf://owner/name`, `pvc://claim/path`, `oci://image`, `s3://bucket/path`, a directory, or a name in the catalogue."
     )
+    shape: str | None = setting(
+        "Where the plan reads the model's shape if not from `source`: a directory, `hf://owner/name` or a catalogue name.",
+        None,
+    )
     revision: str | None = setting("Branch, tag or commit on the hub.", None, form="word")
     served_name: str | None = setting("Name in requests; the recipe's name if omitted.", None)
     token: KeyRef | None = setting("Where the hub's token is kept.", None)

@@ -7,12 +7,15 @@ change: an option that sets a field makes a new one. Knows neither YAML's syntax
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias, cast
 
 from shardwright import errors
 from shardwright.core.recipe import paths, secret_values
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from shardwright.core.recipe.model import Json
     from shardwright.core.recipe.paths import Path
 
 __all__ = [
@@ -24,6 +27,7 @@ __all__ = [
     "Node",
     "ScalarNode",
     "describe",
+    "document_of",
     "fault_at",
     "find",
     "is_null",
@@ -82,6 +86,12 @@ class Document(NamedTuple):
     faults: tuple[errors.Fault, ...] = ()
 
 
+def document_of(values: Mapping[str, Json], file: str) -> Document:
+    """The document of a tree of JSON values that was never a text; its marks have line 0."""
+    mark = Mark(file, 0)
+    return Document(mark, _node_of(values, mark))
+
+
 def fault_at(mark: Mark, path: Path, message: str, hint: str = "") -> errors.Fault:
     """A fault at a place."""
     return errors.Fault(message, paths.path_text(path), mark.file, mark.line, hint)
@@ -117,3 +127,18 @@ def find(node: Node, path: Path) -> Mark:
         else:
             break
     return mark
+
+
+def _node_of(value: Json, mark: Mark) -> Node:
+    match value:
+        case str():
+            return ScalarNode(mark, value, plain=False)
+        case dict():
+            entries = cast("dict[str, Json]", value)
+            return MapNode(mark, {key: Entry(mark, _node_of(each, mark)) for key, each in entries.items()})
+        case list() | tuple():
+            return ListNode(mark, tuple(_node_of(each, mark) for each in cast("list[Json]", value)))
+        case None:
+            return ScalarNode(mark, "", plain=True)
+        case _:
+            return ScalarNode(mark, str(value).lower(), plain=True)

@@ -122,7 +122,7 @@ def _twin(shape: ModelShape, sizes: TwinSizes) -> dict[str, object]:
     return {
         **blocks.kept(shape, (*flags, "activation", "tie_word_embeddings", "layer_norm_epsilon")),
         "hidden_size": sizes.hidden_size,
-        "ffn_hidden_size": sizes.intermediate_size,
+        "ffn_hidden_size": 4 * sizes.hidden_size,  # vLLM does not read this field: it always takes four times
         "num_hidden_layers": sizes.layers,
         "num_attention_heads": sizes.heads,
         "num_kv_heads": sizes.kv_heads,

@@ -31,6 +31,7 @@ def refusals_of(question: Question) -> tuple[Refusal, ...]:
         *_experts(question),
         *_pipeline(question),
         *_nodes(question),
+        *_heads_on_cpu(question),
         *_numbers(question),
         *_quantization(question),
         *_kv_cache(question),
@@ -107,6 +108,14 @@ def _nodes(question: Question) -> Iterator[Refusal]:
             "vllm.cpu-version",
             f"vLLM {question.version} on a CPU is not known; {facts.table('cpu')['since']} and newer are",
         )
+
+
+def _heads_on_cpu(question: Question) -> Iterator[Refusal]:
+    sizes: list[int] = facts.table("cpu")["head_sizes"]
+    shape = question.shape
+    if question.gpu.device == "cpu" and shape.latent is None and shape.head_size not in sizes:
+        known = ", ".join(str(size) for size in sizes)
+        yield Refusal("vllm.cpu-head-size", f"heads of {shape.head_size} are not computed on a CPU; of {known} are")
 
 
 def _numbers(question: Question) -> Iterator[Refusal]:

@@ -44,7 +44,7 @@ def _line(phase: str, percent: int, pattern: str, *names: str) -> _Line:
 _NUMBER = r"(-?[\d,]+(?:\.\d+)?)"
 
 _PHASES = (
-    _line("banner", 1, r"\bvLLM API server version|^version \d+\.\d+"),
+    _line("banner", 1, r"\bversion \d+\.\d+\S*\s*$"),
     _line("config", 2, r"Resolved architecture: \S+"),
     _line("config", 2, rf"Using max model len {_NUMBER}", "max_model_len"),
     _line("config", 2, rf"Chunked prefill is enabled with max_num_batched_tokens={_NUMBER}", "max_num_batched_tokens"),
@@ -94,7 +94,7 @@ _PHASES = (
         "max_concurrency",
     ),
     _line("kv size", 75, rf"Maximum concurrency for [\d,]+ tokens per request: {_NUMBER}x", "max_concurrency"),
-    _line("warm-up", 78, r"Warming up model for the compilation"),
+    _line("warm-up", 60, r"Warming up model for the compilation"),
     _line(
         "graphs done",
         95,
@@ -102,7 +102,7 @@ _PHASES = (
         "graph_seconds",
         "graphs_gib",
     ),
-    _line("warmed up", 90, r"Warming up done"),
+    _line("warmed up", 70, r"Warming up done"),
     _line(
         "engine ready",
         96,

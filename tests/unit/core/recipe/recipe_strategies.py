@@ -101,9 +101,12 @@ def of_kind(kind: Kind) -> st.SearchStrategy[Any]:
             return _single(kind)
 
 
-_SOURCES = st.sampled_from(
-    ["llama", "./models/x", "hf://a/b", "pvc://claim/x", "oci://quay.io/a/b:v1", "s3://bucket/x"]
-)
+_SOURCES: dict[str, st.SearchStrategy[Any]] = {
+    "source": st.sampled_from(
+        ["llama", "./models/x", "hf://a/b", "pvc://claim/x", "oci://quay.io/a/b:v1", "s3://bucket/x"]
+    ),
+    "shape": st.sampled_from(["llama", "/models/x", "hf://a/b"]),
+}
 
 
 def _consistent(cls: type, values: dict[str, Any]) -> dict[str, Any]:
@@ -125,7 +128,8 @@ def sections(cls: type) -> st.SearchStrategy[Any]:
     needed: dict[str, st.SearchStrategy[Any]] = {}
     optional: dict[str, st.SearchStrategy[Any]] = {}
     for field in kinds.fields_of(cls).values():
-        strategy = _SOURCES if cls in {Model, Draft} and field.attribute == "source" else of_kind(field.kind)
+        is_source = cls in {Model, Draft} and field.attribute in _SOURCES
+        strategy = _SOURCES[field.attribute] if is_source else of_kind(field.kind)
         (needed if field.required else optional)[field.attribute] = strategy
     if cls is Pods:
         optional["tolerations"] = st.just(({"key": "gpu", "tolerationSeconds": 5},))

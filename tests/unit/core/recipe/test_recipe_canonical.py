@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from recipe_strategies import ENGINES, RECIPES, TARGETS
 
-from shardwright.core.recipe import Recipe, canonical, document, model, read
+from shardwright.core.recipe import Recipe, canonical, document, model, read, tree
 from shardwright.core.recipe.schema import recipe_schema
 
 SMALL = Recipe(metadata=model.Metadata(name="small"), model=model.Model(source="llama"))
@@ -24,8 +24,9 @@ def read_text(text: str) -> Recipe:
 @settings(deadline=None, max_examples=100)
 @given(RECIPES)
 def test_reading_the_canonical_form_gives_an_equal_recipe(recipe: Recipe) -> None:
-    """Nothing is lost on the way out and back, as JSON and as YAML; and the schema agrees with the reader."""
+    """Nothing is lost on the way out and back, as JSON, YAML and values; and the schema agrees with the reader."""
     found = canonical.to_document(recipe)
+    assert read.read_recipe(tree.document_of(found, "f"), engines=ENGINES, targets=TARGETS) == recipe
     assert read_text(json.dumps(found)) == recipe
     assert read_text(yaml.safe_dump(found)) == recipe
     assert list(VALIDATOR.iter_errors(found)) == []

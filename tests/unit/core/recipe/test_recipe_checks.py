@@ -104,6 +104,8 @@ def test_every_repeated_flag_names_a_field_that_exists() -> None:
         ("parallelism: {pipeline: 3, layerPartition: [16, 16]}", "parallelism.layerPartition", "2 stages are listed, pipeline is 3"),
         ("pods: {tolerations: [{key: a}, gpu]}", "pods.tolerations[1]", "a toleration is a mapping"),
         ("pods: {affinity: spread}", "pods.affinity", "affinity is a mapping"),
+        ("model: {source: a, shape: s3://bucket/x}", "model.shape", "cannot be read by a plan; write hf://OWNER/NAME"),
+        ("model: {source: a, shape: hf://a}", "model.shape", "the owner is missing"),
         ("model: {source: gs://a/b}", "model.source", "no known scheme; allowed: hf://OWNER/NAME"),
     ],
 )  # fmt: skip

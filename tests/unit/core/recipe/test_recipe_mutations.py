@@ -30,7 +30,7 @@ storage: {claim: models, size: 50Gi}
 target: {kind: here}
 """
 PIECES = st.sampled_from(
-    ["", "null", "[", "]", "{", "}", ": ", "- ", "\n", "\t", "'", '"', "&a ", "*a", "<<: ", "!!int ", "# ", "|", "-1", "0.5", "auto", "yes", "9" * 30, "é", "\x00", "x:\n"]
+    ["", "null", "[", "]", "{", "}", ": ", "- ", "\n", "\t", "'", '"', "&a ", "*a", "<<: ", "!!int ", "# ", "|", "-1", "0.5", "auto", "yes", "9" * 30, "é", "\r", "\u2028", "\x00", "x:\n"]
 )  # fmt: skip
 JUNK: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),

@@ -1,0 +1,140 @@
+"""Rules of this machine: what a LocalGroup cannot be asked for, and what it takes no notice of."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import sys
+from typing import TYPE_CHECKING
+
+from shardwright.core.recipe import source
+from shardwright.core.recipe.model import KeyRef, Pods, Storage
+from shardwright.core.rules import Finding
+from shardwright.targets.local import options
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from shardwright.core.deployment import Deployment
+
+__all__ = ["RULES", "findings_of"]
+
+_MOST_HOSTS = 250
+_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+
+
+def findings_of(deployment: Deployment) -> tuple[Finding, ...]:
+    """Findings of all rules."""
+    return tuple(finding for rule in RULES for finding in rule(deployment))
+
+
+def known_options(deployment: Deployment) -> Iterator[Finding]:
+    """Options are few; a misspelt one would do nothing."""
+    given = options.options_of(deployment.recipe)
+    bad = {
+        "hosts": options.host_kind_of(deployment.recipe) is None,
+        "port": "port" in given and options.pinned_port_of(deployment.recipe) is None,
+    }
+    for name, value in given.items():
+        path = f"target.options.{name}"
+        if name not in options.OPTIONS:
+            known = ", ".join(options.OPTIONS)
+            message = f"{name} is no option of this target; it has: {known}"
+            yield _error("local.option-unknown", path, str(value), message, fix=f"remove it, or use one of: {known}")
+        elif bad[name]:
+            allowed = options.OPTIONS[name]
+            message = f"{path}: {value!r} is not {allowed}"
+            yield _error("local.option-value", path, str(value), message, fix=f"give {allowed}")
+
+
+def names(deployment: Deployment) -> Iterator[Finding]:
+    """Namespace and name are folders of the state."""
+    metadata = deployment.recipe.metadata
+    for field in ("name", "namespace"):
+        value = str(getattr(metadata, field))
+        if _LABEL.fullmatch(value) is None:
+            message = f"metadata.{field}: {value!r} is no DNS label"
+            fix = "use lower-case letters, digits and dashes, at most 63"
+            yield _error("local.name", f"metadata.{field}", value, message, fix=fix)
+
+
+def model_is_here(deployment: Deployment) -> Iterator[Finding]:
+    """A process of this machine reads a directory or the hub's cache; claims and buckets belong to a cluster."""
+    text = deployment.recipe.model.source
+    try:
+        scheme = source.parse_source(text).scheme
+    except ValueError:
+        return  # the recipe's own reader says what is wrong with it
+    if scheme not in {"hf", "name"}:
+        message = f"model.source: {text} is not on this machine"
+        fix = "give a directory or hf://owner/name"
+        yield _error("local.model-source", "model.source", text, message, fix=fix)
+
+
+def one_replica(deployment: Deployment) -> Iterator[Finding]:
+    """A LocalGroup is one group."""
+    count = deployment.recipe.replicas
+    if count != 1:
+        message = f"replicas: {count}, but this target runs exactly one group"
+        fix = "use replicas: 1, and one recipe for each further group"
+        yield _error("local.replicas", "replicas", str(count), message, fix=fix)
+
+
+def enough_addresses(deployment: Deployment) -> Iterator[Finding]:
+    """Hosts share one network of 256 addresses."""
+    size = deployment.group.size
+    if size > _MOST_HOSTS:
+        message = f"{size} hosts on one machine; at most {_MOST_HOSTS} can be made"
+        yield _error("local.hosts-count", "hardware.nodes", str(size), message, fix="plan fewer nodes")
+
+
+def linux(_deployment: Deployment) -> Iterator[Finding]:
+    """Hosts are made of Linux's namespaces, or of its many loopback addresses."""
+    if sys.platform != "linux":
+        yield Finding(
+            id="local.platform",
+            status="warn",
+            severity="warning",
+            path="target.kind",
+            value=sys.platform,
+            message=f"groups run on Linux only; this is {sys.platform}",
+            fix="plan and render here, start it on a Linux machine",
+        )
+
+
+def secrets(deployment: Deployment) -> Iterator[Finding]:
+    """There are no Secrets here: their values come from the environment of whoever starts the group."""
+    launches = [launch for launch in (deployment.leader, deployment.worker) if launch is not None]
+    wanted = {
+        variable.name for launch in launches for variable in launch.environment if isinstance(variable.value, KeyRef)
+    }
+    for name in sorted(wanted):
+        yield _info(
+            "local.secret-from-environment",
+            path="model.token" if name == "HF_TOKEN" else f"engine.env.{name}",
+            message=f"{name} comes from a Secret in the recipe; here it is taken from your environment",
+            fix=f"export {name} before you start it",
+        )
+
+
+def ignored_fields(deployment: Deployment) -> Iterator[Finding]:
+    """Pods and claims do not exist here; a reader should not believe that their limits hold."""
+    recipe = deployment.recipe
+    used = {"pods.shared_memory"}
+    for section, value, default in (("pods", recipe.pods, Pods()), ("storage", recipe.storage, Storage())):
+        for field in dataclasses.fields(value):
+            path = f"{section}.{field.name}"
+            if path not in used and getattr(value, field.name) != getattr(default, field.name):
+                shown = re.sub(r"_(\w)", lambda match: match[1].upper(), path)
+                yield _info("local.field-ignored", path=shown, message=f"{shown} has no effect on this machine", fix="")
+
+
+RULES = (known_options, names, model_is_here, one_replica, enough_addresses, linux, secrets, ignored_fields)
+
+
+def _error(identifier: str, path: str, value: str, message: str, *, fix: str) -> Finding:
+    return Finding(id=identifier, status="fail", severity="error", path=path, value=value, message=message, fix=fix)
+
+
+def _info(identifier: str, *, path: str, message: str, fix: str) -> Finding:
+    return Finding(id=identifier, status="pass", severity="info", path=path, message=message, fix=fix)

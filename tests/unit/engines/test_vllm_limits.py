@@ -1,0 +1,198 @@
+"""What vLLM refuses, each with its rule and its numbers, and the flags it does not have."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from shardwright import errors
+from shardwright.core.layout import Layout
+from shardwright.core.plan.types import Question
+from shardwright.core.shape.base import Cache, Layer, Mixture
+from shardwright.engines.vllm import ENGINE, arguments
+from shardwright.testing import builders
+
+
+def question(
+    layout: Layout | None = None,
+    *,
+    gpu: str = "A10G",
+    version: str = "0.24.0",
+    shape: dict[str, object] | None = None,
+    **recipe: object,
+) -> Question:
+    """Llama-3-8B, changed where a test says so."""
+    asked = builders.recipe(**{"engine": {"version": version, "args": {}}, **recipe})
+    made = builders.llama_shape(**(shape or {}))
+    return Question(asked, made, layout or builders.layout(1, 1, nodes=1), builders.gpu(gpu), version)
+
+
+def rules(asked: Question) -> dict[str, str]:
+    """Message of each rule that refuses."""
+    return {refusal.rule: refusal.message for refusal in ENGINE.limits(asked)}
+
+
+def with_args(**args: object) -> dict[str, object]:
+    """An engine section with these flags."""
+    return {"version": "0.24.0", "args": {name.replace("_", "-"): value for name, value in args.items()}}
+
+
+def test_an_ordinary_layout_is_refused_by_nothing() -> None:
+    """The README's layout starts."""
+    assert ENGINE.limits(question(builders.layout())) == ()
+
+
+@pytest.mark.requirement("R152")
+@pytest.mark.parametrize(
+    ("layout", "shape", "rule", "numbers"),
+    [
+        (Layout(3, 1, 1, 3, (32,)), {}, "vllm.attention-heads", ("TP3", "32 attention heads", "1, 2, 4, 8, 16, 32")),
+        (Layout(8, 1, 1, 8, (32,)), {"kv_heads": 6}, "vllm.kv-heads", ("TP8", "6 KV heads")),
+        (Layout(8, 1, 1, 8, (32,)), {"intermediate_size": 14340}, "vllm.intermediate-size", ("TP8", "14340")),
+        (Layout(7, 1, 1, 7, (32,)), {"attention_heads": 28}, "vllm.vocabulary", ("TP7", "128256")),
+        (Layout(1, 4, 1, 4, (16, 16, 0, 0)), {}, "vllm.empty-stage", ("PP4", "32")),
+        (Layout(1, 2, 1, 2, (16, 16)), {"architecture": "Zamba2ForCausalLM"}, "vllm.no-pipeline", ("Zamba2",)),
+        (Layout(1, 3, 2, 2, (11, 11, 10)), {}, "vllm.nodes", ("2 nodes", "3 ranks")),
+    ],
+)
+def test_layouts_that_the_model_does_not_allow(
+    layout: Layout, shape: dict[str, object], rule: str, numbers: tuple[str, ...]
+) -> None:
+    """Heads, KV heads, vocabulary, intermediate size, stages and nodes."""
+    message = rules(question(layout, shape=shape))[rule]
+    assert all(number in message for number in numbers)
+
+
+@pytest.mark.parametrize(("kv_heads", "tensor"), [(8, 16), (4, 8), (1, 8), (8, 4)])
+def test_kv_heads_may_divide_or_be_repeated(kv_heads: int, tensor: int) -> None:
+    """More ranks than KV heads are fine where they are a multiple."""
+    asked = question(Layout(tensor, 1, 1, tensor, (32,)), shape={"kv_heads": kv_heads})
+    assert "vllm.kv-heads" not in rules(asked)
+
+
+def test_an_expert_is_divided_by_its_own_width() -> None:
+    """The intermediate size of a mixture is that of one expert, and some have fewer experts than ranks."""
+    mixture = Mixture(experts=4, experts_per_token=2, intermediate_size=12)
+    asked = question(
+        Layout(8, 1, 1, 8, (32,)),
+        shape={"mixture": mixture, "architecture": "Qwen3MoeForCausalLM", "bound": "a mixture"},
+    )
+    assert {"vllm.intermediate-size", "vllm.experts"} <= set(rules(asked))
+
+
+@pytest.mark.parametrize(
+    ("engine", "rule"),
+    [
+        (with_args(max_num_batched_tokens=64, max_num_seqs=128), "vllm.batch-size"),
+        (with_args(max_num_batched_tokens=4096, enable_chunked_prefill=False), "vllm.batch-size"),
+        (with_args(gpu_memory_utilization=1.2), "vllm.utilization"),
+        (with_args(kv_cache_dtype="int4"), "vllm.kv-cache-dtype"),
+        (with_args(kv_cache_dtype="fp8"), "vllm.kv-cache-dtype"),
+        (with_args(quantization="awq"), "vllm.not-quantized"),
+        ({"version": "0.24.0", "executor": "ray"}, "vllm.executor-ray"),
+    ],
+)
+def test_flags_that_contradict_each_other_or_the_device(engine: dict[str, object], rule: str) -> None:
+    """Read from the recipe before anything starts; an A10G has no fp8 attention."""
+    assert rule in rules(question(engine={"args": {}, **engine}))
+
+
+def test_nodes_need_a_version_that_spans_them() -> None:
+    """Before 0.11.1 only Ray did."""
+    assert "0.11.1" in rules(question(builders.layout(), version="0.10.0"))["vllm.nodes-need-0.11.1"]
+    assert rules(question(builders.layout(), version="0.11.1")) == {}
+
+
+@pytest.mark.requirement("R053")
+def test_bfloat16_needs_compute_capability_8() -> None:
+    """Asked for on a T4 it is refused; left open it becomes float16 and is said."""
+    assert "vllm.bfloat16" in rules(question(gpu="T4", model={"dtype": "bfloat16"}))
+    demand = ENGINE.memory(question(gpu="T4", workload={"max_model_len": 1024}))
+    assert dict(demand.settings)["dtype"] == "float16"
+    assert any(finding.id == "vllm.dtype-lowered" for finding in demand.findings)
+
+
+@pytest.mark.parametrize(
+    ("gpu", "method", "refused"), [("T4", "fp8", False), ("T4", "fbgemm_fp8", True), ("A10G", "gptq", False)]
+)
+def test_quantized_checkpoints_need_a_capability(gpu: str, method: str, *, refused: bool) -> None:
+    """By the lowest capability that the method's code names."""
+    asked = question(gpu=gpu, shape={"quantization": method})
+    assert ("vllm.quantization-capability" in rules(asked)) is refused
+
+
+def test_fp8_blocks_must_stay_whole_until_0_32() -> None:
+    """A rank of 96 rows cuts a block of 128; 0.32 refines the scales."""
+    config = (("quantization_config", {"quant_method": "fp8", "weight_block_size": [128, 128]}),)
+    shape: dict[str, object] = {"quantization": "fp8", "config": config, "intermediate_size": 768}
+    layout = Layout(8, 1, 1, 8, (32,))
+    assert "96 rows" in rules(question(layout, shape=shape))["vllm.fp8-blocks"]
+    assert "vllm.fp8-blocks" not in rules(question(layout, shape=shape, version="0.32.0"))
+
+
+def test_a_model_without_cache_is_refused() -> None:
+    """State-space models are not planned; none is counted as if it were another."""
+    empty = Layer((), Cache("none", 0, 0, 0))
+    assert "vllm.no-kv-cache" in rules(question(shape={"layers": (empty,) * 32}))
+
+
+def test_a_cpu_computes_only_some_head_sizes_and_only_in_newer_versions() -> None:
+    """Seen: heads of 16 end the engine at the first request."""
+    asked = question(gpu="cpu", version="0.32.0", shape={"head_size": 16})
+    assert "heads of 16" in rules(asked)["vllm.cpu-head-size"]
+    assert "vllm.cpu-version" in rules(question(gpu="cpu", version="0.11.1"))
+
+
+@pytest.mark.parametrize(
+    ("name", "version", "part"),
+    [
+        ("max-model-len", "0.24.0", "workload.maxModelLen"),
+        ("tensor_parallel_size", "0.24.0", "parallelism.tensor"),
+        ("node-rank", "0.24.0", "leave it out"),
+        ("swap-space", "0.24.0", "swapping is gone"),
+        ("task", "0.32.0", "runner and convert"),
+        ("enforce-eagr", "0.32.0", "enforce-eager"),
+        ("logging-config", "0.24.0", "did you mean"),
+    ],
+)
+def test_wrong_flags_are_recipe_faults_with_what_to_use(name: str, version: str, part: str) -> None:
+    """Repeated fields, flags of ours, removed and misspelt flags."""
+    with pytest.raises(errors.RecipeError) as caught:
+        ENGINE.limits(question(version=version, engine={"version": version, "args": {name: 1}}))
+    (fault,) = caught.value.faults
+    assert fault.path == f"engine.args.{name}"
+    assert part in fault.hint
+
+
+def test_all_wrong_flags_are_said_at_once() -> None:
+    """None hides behind the first."""
+    asked = builders.recipe(
+        engine={"args": {"max-model-len": 1, "swap-space": 4, "enforce-eager": True, "nope-nope": 1}}
+    )
+    faults = list(arguments.argument_faults(asked, "0.32.0"))
+    assert [fault.path.rsplit(".", 1)[1] for fault in faults] == ["max-model-len", "swap-space", "nope-nope"]
+
+
+@pytest.mark.parametrize(
+    ("name", "version", "allowed"),
+    [
+        ("swap-space", "0.11.1", True),
+        ("swap-space", "0.27.0", False),
+        ("logging-config", "0.27.0", True),
+        ("anything-new", "0.99", True),
+        ("no-enable-prefix-caching", "0.32.0", True),
+        ("device-memory-utilization", "0.32.0", True),
+    ],
+)
+def test_a_flag_between_two_versions_may_be_of_either(name: str, version: str, *, allowed: bool) -> None:
+    """Nothing is refused that may exist; releases newer than all known are not judged."""
+    asked = builders.recipe(engine={"args": {name: 1}})
+    assert (list(arguments.argument_faults(asked, version)) == []) is allowed
+
+
+def test_refusals_come_together() -> None:
+    """All reasons of a layout at once."""
+    asked = question(Layout(3, 1, 1, 3, (32,)), engine=with_args(gpu_memory_utilization=2))
+    assert len(rules(asked)) >= 4
+    assert len(rules(dataclasses.replace(asked, layout=builders.layout(1, 1, nodes=1)))) == 1
