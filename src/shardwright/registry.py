@@ -21,7 +21,7 @@ ENGINES: dict[str, str] = {
 }
 # Builds of engines that run on this machine without a GPU.
 BUILDS: dict[str, str] = {
-    "vllm": "shardwright.engines.vllm.cpu:BUILD",
+    "vllm": "shardwright.engines.vllm.build:BUILD",
 }
 TARGETS: dict[str, str] = {
     "lws": "shardwright.targets.lws:TARGET",

@@ -6,14 +6,22 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-import platformdirs
+__all__ = ["HubSettings", "Settings", "load_hub_settings", "load_settings"]
 
-__all__ = ["Settings", "load_settings"]
+
+@dataclass(frozen=True, slots=True)
+class HubSettings:
+    """How to reach the hub."""
+
+    endpoint: str
+    """`HF_ENDPOINT`, else the public hub."""
+    offline: bool
+    """`HF_HUB_OFFLINE`: the hub is not asked."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Where things are kept and how to reach the hub."""
+    """Where things are kept, and how to reach the hub."""
 
     state_dir: Path
     """Deployments of the local target: logs, revisions, sockets. `SHARDWRIGHT_STATE_DIR`, else the user's state folder."""
@@ -21,24 +29,30 @@ class Settings:
     """Engine environments, gigabytes each. `SHARDWRIGHT_ENGINES_DIR`, else below the user's data folder."""
     cache_dir: Path
     """Twins, compile caches of engines; safe to delete. `SHARDWRIGHT_CACHE_DIR`, else the user's cache folder."""
-    hub_endpoint: str
-    """`HF_ENDPOINT`, else the public hub."""
     wheel_dirs: tuple[Path, ...]
     """Folders with wheels of the user's own, of `UV_FIND_LINKS` or `PIP_FIND_LINKS`; remote ones are left to the installer."""
-    offline: bool
-    """`HF_HUB_OFFLINE`: the hub is not asked."""
+    hub: HubSettings
+
+
+def load_hub_settings() -> HubSettings:
+    """Read what concerns the hub; a plan needs no more."""
+    return HubSettings(
+        endpoint=os.environ.get("HF_ENDPOINT", "https://huggingface.co").rstrip("/"),
+        offline=os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"},
+    )
 
 
 def load_settings() -> Settings:
     """Read the environment once; the value is passed on from here."""
+    import platformdirs  # noqa: PLC0415 - takes 6 ms, and plans do without
+
     links = os.environ.get("UV_FIND_LINKS") or os.environ.get("PIP_FIND_LINKS") or ""
     return Settings(
         state_dir=_folder("SHARDWRIGHT_STATE_DIR", platformdirs.user_state_path("shardwright")),
         engines_dir=_folder("SHARDWRIGHT_ENGINES_DIR", platformdirs.user_data_path("shardwright") / "engines"),
         cache_dir=_folder("SHARDWRIGHT_CACHE_DIR", platformdirs.user_cache_path("shardwright")),
-        hub_endpoint=os.environ.get("HF_ENDPOINT", "https://huggingface.co").rstrip("/"),
         wheel_dirs=tuple(Path(part) for part in links.replace(",", " ").split() if Path(part).is_dir()),
-        offline=os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"},
+        hub=load_hub_settings(),
     )
 
 

@@ -28,7 +28,8 @@ def net_lines(node: ast.AST, lines: list[str]) -> int:
     """Lines of a definition without docstring, blank and comment lines."""
     assert isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
     documented = ast.get_docstring(node, clean=False) is not None
-    skipped = set(range(node.body[0].lineno, (node.body[0].end_lineno or 0) + 1)) if documented else set()
+    first = node.body[0]
+    skipped = range(first.lineno, (first.end_lineno or 0) + 1) if documented else range(0)
     body = ((number, lines[number - 1].strip()) for number in range(node.lineno, (node.end_lineno or 0) + 1))
     return sum(1 for number, text in body if number not in skipped and text and not text.startswith("#"))
 
@@ -54,7 +55,9 @@ def test_core_has_no_effects(path: Path) -> None:
     """Core decides with what it is given: no file, clock, randomness, environment or output."""
     tree = ast.parse(path.read_text("utf-8"))
     calls = {node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
-    imported = {alias.name.split(".")[0] for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    imported = {
+        alias.name.split(".")[0] for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names
+    }
     imported |= {(node.module or "").split(".")[0] for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     assert (calls & IMPURE_CALLS, imported & IMPURE_MODULES) == (set(), set())
 

@@ -38,7 +38,7 @@ def apply(
     from shardwright.settings import load_settings
 
     settings = load_settings()
-    for plan in recipes.plans(paths, sets, {}, settings):
+    for plan in recipes.plans(paths, sets, {}, settings.hub):
         if dry_run:
             print_data(applying.manifest_of(plan, settings), "yaml")
             continue

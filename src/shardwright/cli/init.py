@@ -24,9 +24,9 @@ def init(name: str | None, out: str, *, force: bool, **short: object) -> None:
     if not short.get("model"):
         raise click.UsageError("name a model: shardwright init MODEL --target lws")
     from shardwright.service import initialising
-    from shardwright.settings import load_settings
+    from shardwright.settings import load_hub_settings
 
-    written = initialising.initialise({**short, "name": name}, load_settings())
+    written = initialising.initialise({**short, "name": name}, load_hub_settings())
     for note in written.notes:
         click.echo(note, err=True)
     if out == "-":

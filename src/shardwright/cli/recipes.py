@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from shardwright.core.plan.types import Plan
     from shardwright.core.recipe import Recipe
-    from shardwright.settings import Settings
+    from shardwright.settings import HubSettings
 
 __all__ = ["EXIT_NOTHING_FITS", "model_options", "plans", "read"]
 
@@ -52,7 +52,7 @@ def read(paths: Sequence[str], sets: Sequence[str], short: dict[str, object]) ->
     return (short_form.recipe_of_options(short, sets),)
 
 
-def plans(paths: Sequence[str], sets: Sequence[str], short: dict[str, object], settings: Settings) -> list[Plan]:
+def plans(paths: Sequence[str], sets: Sequence[str], short: dict[str, object], settings: HubSettings) -> list[Plan]:
     """The plans of all recipes; leaves with exit code 3 and the reasons if one does not fit."""
     from shardwright.cli.plan_view import infeasible_text
     from shardwright.core.plan.types import Plan

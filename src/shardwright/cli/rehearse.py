@@ -40,7 +40,7 @@ def rehearse(paths: tuple[str, ...], sets: tuple[str, ...], output: str, hosts: 
     from shardwright.settings import load_settings
 
     settings = load_settings()
-    for plan in recipes.plans(paths, sets, short, settings):
+    for plan in recipes.plans(paths, sets, short, settings.hub):
         _rehearse(plan, settings, hosts, output)
 
 

@@ -28,10 +28,10 @@ def render(paths: tuple[str, ...], sets: tuple[str, ...], out: str, **short: obj
     shardwright render -f recipe.yaml | kubectl apply -f -
     """
     from shardwright.service import rendering
-    from shardwright.settings import load_settings
+    from shardwright.settings import load_hub_settings
 
     manifests = tuple(
-        manifest for plan in recipes.plans(paths, sets, short, load_settings()) for manifest in _render(plan)
+        manifest for plan in recipes.plans(paths, sets, short, load_hub_settings()) for manifest in _render(plan)
     )
     if out == "-":
         click.echo(rendering.as_stream(manifests), nl=False)

@@ -50,9 +50,9 @@ class BringUp:
         self._record.enter("ready", readySeconds=self._record.seconds())
 
     def ask_to_end(self) -> None:
-        """Ask each host's program to end."""
-        for pid in self._launchers:
-            self._watch.signal(pid, signal.SIGTERM)
+        """Ask each host's program to end that was not asked yet."""
+        while self._launchers:
+            self._watch.signal(self._launchers.pop(), signal.SIGTERM)
 
     def close(self) -> None:
         """Let the engine's loader end."""

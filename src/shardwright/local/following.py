@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-__all__ = ["Reader", "follow_events", "follow_lines", "last_lines"]
+__all__ = ["Reader", "follow_lines", "last_lines"]
 
 _PAUSE_SECONDS = 0.1
 _TAIL_BYTES = 64 * 1024
@@ -46,12 +45,6 @@ def follow_lines(paths: Mapping[int, Path], is_over: Callable[[], bool] | None) 
     finally:
         for reader in readers.values():
             reader.close()
-
-
-def follow_events(path: Path, is_over: Callable[[], bool]) -> Iterator[dict[str, object]]:
-    """Events as they come, until `is_over`."""
-    for _, line in follow_lines({0: path}, is_over):
-        yield cast("dict[str, object]", json.loads(line))
 
 
 class Reader:

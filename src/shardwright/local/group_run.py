@@ -68,10 +68,11 @@ class GroupRun:
 
     async def run(self) -> End:
         """From the start to the end of the group's processes; what does not end by itself is left to the caller."""
-        self._begin(self._bring_up.run())
+        bringing_up = self._begin(self._bring_up.run())
         self._begin(self._keep_looking())
         try:
             end = await self._ending
+            bringing_up.cancel()
             self._record.enter("ending", reason=end.reason, message=end.message)
             await self._end_programs(_GRACE_SECONDS[end.reason])
         finally:
@@ -106,10 +107,11 @@ class GroupRun:
             names.append("engine")
         return replace(end, hint="\n  ".join(line for name in names for line in _excerpt(place, name)))
 
-    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+    def _begin(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._done)
+        return task
 
     def _done(self, task: asyncio.Task[None]) -> None:
         """A task that ended by an error ends the group with it."""
@@ -168,13 +170,14 @@ class GroupRun:
 
     async def _end_programs(self, grace_seconds: float) -> None:
         """Ask the launchers to end; wait for them, and a moment for what they leave behind."""
-        self._bring_up.ask_to_end()
         clock = asyncio.get_running_loop().time
         deadline = clock() + grace_seconds
+        self._bring_up.ask_to_end()
         while clock() < deadline and self._watch.roles() - {"host", "engine"}:
             if "launcher" not in self._watch.roles():
                 deadline = min(deadline, clock() + _ORPHANS_SECONDS)
             await asyncio.sleep(0.01)
+            self._bring_up.ask_to_end()  # who was being started when the end came
 
 
 def _excerpt(place: Place, name: str) -> list[str]:

@@ -38,7 +38,8 @@ class LocalRunner:
 
     def names(self) -> tuple[tuple[str, str], ...]:
         """Namespace and name of every deployment that has a state."""
-        return tuple((place.folder.parent.name, place.folder.name) for place in state.places(self._state_dir))
+        found = (place.folder for place in state.places(self._state_dir) if place.status.exists())
+        return tuple((folder.parent.name, folder.name) for folder in found)
 
     def apply(self, manifest: Manifest) -> None:
         """Start the group, detached. One that runs as asked is left alone; another of this name is replaced.
@@ -46,6 +47,7 @@ class LocalRunner:
         Conflict if it is a rehearsal that runs, or if another command changes it now.
         """
         group = spec.parse_group(manifest.body)
+        starting.demand(group)
         place = _swept(self._state_dir, group.namespace, group.name)
         with starting.commanding(place):
             status = state.read_json(place.status)
@@ -54,7 +56,7 @@ class LocalRunner:
                     return
                 ending.end(place)
             with starting.held(place, tied=False) as lock:
-                starting.start(place, group, lock, tied=False)
+                starting.start(place, group, lock, starting.new_run(), tied=False)
 
     @contextlib.contextmanager
     def tied(self, group: LocalGroup, *, keep: bool = True) -> Generator[None]:
@@ -62,20 +64,18 @@ class LocalRunner:
 
         The block begins when the hosts exist. `keep`: its state and logs stay until they are deleted.
         """
+        starting.demand(group)
         place = _swept(self._state_dir, group.namespace, group.name)
-        with starting.commanding(place), starting.held(place, tied=True) as lock:
-            try:
-                starting.start(place, group, lock, tied=True)
-            except BaseException:
-                if not keep:
-                    place.remove()
-                raise
+        run = starting.new_run()
         try:
+            with starting.commanding(place), starting.held(place, tied=True) as lock:
+                starting.start(place, group, lock, run, tied=True)
             yield
         finally:
-            ending.end(place)
-            if not keep:
-                place.remove()
+            if state.read_json(place.status).get("run") == run:  # never another command's
+                ending.end(place)
+                if not keep:
+                    place.remove()
 
     def observe(self, namespace: str, name: str) -> Mapping[str, object]:
         """The status as JSON values, with the processes that live; NotFound if there is none."""
@@ -87,11 +87,6 @@ class LocalRunner:
     def group(self, namespace: str, name: str) -> LocalGroup:
         """The group as it was started; NotFound if there is none."""
         return spec.parse_group(state.read_json(_existing(self._state_dir, namespace, name).spec))
-
-    def events(self, namespace: str, name: str) -> Iterator[Mapping[str, object]]:
-        """What happened since the start and what happens, until the group has ended."""
-        place = _existing(self._state_dir, namespace, name)
-        return following.follow_events(place.events, lambda: _has_ended(self._state_dir, place))
 
     def changes(self, namespace: str, name: str) -> Iterator[Change]:
         """States and log lines as they come, until the group serves; then raises what it ended with if it does not."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from shardwright.local.spec import LocalGroup
     from shardwright.local.state import Place
 
-__all__ = ["commanding", "held", "problem_of", "start"]
+__all__ = ["commanding", "demand", "held", "new_run", "problem_of", "start"]
 
 _START_SECONDS = 60.0
 _POLL_SECONDS = 0.01
@@ -28,26 +28,28 @@ _PROBLEMS: dict[str, type[errors.ShardwrightError]] = {
 }
 
 
-def start(place: Place, group: LocalGroup, lock: int, *, tied: bool) -> None:
+def start(place: Place, group: LocalGroup, lock: int, run: str, *, tied: bool) -> None:
     """Start the group's supervisor, which takes the lock over; it is past making hosts when this returns.
 
-    `tied`: it ends when this process does. Conflict if a pinned port is taken; EnvironmentFault if no engine is named or
-    this machine cannot make the hosts. Whatever interrupts this call ends what it started.
+    `tied`: it ends when this process does. Conflict if a pinned port is taken; EnvironmentFault if this machine cannot
+    make the hosts. Whatever interrupts this call ends what it started.
     """
-    _demand_linux()
-    if group.engine.python is None:
-        raise errors.EnvironmentFault(
-            f"{place.name}: no installed engine is named to run it", hint="install one: shardwright engine install"
-        )
-    _write(place, group, tied=tied)
-    guard = _spawn(place, lock, tied=tied)
+    _write(place, group, run, tied=tied)
+    guard = 0
     try:
+        with _uninterrupted():
+            guard = _spawn(place, lock, tied=tied)
         _await_hosts(place, guard)
     except BaseException:
-        with contextlib.suppress(ProcessLookupError, ChildProcessError):
-            os.kill(guard, signal.SIGTERM)
-            os.waitpid(guard, 0)
+        if guard:
+            _end(guard)
+        sweeping.mark_vanished(place, "interrupted before its hosts were made", reason="stopped")
         raise
+
+
+def new_run() -> str:
+    """A label for a run, different from all others."""
+    return secrets.token_hex(4)
 
 
 def held(place: Place, *, tied: bool) -> contextlib.AbstractContextManager[int]:
@@ -72,17 +74,38 @@ def problem_of(status: Mapping[str, object]) -> errors.ShardwrightError:
     )
 
 
-def _demand_linux() -> None:
+@contextlib.contextmanager
+def _uninterrupted() -> Generator[None]:
+    """Let a Ctrl-C wait until the block is over; the new process is not affected."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _end(guard: int) -> None:
+    with contextlib.suppress(ProcessLookupError, ChildProcessError):
+        os.kill(guard, signal.SIGTERM)
+        os.waitpid(guard, 0)
+
+
+def demand(group: LocalGroup) -> None:
+    """What must be so before anything is touched; EnvironmentFault if it is not."""
     if sys.platform != "linux":
         raise errors.EnvironmentFault(
             f"groups run on Linux only; this is {sys.platform}",
             hint="plan and render work here; run it on a Linux machine",
         )
+    if group.engine.python is None:
+        raise errors.EnvironmentFault(
+            f"{group.namespace}/{group.name}: no installed engine is named to run it",
+            hint="install one: shardwright engine install",
+        )
 
 
-def _write(place: Place, group: LocalGroup, *, tied: bool) -> None:
+def _write(place: Place, group: LocalGroup, run: str, *, tied: bool) -> None:
     """What the supervisor finds: the group, its revision and a first status."""
-    run = secrets.token_hex(4)
     body = spec.render_group(group)
     place.clear_run()
     state.write_json(place.spec, body)
@@ -125,7 +148,7 @@ def _spawn(place: Place, lock: int, *, tied: bool) -> int:
         (os.POSIX_SPAWN_DUP2, 1, 2),
         (os.POSIX_SPAWN_DUP2, lock, lock),  # onto itself: it stays open in the new program
     ]
-    return os.posix_spawn(sys.executable, argv, os.environ, file_actions=actions, setsid=True)
+    return os.posix_spawn(sys.executable, argv, os.environ, file_actions=actions, setsid=True, setsigmask=())
 
 
 def _await_hosts(place: Place, guard: int) -> None:

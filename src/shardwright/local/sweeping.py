@@ -14,7 +14,7 @@ import signal
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Literal, cast
 
 from shardwright import errors
 from shardwright.local import proc, state
@@ -91,14 +91,14 @@ def sweep(state_dir: Path, only: Place | None = None) -> tuple[str, ...]:
     return tuple(swept)
 
 
-def mark_vanished(place: Place, message: str) -> None:
+def mark_vanished(place: Place, message: str, *, reason: Literal["failed", "stopped"] = "failed") -> None:
     """Clean up after a supervisor that could not, and write the status that it did not write."""
     status = state.read_json(place.status)
     if status.get("state") == "ended" or not status.get("run"):
         return
     record = Record(place)
     clean(record.run, record.runtime_folder)
-    record.end("failed", message, code="supervisor-vanished")
+    record.end(reason, message, code="supervisor-vanished" if reason == "failed" else "")
 
 
 def _left_over(place: Place, run: str) -> set[int]:

@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from shardwright.core.shape import ModelShape
     from shardwright.facts.load import CatalogueModel
     from shardwright.models.hub_errors import HubModel
-    from shardwright.settings import Settings
+    from shardwright.settings import HubSettings
 
 __all__ = ["load_shape"]
 
 
-def load_shape(source: str, *, revision: str | None = None, token: str | None = None, settings: Settings) -> ModelShape:
+def load_shape(source: str, *, revision: str | None = None, token: str | None = None, settings: HubSettings) -> ModelShape:
     """The shape of the model at `source`: a directory, `hf://owner/name` or a name in the catalogue.
 
     Without `token` the hub's library looks in the usual places. A model of the catalogue stands in where the hub is out
@@ -58,10 +58,10 @@ def _catalogue_shape(model: CatalogueModel) -> ModelShape:
     return shape_of(model.config, name=model.name, source=f"the built-in catalogue ({model.source})")
 
 
-def _hub_shape(repository: str, revision: str | None, token: str | None, settings: Settings) -> ModelShape:
+def _hub_shape(repository: str, revision: str | None, token: str | None, settings: HubSettings) -> ModelShape:
     from shardwright.models import hub, hub_errors  # noqa: PLC0415 - plans of local models need none of it
 
-    model = hub_errors.HubModel(repository, revision, settings.hub_endpoint, token)
+    model = hub_errors.HubModel(repository, revision, settings.endpoint, token)
     try:
         if not settings.offline:
             return hub.fetch_shape(model)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from shardwright.core.recipe import Recipe
     from shardwright.core.shape import ModelShape
-    from shardwright.settings import Settings
+    from shardwright.settings import HubSettings
 
 __all__ = ["NewRecipe", "initialise", "write"]
 
@@ -34,7 +34,7 @@ class NewRecipe:
     notes: tuple[str, ...]
 
 
-def initialise(options: Mapping[str, object], settings: Settings) -> NewRecipe:
+def initialise(options: Mapping[str, object], settings: HubSettings) -> NewRecipe:
     """The recipe for a model, planned once so that it is known to fit."""
     recipe = short_form.recipe_of_options(options, ())
     shape = planning.shape_of_recipe(recipe, settings)

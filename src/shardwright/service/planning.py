@@ -13,18 +13,18 @@ if TYPE_CHECKING:
     from shardwright.core.plan.types import Infeasible, Plan
     from shardwright.core.recipe import Recipe
     from shardwright.core.shape import ModelShape
-    from shardwright.settings import Settings
+    from shardwright.settings import HubSettings
 
 __all__ = ["plan_recipe", "plan_shape", "shape_of_recipe"]
 
 
-def shape_of_recipe(recipe: Recipe, settings: Settings) -> ModelShape:
+def shape_of_recipe(recipe: Recipe, settings: HubSettings) -> ModelShape:
     """The shape of a recipe's model, read from where the recipe says."""
     model = recipe.model
     return models.load_shape(model.shape or model.source, revision=model.revision, settings=settings)
 
 
-def plan_recipe(recipe: Recipe, settings: Settings) -> Plan | Infeasible:
+def plan_recipe(recipe: Recipe, settings: HubSettings) -> Plan | Infeasible:
     """Read the model's shape, look the hardware up, ask the engine, choose a layout."""
     return plan_shape(recipe, shape_of_recipe(recipe, settings))
 

@@ -41,9 +41,9 @@ _GPUS = {
 }
 
 
-def gpu(name: str = "A10G", **overrides: object) -> Gpu:
+def gpu(kind: str = "A10G", **overrides: object) -> Gpu:
     """A GPU: A10G, L40S, T4, H100, H200 or cpu (8 GiB of a machine's memory)."""
-    return dataclasses.replace(_GPUS[name], source="made for tests", **cast("Any", overrides))
+    return _replaced(_GPUS[kind], {"source": "made for tests", **overrides})
 
 
 def cluster(name: str = "A10G", *, gpus_per_node: int = 1, nodes: int = 2, gpu_memory: int | None = None) -> Cluster:

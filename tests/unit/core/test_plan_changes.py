@@ -87,7 +87,7 @@ def test_the_layout_that_fits_the_hardware_there_comes_first() -> None:
 def test_what_the_engine_offers_is_tried_and_its_cost_said() -> None:
     """Half of the weights fit one T4."""
     saving = change(unfit(builders.cluster("T4", nodes=1)), "engine.args")
-    assert saving.what == "engine.args: {half-weights: True}"
+    assert saving.what == "engine.args: {half-weights: true}"
     assert saving.cost == "half of the precision"
     assert saving.kv_tokens > 8192
 

@@ -31,10 +31,10 @@ LEADER = [
 ]
 
 
-def planned(*, gpu: str = "A10G", gpus_per_node: int = 1, nodes: int = 2, **recipe: object) -> Plan:
+def planned(*, gpu: str = "A10G", nodes: int = 2, layers: int = 32, **recipe: object) -> Plan:
     """A plan with the real rules."""
-    cluster = builders.cluster(gpu, gpus_per_node=gpus_per_node, nodes=nodes)
-    made = plan(builders.recipe(**recipe), builders.llama_shape(), cluster, ENGINE)
+    cluster = builders.cluster(gpu, nodes=nodes)
+    made = plan(builders.recipe(**recipe), builders.llama_shape(layers), cluster, ENGINE)
     assert isinstance(made, Plan), made
     return made
 
@@ -60,7 +60,7 @@ def test_the_leader_is_started_with_all_that_was_planned() -> None:
 
 
 def test_a_worker_differs_by_headless_alone() -> None:
-    """vLLM wants all other arguments equal; the node's rank is filled in where it starts."""
+    """All other arguments have to be equal; the node's rank is filled in where it starts."""
     worker = ENGINE.launch(LaunchOrder(planned(), "worker", builders.wiring()))
     assert list(worker.argv) == [*LEADER, "--headless"]
     assert variables(worker) == variables(member(planned()))
@@ -208,7 +208,10 @@ def test_an_address_to_listen_on_is_handed_on() -> None:
 def test_a_cpu_member_has_the_flags_of_a_cpu() -> None:
     """No utilization, a fixed pool, threads left unbound."""
     made = planned(
-        gpu="cpu", engine={"version": "0.32.0", "args": {"gpu-memory-utilization": 0.9}}, model={"dtype": "float32"}
+        gpu="cpu",
+        layers=2,
+        engine={"version": "0.32.0", "args": {"gpu-memory-utilization": 0.9}},
+        model={"dtype": "float32"},
     )
     launch = member(made)
     assert "--gpu-memory-utilization" not in launch.argv

@@ -23,8 +23,9 @@ def question(
     **recipe: object,
 ) -> Question:
     """Llama-3-8B, changed where a test says so."""
-    asked = builders.recipe(**{"engine": {"version": version, "args": {}}, **recipe})
-    made = builders.llama_shape(**(shape or {}))
+    engine: dict[str, object] = {"version": version, "args": {}}
+    asked = builders.recipe(**{"engine": engine, **recipe})
+    made = builders.llama_shape(32, **(shape or {}))
     return Question(asked, made, layout or builders.layout(1, 1, nodes=1), builders.gpu(gpu), version)
 
 
@@ -86,7 +87,6 @@ def test_an_expert_is_divided_by_its_own_width() -> None:
     [
         (with_args(max_num_batched_tokens=64, max_num_seqs=128), "vllm.batch-size"),
         (with_args(max_num_batched_tokens=4096, enable_chunked_prefill=False), "vllm.batch-size"),
-        (with_args(gpu_memory_utilization=1.2), "vllm.utilization"),
         (with_args(kv_cache_dtype="int4"), "vllm.kv-cache-dtype"),
         (with_args(kv_cache_dtype="fp8"), "vllm.kv-cache-dtype"),
         (with_args(quantization="awq"), "vllm.not-quantized"),
@@ -144,6 +144,21 @@ def test_a_cpu_computes_only_some_head_sizes_and_only_in_newer_versions() -> Non
     assert "vllm.cpu-version" in rules(question(gpu="cpu", version="0.11.1"))
 
 
+def test_devices_whose_memory_is_not_known_are_refused() -> None:
+    """Never counted as if they were CUDA."""
+    asked = question()
+    gaudi = dataclasses.replace(asked.gpu, device="hpu")
+    assert "hpu" in rules(dataclasses.replace(asked, gpu=gaudi))["vllm.device"]
+
+
+def test_eager_stages_on_a_cpu_are_refused() -> None:
+    """Seen: without the warm-up the first request ends the engine (assert self.intermediate_tensors)."""
+    eager: dict[str, object] = {"version": "0.32.0", "args": {"enforce-eager": True}}
+    asked = question(builders.layout(), gpu="cpu", version="0.32.0", engine=eager)
+    assert set(rules(asked)) == {"vllm.cpu-eager-pipeline"}
+    assert rules(question(gpu="cpu", version="0.32.0", engine=eager)) == {}
+
+
 @pytest.mark.parametrize(
     ("name", "version", "part"),
     [
@@ -163,6 +178,38 @@ def test_wrong_flags_are_recipe_faults_with_what_to_use(name: str, version: str,
     (fault,) = caught.value.faults
     assert fault.path == f"engine.args.{name}"
     assert part in fault.hint
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "part"),
+    [
+        ("gpu-memory-utilization", 1.2, "at most 1"),
+        ("gpu_memory_utilization", "much", "at most 1"),
+        ("gpu-memory-utilization", True, "at most 1"),
+        ("max-num-seqs", "many", "whole number"),
+        ("max-num-seqs", 0, "whole number"),
+        ("kv-cache-memory-bytes", "8 apples", "8Gi"),
+        ("enforce-eager", "yes", "true or false"),
+        ("compilation-config", "NONE", "object"),
+        ("block-size", 16.5, "whole number"),
+    ],
+)
+def test_values_that_plans_count_with_are_checked(name: str, value: object, part: str) -> None:
+    """A wrong one is a fault with the value seen, never a crash while planning."""
+    with pytest.raises(errors.RecipeError) as caught:
+        ENGINE.limits(question(engine={"args": {name: value}}))
+    (fault,) = caught.value.faults
+    assert repr(value) in fault.message
+    assert part in fault.hint
+
+
+@pytest.mark.parametrize(
+    ("asked", "stored", "differs"), [("fp8", "awq", True), ("awq_marlin", "awq", False), ("fp8", "fp8", False)]
+)
+def test_a_method_other_than_the_checkpoint_is_refused(asked: str, stored: str, *, differs: bool) -> None:
+    """Kernels of one method read the same checkpoints."""
+    found = rules(question(engine=with_args(quantization=asked), shape={"quantization": stored}))
+    assert ("vllm.quantization-differs" in found) is differs
 
 
 def test_all_wrong_flags_are_said_at_once() -> None:
@@ -193,6 +240,6 @@ def test_a_flag_between_two_versions_may_be_of_either(name: str, version: str, *
 
 def test_refusals_come_together() -> None:
     """All reasons of a layout at once."""
-    asked = question(Layout(3, 1, 1, 3, (32,)), engine=with_args(gpu_memory_utilization=2))
+    asked = question(Layout(3, 1, 1, 3, (32,)), engine=with_args(quantization="awq"))
     assert len(rules(asked)) >= 4
     assert len(rules(dataclasses.replace(asked, layout=builders.layout(1, 1, nodes=1)))) == 1

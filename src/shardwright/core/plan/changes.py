@@ -96,10 +96,14 @@ def _applied(ask: Ask, saving: Saving) -> dict[str, object]:
 
 def _words(saving: Saving) -> str:
     removed = [name for name, value in saving.arguments if value is None]
-    given = ", ".join(f"{name}: {value}" for name, value in saving.arguments if value is not None)
+    given = ", ".join(f"{name}: {_yaml(value)}" for name, value in saving.arguments if value is not None)
     parts = [f"engine.args: {{{given}}}"] if given else []
     parts += [f"engine.args: without {name}" for name in removed]
     return "; ".join(parts)
+
+
+def _yaml(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _shorter_context(ask: Ask, tried: Sequence[Trial]) -> Iterator[tuple[int, Change]]:

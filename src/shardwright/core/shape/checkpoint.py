@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from shardwright.core.shape.base import ModelShape, Weight
 
-__all__ = ["Checkpoint", "Tensor", "checked", "expected_tensors", "group_name"]
+__all__ = ["Checkpoint", "Tensor", "checked", "compared_sums", "expected_tensors", "group_name"]
 
 _STORED_DTYPES = {"BF16": "bfloat16", "F16": "float16", "F32": "float32"}
 _QUANTIZED_PARTS = re.compile(
@@ -26,6 +26,8 @@ _QUANTIZED_PARTS = re.compile(
 _PACKED = re.compile(r"\.(qweight|weight_packed)$")
 _INDEX = re.compile(r"(?<=\.)\d+(?=\.|$)")
 _SHOWN = 3
+_FAR_MORE = 10
+"""A configuration that promises so many times the tensors that are there is not compared one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,10 @@ def checked(shape: ModelShape, checkpoint: Checkpoint) -> ModelShape:
     """The shape with the checkpoint's sum; what differs becomes notes, and a bound where weights cannot be trusted."""
     shape = replace(shape, checkpoint_bytes=checkpoint.total_bytes)
     if not checkpoint.tensors:
-        return replace(shape, notes=(*shape.notes, *_sum_notes(shape, checkpoint)))
+        return replace(shape, notes=(*shape.notes, *compared_sums(shape, checkpoint)))
+    if _expected_count(shape) > _FAR_MORE * len(checkpoint.tensors):
+        reason = f"the checkpoint differs from its configuration: it has only {len(checkpoint.tensors)} tensors"
+        return replace(shape, bound="; ".join(part for part in (shape.bound, reason) if part))
     stored = {_PACKED.sub(".weight", tensor.name): tensor for tensor in checkpoint.tensors}
     expected = dict(expected_tensors(shape))
     missing = [name for name in expected if name not in stored]
@@ -108,6 +113,14 @@ def checked(shape: ModelShape, checkpoint: Checkpoint) -> ModelShape:
         return replace(shape, notes=(*shape.notes, *notes))
     reason = _mismatch(missing, other)
     return replace(shape, notes=(*shape.notes, *notes), bound="; ".join(part for part in (shape.bound, reason) if part))
+
+
+def _expected_count(shape: ModelShape) -> int:
+    experts = shape.mixture.experts if shape.mixture else 1
+    per_layer = {
+        id(layer): sum(experts if "{expert}" in w.name else 1 for w in layer.weights) for layer in shape.layers
+    }
+    return sum(per_layer[id(layer)] for layer in shape.layers) + len(shape.embedding) + len(shape.head)
 
 
 def _has_other_size(tensor: Tensor | None, dimensions: tuple[int, ...]) -> bool:
@@ -152,13 +165,14 @@ def _extra_kind(shape: ModelShape, name: str) -> str:
     return f"{group_name(name)} is not known"
 
 
-def _sum_notes(shape: ModelShape, checkpoint: Checkpoint) -> tuple[str, ...]:
+def compared_sums(shape: ModelShape, checkpoint: Checkpoint) -> tuple[str, ...]:
+    """A note where the sum of the checkpoint is not that of the counted tensors, give or take a thousandth."""
     counted = sum(_bytes(weight, shape) for layer in shape.layers for weight in layer.weights)
     counted += sum(_bytes(weight, shape) for weight in (*shape.embedding, *shape.head))
     if abs(counted - checkpoint.total_bytes) <= checkpoint.total_bytes / 1000:
         return ()
     stored = units.format_bytes(checkpoint.total_bytes)
-    return (f"the checkpoint's index adds up to {stored}, its configuration to {units.format_bytes(counted)}",)
+    return (f"the checkpoint holds {stored}, the tensors counted here take {units.format_bytes(counted)}",)
 
 
 def _bytes(weight: Weight, shape: ModelShape) -> float:

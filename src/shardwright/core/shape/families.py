@@ -78,7 +78,11 @@ def _language_shape(language: Fields, architecture: str, checkpoint: Checkpoint 
     shape = _family_shape(language, _architecture(language), checkpoint)
     reason = f"{architecture}: only the language part is counted, without the parts for images or sound"
     bound = f"{shape.bound}; {reason}" if shape.bound else reason
-    return replace(shape, bound=bound, checkpoint_bytes=checkpoint.total_bytes if checkpoint else None)
+    shape = replace(shape, bound=bound)
+    if checkpoint is None:
+        return shape
+    notes = (*shape.notes, *checkpoints.compared_sums(shape, checkpoint))
+    return replace(shape, checkpoint_bytes=checkpoint.total_bytes, notes=notes)
 
 
 def _finished(shape: ModelShape, fields: Fields, architecture: str, checkpoint: Checkpoint | None) -> ModelShape:

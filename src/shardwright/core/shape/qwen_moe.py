@@ -35,7 +35,7 @@ def _read(fields: Fields, *, second: bool) -> ModelShape:
 
 def _mixture(fields: Fields, *, shared: bool) -> Mixture:
     count, per_token = mixture.read_width(fields, "num_experts", "num_local_experts")
-    shared_size = fields.integer("shared_expert_intermediate_size", minimum=0) if shared else 0
+    shared_size = fields.integer("shared_expert_intermediate_size", default=None if shared else 0, minimum=0)
     return Mixture(count, per_token, fields.integer("moe_intermediate_size"), shared_size)
 
 
@@ -59,13 +59,14 @@ def _experts(mixed: Mixture, hidden: int) -> tuple[Weight, ...]:
 def _twin(shape: ModelShape, sizes: TwinSizes) -> dict[str, object]:
     """Every layer of the twin is a mixture."""
     count, per_token = mixture.twin_width(shape)
+    has_shared = shape.mixture is not None and shape.mixture.shared_intermediate_size > 0
     return {
         **blocks.standard_twin(shape, sizes, ("norm_topk_prob", "qkv_bias")),
         "head_dim": sizes.head_size,
         "num_experts": count,
         "num_experts_per_tok": per_token,
         "moe_intermediate_size": sizes.intermediate_size,
-        "shared_expert_intermediate_size": sizes.intermediate_size,
+        "shared_expert_intermediate_size": sizes.intermediate_size if has_shared else 0,
         "decoder_sparse_step": 1,
         "mlp_only_layers": [],
     }

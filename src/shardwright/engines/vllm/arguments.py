@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from shardwright import errors
 from shardwright.core.plan.version import parse_version
 from shardwright.engines.vllm import facts
+from shardwright.units import parse_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -75,9 +76,9 @@ def check_arguments(recipe: Recipe, version: str) -> None:
 
 def argument_faults(recipe: Recipe, version: str) -> Iterator[errors.Fault]:
     """What is wrong with the flags of a recipe, each with the field or flag to use instead."""
-    for written in recipe.engine.args:
+    for written, value in recipe.engine.args.items():
         name = next(iter(normalized({written: None})))
-        wrong = _wrong(name, version)
+        wrong = _wrong(name, version) or _wrong_value(name, value)
         if wrong is not None:
             message, hint = wrong
             yield errors.Fault(message, f"engine.args.{written}", recipe.metadata.name, 0, hint)
@@ -95,6 +96,50 @@ def _wrong(name: str, version: str) -> tuple[str, str] | None:
         return f"--{name} does not exist in vLLM {version}", f"use {gone[name]}"
     near = difflib.get_close_matches(name, _allowed(version), n=1)
     return f"--{name} does not exist in vLLM {version}", f"did you mean {near[0]}?" if near else "leave it out"
+
+
+def _wrong_value(name: str, value: object) -> tuple[str, str] | None:
+    """Only of flags that plans count with; the others are vLLM's to judge."""
+    kind = facts.table("values").get(name)
+    if kind is None or value is None or _is_of_kind(kind, value):
+        return None
+    words: dict[str, str] = {
+        "count": "a whole number above 0",
+        "share": "a number above 0 and at most 1",
+        "size": "a size such as 8Gi",
+        "switch": "true or false",
+        "object": "an object such as {cudagraph_mode: NONE}",
+    }
+    return f"--{name}: {value!r} is not {words[kind]}", f"write {words[kind]}"
+
+
+def _is_of_kind(kind: str, value: object) -> bool:
+    match kind:
+        case "switch":
+            return isinstance(value, bool)
+        case "object":
+            return isinstance(value, dict)
+        case "share":
+            return _is_number(value) and 0 < float(str(value)) <= 1
+        case "count":
+            return str(value).isdecimal() and int(str(value)) > 0
+        case _:
+            return _is_size(value)
+
+
+def _is_number(value: object) -> bool:
+    try:
+        float(str(value))
+    except ValueError:
+        return False
+    return not isinstance(value, bool)
+
+
+def _is_size(value: object) -> bool:
+    try:
+        return not isinstance(value, bool) and parse_bytes(str(value)) > 0
+    except ValueError:
+        return False
 
 
 def _is_unknown_release(version: str) -> bool:

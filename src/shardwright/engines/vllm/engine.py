@@ -6,7 +6,7 @@ import functools
 from typing import TYPE_CHECKING, Any
 
 from shardwright.core.plan.types import Saving
-from shardwright.engines.vllm import arguments, facts, launch, limits, log, memory, metrics
+from shardwright.engines.vllm import arguments, facts, limits, memory
 
 if TYPE_CHECKING:
     from shardwright.core.deployment import Launch, LaunchOrder
@@ -43,14 +43,20 @@ class VllmEngine:
 
     def launch(self, order: LaunchOrder) -> Launch:
         """How a member is started."""
+        from shardwright.engines.vllm import launch  # noqa: PLC0415 - a plan alone needs none of it
+
         return launch.launch_of(order)
 
     def read_log(self, line: str) -> LogEvent | None:
         """What a line of the log says."""
+        from shardwright.engines.vllm import log  # noqa: PLC0415 - its many patterns take milliseconds
+
         return log.read_line(line)
 
     def read_metrics(self, text: str) -> EngineMetrics:
         """Figures from the metrics page."""
+        from shardwright.engines.vllm import metrics  # noqa: PLC0415 - likewise
+
         return metrics.read_page(text)
 
 

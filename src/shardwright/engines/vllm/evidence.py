@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shardwright.core.plan.version import parse_version
-from shardwright.engines.vllm import facts
+from shardwright.engines.vllm import facts, flags
 
 if TYPE_CHECKING:
     from shardwright.core.memory import Evidence
@@ -15,18 +15,20 @@ if TYPE_CHECKING:
 
 __all__ = ["evidence_of"]
 
+_BLACKWELL = 10.0
 _COUNTING = ("kv-cache-dtype", "quantization", "enforce-eager")
 """Flags that change what is counted; a point holds only for the same ones."""
 
 
-def evidence_of(question: Question, flags: Flags) -> tuple[Evidence, str]:
+def evidence_of(question: Question, resolved: Flags) -> tuple[Evidence, str]:
     """The kind of evidence, and the nearest measured point in words."""
-    nearest = min(facts.points(), key=lambda point: _distance(question, flags, point))
-    if flags.fixed_pool_bytes is not None or flags.fixed_blocks is not None:
+    nearest = min(facts.points(), key=lambda point: _distance(question, resolved, point))
+    if resolved.fixed_pool_bytes is not None or resolved.fixed_blocks is not None:
         return "source", "The pool is fixed by a flag: it does not depend on what vLLM would measure."
     if question.shape.bound:
-        return "bound", f"Memory is only bounded: {question.shape.bound}. Nearest measured: {_words(nearest)}."
-    if not any(_distance(question, flags, nearest)):
+        reason = f"Memory is only bounded: {question.shape.bound}{_unbounded(question)}."
+        return "bound", f"{reason} Nearest measured: {_words(nearest)}."
+    if not any(_distance(question, resolved, nearest)):
         return "measured", f"Memory was measured: {_words(nearest)}."
     is_gpu_known = any(point.gpu == question.gpu.name for point in facts.points())
     where = (
@@ -37,11 +39,21 @@ def evidence_of(question: Question, flags: Flags) -> tuple[Evidence, str]:
     return "source", f"Memory is computed from vLLM's source; {where}. Nearest measured: {_words(nearest)}."
 
 
-def _distance(question: Question, flags: Flags, point: Point) -> tuple[bool, ...]:
+def _unbounded(question: Question) -> str:
+    """Public logs of mixtures on B200 show graphs of 57 to 64 GiB; no bound covers that."""
+    has_mixture, capability = question.shape.mixture is not None, flags.capability(question.gpu)
+    if has_mixture and capability is not None and capability >= _BLACKWELL:
+        return f"; CUDA graphs of mixtures took up to 64 GiB on GPUs such as {question.gpu.name}, which no bound covers"
+    return ""
+
+
+def _distance(question: Question, resolved: Flags, point: Point) -> tuple[bool, ...]:
     """What differs, the weightiest first; all False where a point was measured for this very kind of start."""
     layout = question.layout
     given = {
-        name: flags.arguments[name] for name in _COUNTING if flags.arguments.get(name) not in (None, False, "auto")
+        name: resolved.arguments[name]
+        for name in _COUNTING
+        if resolved.arguments.get(name) not in (None, False, "auto")
     }
     return (
         question.shape.architecture != point.architecture,

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["refusals_of"]
 
+_DEVICES = ("cuda", "rocm", "cpu")
 _BLOCK = 128
 """Rows and columns of a scale block of fp8 checkpoints."""
 
@@ -31,7 +32,8 @@ def refusals_of(question: Question) -> tuple[Refusal, ...]:
         *_experts(question),
         *_pipeline(question),
         *_nodes(question),
-        *_heads_on_cpu(question),
+        *_device(question),
+        *_on_cpu(question),
         *_numbers(question),
         *_quantization(question),
         *_kv_cache(question),
@@ -103,17 +105,31 @@ def _nodes(question: Question) -> Iterator[Refusal]:
         )
     if layout.world_size % layout.nodes:
         yield Refusal("vllm.nodes", f"{layout.nodes} nodes do not evenly divide {layout.world_size} ranks")
-    if question.gpu.device == "cpu" and parse_version(question.version) < parse_version(facts.table("cpu")["since"]):
+
+
+def _device(question: Question) -> Iterator[Refusal]:
+    if question.gpu.device not in _DEVICES:
         yield Refusal(
-            "vllm.cpu-version",
-            f"vLLM {question.version} on a CPU is not known; {facts.table('cpu')['since']} and newer are",
+            "vllm.device",
+            f"vLLM on {question.gpu.device} is not planned in this version; on {', '.join(_DEVICES)} it is",
         )
 
 
-def _heads_on_cpu(question: Question) -> Iterator[Refusal]:
+def _on_cpu(question: Question) -> Iterator[Refusal]:
+    if question.gpu.device != "cpu":
+        return
+    since = facts.table("cpu")["since"]
+    if parse_version(question.version) < parse_version(since):
+        yield Refusal("vllm.cpu-version", f"vLLM {question.version} on a CPU is not known; {since} and newer are")
+    given = arguments.normalized(question.recipe.engine.args)
+    if question.layout.pipeline > 1 and given.get("enforce-eager"):
+        yield Refusal(
+            "vllm.cpu-eager-pipeline",
+            "enforce-eager on a CPU skips the warm-up that pipeline stages need: the first request would end the engine",
+        )
     sizes: list[int] = facts.table("cpu")["head_sizes"]
     shape = question.shape
-    if question.gpu.device == "cpu" and shape.latent is None and shape.head_size not in sizes:
+    if shape.latent is None and shape.head_size not in sizes:
         known = ", ".join(str(size) for size in sizes)
         yield Refusal("vllm.cpu-head-size", f"heads of {shape.head_size} are not computed on a CPU; of {known} are")
 
@@ -128,9 +144,6 @@ def _numbers(question: Question) -> Iterator[Refusal]:
             "vllm.batch-size",
             f"without chunked prefill max-num-batched-tokens {tokens} must be at least maxModelLen {question.max_model_len}",
         )
-    utilization = given.get("gpu-memory-utilization")
-    if utilization is not None and not 0 < float(utilization) <= 1:
-        yield Refusal("vllm.utilization", f"gpu-memory-utilization {utilization} must be above 0 and at most 1")
     if all(layer.cache.kind == "none" for layer in question.shape.layers):
         yield Refusal(
             "vllm.no-kv-cache", f"{question.shape.name} keeps no KV cache; such models are not planned in this version"
@@ -148,6 +161,10 @@ def _quantization(question: Question) -> Iterator[Refusal]:
             f"quantization {asked} needs a checkpoint quantized that way; {shape.name} is not"
             f" (while loading: {', '.join(sorted(online))})",
         )
+    if asked is not None and shape.quantization is not None and _plain(asked) != _plain(shape.quantization):
+        yield Refusal(
+            "vllm.quantization-differs", f"quantization {asked} is not that of the checkpoint, {shape.quantization}"
+        )
     method = str(shape.quantization or asked or "")
     needed = max(lowest.get(method, 0.0), online.get(method, {}).get("capability", 0.0) if asked else 0.0)
     has = flags.capability(question.gpu)
@@ -162,6 +179,11 @@ def _quantization(question: Question) -> Iterator[Refusal]:
             f"bfloat16 needs compute capability 8.0; {question.gpu.name} has {has}: model.dtype: float16, or leave it out",
         )
     yield from _blocks(question)
+
+
+def _plain(method: str) -> str:
+    """One name for the kernels of one method: awq, auto_awq and awq_marlin read the same checkpoints."""
+    return str(method).removeprefix("auto_").removesuffix("_marlin")
 
 
 def _blocks(question: Question) -> Iterator[Refusal]:

@@ -8,11 +8,14 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
+from shardwright.core import memory
 from shardwright.core.memory import Demand, RankDemand, Term
 from shardwright.engines.vllm import facts, flags, weights
 from shardwright.units import GIB, format_bytes
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from shardwright.core.layout import Rank
     from shardwright.core.memory import Setting
     from shardwright.core.plan.types import Question
@@ -25,11 +28,19 @@ _SPACE = "VLLM_CPU_KVCACHE_SPACE"
 
 
 def demand_of(question: Question) -> Demand:
-    """Memory of every rank; the pool holds twice the workload unless it is given."""
-    known = facts.rules_of(question.version)
+    """Memory of every rank; unless it is given the pool holds the workload twice, once, or one request, as memory allows."""
     resolved = _flags(question)
+    tried: list[Demand] = []
+    for pool_bytes, given_as in _pools(question, resolved):
+        tried.append(_demand(question, resolved, pool_bytes, given_as))
+        if not memory.shortfalls(tried[-1]):
+            break
+    return tried[-1]
+
+
+def _demand(question: Question, resolved: Flags, pool_bytes: int, given_as: str) -> Demand:
+    known = facts.rules_of(question.version)
     tokens, sequences = _batch(question, resolved)
-    pool_bytes, given_as = _pool_bytes(question, resolved)
     stages = [_stage_terms(question, resolved, index, tokens) for index in range(question.layout.pipeline)]
     settings: list[Setting] = [
         ("dtype", resolved.dtype),
@@ -74,20 +85,27 @@ def _batch(question: Question, resolved: Flags) -> tuple[int, int]:
     return tokens, min(sequences, tokens)
 
 
-def _pool_bytes(question: Question, resolved: Flags) -> tuple[int, str]:
-    """Bytes of the pool of each rank, and where that comes from."""
-    if resolved.fixed_pool_bytes is not None:
-        return resolved.fixed_pool_bytes, "engine.args.kv-cache-memory-bytes"
+def _pools(question: Question, resolved: Flags) -> Iterator[tuple[int, str]]:
+    """Bytes of the pool of each rank, and where that comes from; the first that fits is taken."""
     space = question.recipe.engine.env.get(_SPACE)
-    if isinstance(space, str) and space.isdigit():
-        return int(space) * GIB, _SPACE
-    workload = question.recipe.workload
-    asked = workload.concurrency * (workload.input_tokens + workload.output_tokens)
+    if resolved.fixed_pool_bytes is not None:
+        yield resolved.fixed_pool_bytes, "engine.args.kv-cache-memory-bytes"
+    elif isinstance(space, str) and space.isdigit():
+        yield int(space) * GIB, _SPACE
+    else:
+        workload = question.recipe.workload
+        asked = max(question.max_model_len, workload.concurrency * (workload.input_tokens + workload.output_tokens))
+        yield _bytes_for(question, resolved, 2 * asked), "twice what the workload needs"
+        yield _bytes_for(question, resolved, asked), "what the workload needs"
+        yield _bytes_for(question, resolved, question.max_model_len), "what one request needs"
+
+
+def _bytes_for(question: Question, resolved: Flags, tokens: int) -> int:
     # The engine keeps one block; a rank with more layers needs more for the same blocks.
-    blocks = 2 * -(-max(question.max_model_len, asked) // resolved.block_tokens) + 1
+    blocks = -(-tokens // resolved.block_tokens) + 1
     largest = max(_block_bytes(question, resolved, index) for index in range(question.layout.pipeline))
     step = _cpu()["step_bytes"]
-    return -(-blocks * largest // step) * step, "twice what the workload needs"
+    return -(-blocks * largest // step) * step
 
 
 def _block_bytes(question: Question, resolved: Flags, stage: int) -> int:

@@ -143,6 +143,7 @@ def _graphs(stage: Stage) -> Iterator[Term]:
         return
     formula, runner = stage.rules.formula, stage.flags.runner
     counted = runner in stage.rules.graphs_counted and not _is_estimate_off(stage)
+    counted = counted and stage.question.gpu.device == "cuda"  # vLLM estimates graphs on CUDA only
     if runner == "v1":
         size, how = formula.graphs_v1_layer_gib * stage.layers, f"{formula.graphs_v1_layer_gib} GiB a layer"
     elif counted:

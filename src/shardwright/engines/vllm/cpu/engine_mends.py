@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
+from typing import TYPE_CHECKING
 
-RANKS_VARIABLE = "SHARDWRIGHT_RANKS_PER_NODE"
+if TYPE_CHECKING:
+    from vllm.config import VllmConfig
+
+_RANKS_VARIABLE = "SHARDWRIGHT_RANKS_PER_NODE"
 _METHOD_VARIABLE = "VLLM_WORKER_MULTIPROC_METHOD"
 _SHARES_MEMORY = "_all_group_ranks_share_shm_group_name"
 
@@ -37,16 +41,24 @@ def mend_version() -> None:
 
 
 def mend_device_count() -> None:
-    """Let a CPU node count as many devices as it has ranks.
+    """Let a CPU node count as many devices as it has ranks, once the engine has read its configuration.
 
     vLLM divides ranks by the devices of a node to learn which share memory; it takes a CPU node for one device, and
-    two ranks on each of two nodes end in `assert local_message_queue is not None`.
+    two ranks on each of two nodes end in `assert local_message_queue is not None`. The number is kept in the
+    environment, where forked and spawned processes find it.
     """
     from vllm.platforms import cpu  # noqa: PLC0415  the engine is imported after mend_version
 
-    def device_count(_platform: type) -> int:
-        return int(os.environ.get(RANKS_VARIABLE, "1"))
+    check_and_update_config = cpu.CpuPlatform.check_and_update_config
 
+    def check_and_count(_platform: type, config: VllmConfig) -> None:
+        check_and_update_config(config)
+        os.environ[_RANKS_VARIABLE] = str(config.parallel_config.local_world_size)
+
+    def device_count(_platform: type) -> int:
+        return int(os.environ.get(_RANKS_VARIABLE, "1"))
+
+    cpu.CpuPlatform.check_and_update_config = classmethod(check_and_count)
     cpu.CpuPlatform.device_count = classmethod(device_count)
 
 
@@ -54,10 +66,10 @@ def mend_start_method() -> None:
     """Fork the engine's processes: vLLM sets `spawn` on a CPU, and each process imports everything again."""
     from vllm.platforms import cpu  # noqa: PLC0415  the engine is imported after mend_version
 
-    os.environ[_METHOD_VARIABLE] = "fork"  # read before the platform is asked; where it is not set, `serve` sets spawn
+    os.environ[_METHOD_VARIABLE] = "fork"  # where it is not set, `serve` sets spawn
     check_and_update_config = cpu.CpuPlatform.check_and_update_config
 
-    def check_and_fork(_platform: type, config: object) -> None:
+    def check_and_fork(_platform: type, config: VllmConfig) -> None:
         check_and_update_config(config)
         os.environ[_METHOD_VARIABLE] = "fork"
 

@@ -4,8 +4,7 @@
 Runs in the engine's environment; imports only the standard library, its neighbours and the engine.
 
 `run` reads two variables, so that what it spawns reads them too: SHARDWRIGHT_PROCESSES, the file to which each process
-writes its name and pid, and SHARDWRIGHT_SHARED_MEMORY_PREFIX. `warm` is told both with each start. In both modes
-SHARDWRIGHT_RANKS_PER_NODE says how many ranks this host has.
+writes its name and pid, and SHARDWRIGHT_SHARED_MEMORY_PREFIX. `warm` is told both with each start.
 """
 
 from __future__ import annotations

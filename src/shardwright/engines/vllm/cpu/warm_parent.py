@@ -1,10 +1,11 @@
 # ruff: noqa: INP001  a script's neighbour, found through sys.path[0]; it is no part of the tool's own package
 """The warm parent: has imported the engine once, and forks a launcher for each host that it is asked for.
 
-Speaks JSON, one object a packet, over a SOCK_SEQPACKET socket. Out: {"event": "warm", "seconds", "threads"},
-{"event": "started", "id", "pid"}, {"event": "exited", "id", "code", "signal"}, {"event": "refused", "id", "reason"}.
-In: {"start": {"id", "argv", "env", "log", "processes", "enter", "shared_memory_prefix"}}. When the other end closes,
-everything that was started is killed.
+Speaks JSON, one object a packet, over a SOCK_SEQPACKET socket.
+Out: {"event": "warm", "seconds", "threads"}, {"event": "started", "id", "pid"}, {"event": "refused", "id", "reason"},
+{"event": "exited", "id", "code", "signal"}. In: {"start": {"id", "argv", "env", "log", "processes", "enter",
+"shared_memory_prefix", "folder"}}; `enter` is the pid of a host's first process, or null; `folder` the working
+directory. When the other end closes, everything that was started is killed.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import signal
 import socket
 import sys
 import time
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import engine_imports
 import engine_mends
@@ -97,7 +98,7 @@ def serve(descriptor: int) -> int:
     return 0 if wanted is None else _become_host(wanted, set_at_import)
 
 
-def _answer(control: socket.socket, launchers: Launchers) -> dict[str, object] | None:
+def _answer(control: socket.socket, launchers: Launchers) -> dict[str, Any] | None:
     """Start and watch launchers. In this process: None at the end; in each fork: what it is to become."""
     poll = select.poll()
     poll.register(control, select.POLLIN)
@@ -111,7 +112,11 @@ def _answer(control: socket.socket, launchers: Launchers) -> dict[str, object] |
             if not packet:
                 return None
             wanted = json.loads(packet)["start"]
-            pid = os.fork()
+            try:
+                pid = os.fork()
+            except OSError as error:
+                _send(control, {"event": "refused", "id": wanted["id"], "reason": f"fork: {error.strerror}"})
+                continue
             if pid == 0:
                 control.close()
                 launchers.close()
@@ -125,21 +130,22 @@ def _send(control: socket.socket, event: dict[str, object]) -> None:
         control.send(json.dumps(event).encode())
 
 
-def _become_host(wanted: dict[str, object], set_at_import: dict[str, str]) -> int:
+def _become_host(wanted: dict[str, Any], set_at_import: dict[str, str]) -> int:
     """Turn the fork into one host's launcher; the exit code of the engine's command."""
     os.setsid()
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    _redirect(str(wanted["log"]))
-    process_rules.write_names_to(str(wanted["processes"]))
+    _redirect(wanted["log"])
+    process_rules.write_names_to(wanted["processes"])
     if wanted["enter"] is not None:
-        linux_calls.enter_namespaces(linux_calls.open_namespaces(int(str(wanted["enter"]))))
+        linux_calls.enter_namespaces(linux_calls.open_namespaces(wanted["enter"]))
         pid = process_rules.fork_into_pid_namespace()
         if pid:
             _mirror(pid)
+    os.chdir(wanted.get("folder", "/"))  # entering a mount namespace leads to its root
     process_rules.write_name("launcher")
-    process_rules.name_shared_memory(str(wanted["shared_memory_prefix"]))
-    engine_imports.take_environment(dict(wanted["env"]), set_at_import)
-    return engine_imports.run_command(list(wanted["argv"]))
+    process_rules.name_shared_memory(wanted["shared_memory_prefix"])
+    engine_imports.take_environment(wanted["env"], set_at_import)
+    return engine_imports.run_command(wanted["argv"])
 
 
 def _redirect(path: str) -> None:

@@ -1,0 +1,162 @@
+"""The command line: help at once, errors on stderr with their cure, exit codes as documented, no traceback."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from shardwright.cli import main
+
+Call = Callable[..., tuple[int, str, str]]
+EXAMPLE = Path(__file__).parents[3] / "examples" / "llama-3-8b-two-nodes.yaml"
+CONFIG = {
+    "architectures": ["LlamaForCausalLM"],
+    "model_type": "llama",
+    "hidden_size": 4096,
+    "intermediate_size": 14336,
+    "num_hidden_layers": 32,
+    "num_attention_heads": 32,
+    "num_key_value_heads": 8,
+    "vocab_size": 128256,
+    "max_position_embeddings": 8192,
+    "torch_dtype": "bfloat16",
+}
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> str:
+    """A folder with a config.json, which is enough to plan."""
+    (tmp_path / "config.json").write_text(json.dumps(CONFIG), "utf-8")
+    return str(tmp_path)
+
+
+@pytest.fixture
+def shardwright(capfd: pytest.CaptureFixture[str]) -> Call:
+    """Runs a command line in this process: exit code, standard output, standard error."""
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as leaving:
+            main.run(arguments)
+        out, err = capfd.readouterr()
+        return int(leaving.value.code or 0), out, err
+
+    return call
+
+
+@pytest.fixture
+def clean_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No deployment of the user's, and no request to the hub."""
+    monkeypatch.setenv("SHARDWRIGHT_STATE_DIR", str(tmp_path))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+
+
+def spelled(value: object) -> str | None:
+    """Name of a case: its command line."""
+    return " ".join(str(part) for part in cast("list[object]", value)) if isinstance(value, list) else None
+
+
+@pytest.mark.parametrize("name", main.COMMANDS)
+def test_every_command_has_help(name: str, shardwright: Call) -> None:
+    """The table of commands and the commands agree, and each explains itself."""
+    code, out, _ = shardwright(name, "--help")
+    assert code == 0
+    assert out.startswith(f"Usage: shardwright {name}")
+
+
+def test_help_imports_no_command() -> None:
+    """The list of commands is shown without importing what they need."""
+    code = "import sys; from shardwright.cli import main\ntry: main.run(['--help'])\nexcept SystemExit: pass\n"
+    code += "print([name for name in sys.modules if name in ('yaml', 'rich', 'psutil', 'httpx2', 'platformdirs')])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_a_plan_says_memory_of_each_rank_and_why(shardwright: Call, model: str) -> None:
+    """A model in a folder is planned without a recipe."""
+    code, out, err = shardwright("plan", model, "--gpu", "L40S", "--gpus-per-node", "4", "--nodes", "2")
+    assert (code, err) == (0, "")
+    assert "TP1 x PP1 on 1 node" in out
+    assert "KV CACHE" in out
+    assert "Why:" in out
+
+
+def test_what_fits_nowhere_leaves_with_three_and_the_cheapest_change(shardwright: Call, model: str) -> None:
+    """No layout: exit code 3, the numbers, and what would help."""
+    code, out, _ = shardwright("plan", model, "--gpu", "T4", "--max-model-len", "8192")
+    assert code == 3
+    assert "no layout fits" in out
+    assert "What would make it fit" in out
+
+
+@pytest.mark.usefixtures("clean_home")
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["plan", "-f", "/no/such/recipe.yaml"], 2, ["/no/such/recipe.yaml"]),
+        (["plan"], 2, ["-f FILE", "MODEL"]),
+        (["plan", "llama-3-8b"], 2, ["hardware.gpu", "--gpu"]),
+        (["plan", "llama-3-8b", "--gpu", "L40Z"], 2, ["L40Z", "L40S"]),
+        (["plan", "llama-3-8b", "-f", str(EXAMPLE)], 2, ["--set"]),
+        (["plan", "no-such-model", "--gpu", "L40S"], 1, ["no-such-model"]),
+        (["plan", "llama-3-8b", "--gpu", "L40S", "--tensor", "3"], 3, []),
+        (["render", "llama-3-8b", "--gpu", "L40S"], 2, ["target.kind"]),
+        (["render", "llama-3-8b", "--gpu", "L40S", "--target", "kserve"], 2, ["kserve", "lws"]),
+        (["render", "llama-3-8b", "--gpu", "L40S", "--target", "lsw"], 2, ["lsw", "lws"]),
+        (["apply", "-f", str(EXAMPLE), "-y"], 2, ["lws", "render"]),
+        (["status", "nothing"], 1, ["nothing"]),
+        (["logs", "nothing"], 1, ["nothing"]),
+        (["delete", "nothing", "-y"], 1, ["nothing"]),
+        (["stauts"], 2, ["status"]),
+        (["plan", "--no-such-option"], 2, ["--no-such-option"]),
+    ],
+    ids=spelled,
+)
+def test_trouble_names_its_cure(shardwright: Call, arguments: list[str], code: int, words: list[str]) -> None:
+    """Each mistake ends with its exit code and a message that names the thing, without a traceback."""
+    seen, out, err = shardwright(*arguments)
+    assert seen == code
+    assert [word for word in words if word not in err] == []
+    assert "Traceback" not in out + err
+
+
+@pytest.mark.parametrize("form", ["json", "yaml", "wide", "name", "table"])
+def test_every_format_of_a_plan_is_printed(shardwright: Call, model: str, form: str) -> None:
+    """`-o` is a format everywhere; JSON can be read back."""
+    code, out, _ = shardwright("plan", model, "--gpu", "L40S", "-o", form)
+    assert code == 0
+    assert out.strip()
+    if form == "json":
+        assert json.loads(out)["layout"]["tensor"] == 1
+
+
+def test_strict_turns_warnings_into_failure(shardwright: Call, model: str) -> None:
+    """With --strict a plan that warns leaves with 4, without it with 0."""
+    arguments = ["plan", model, "--gpu", "L40S", "--gpus-per-node", "2", "--tensor", "2"]
+    assert shardwright(*arguments)[0] == 0
+    assert shardwright(*arguments, "--strict")[0] == 4
+
+
+def test_init_writes_a_recipe_that_plans(shardwright: Call, model: str, tmp_path: Path) -> None:
+    """What init writes is read back by plan and render without a change."""
+    recipe = str(tmp_path / "recipe.yaml")
+    assert shardwright("init", model, "--target", "lws", "--out", recipe)[0] == 0
+    assert shardwright("plan", "-f", recipe)[0] == 0
+    code, _, err = shardwright("init", model, "--target", "lws", "--out", recipe)
+    assert code == 1
+    assert "--force" in err
+
+
+def test_a_recipe_comes_from_standard_input() -> None:
+    """`-f -` reads standard input, as kubectl does."""
+    command = [sys.executable, "-m", "shardwright", "render", "-f", "-"]
+    environment = {"HF_HUB_OFFLINE": "1", "PATH": "", "HOME": "/nonexistent"}
+    recipe = EXAMPLE.read_text("utf-8")
+    done = subprocess.run(command, input=recipe, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "kind: LeaderWorkerSet" in done.stdout
