@@ -142,10 +142,17 @@ def python() -> str:
         pytest.skip(str(fault))
 
 
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the engine learns once about a model's code."""
+    return tmp_path_factory.mktemp("cache")
+
+
 @pytest.fixture
-def folder() -> Iterator[Path]:
+def folder(cache: Path) -> Iterator[Path]:
     """A folder with a path short enough for sockets."""
     path = Path(tempfile.mkdtemp(prefix="swt-"))
+    (path / "cache").symlink_to(cache)
     yield path
     shutil.rmtree(path, ignore_errors=True)
 
@@ -223,11 +230,10 @@ def answers(api: Path, seconds: float = 120) -> tuple[str, ...]:
 
 def complete(api: Path, prompt: str) -> str:
     """One answer of sixteen tokens."""
-    connection = UnixConnection(str(api), timeout=60)
     body = {"model": "twin", "prompt": prompt, "max_tokens": 16, "temperature": 0, "ignore_eos": True}
-    connection.request("POST", "/v1/completions", json.dumps(body), {"Content-Type": "application/json"})
-    answer = json.loads(connection.getresponse().read())
-    connection.close()
+    with contextlib.closing(UnixConnection(str(api), timeout=60)) as connection:
+        connection.request("POST", "/v1/completions", json.dumps(body), {"Content-Type": "application/json"})
+        answer = json.loads(connection.getresponse().read())
     return answer["choices"][0]["text"]
 
 

@@ -73,7 +73,7 @@ def _pool(plan: Plan) -> str:
     span = f" ({pool.tokens_low:,} to {pool.tokens_high:,})" if pool.tokens_low != pool.tokens_high else ""
     return (
         f"KV cache: {pool.tokens:,} tokens{span}, {plan.max_concurrency:.1f} requests of {plan.max_model_len:,} tokens at once\n"
-        f"Known how: {EVIDENCE[plan.evidence]}; {plan.evidence_reason}"
+        f"Known how: {EVIDENCE[plan.evidence]}"
     )
 
 

@@ -85,9 +85,10 @@ class Place:
 
     def make(self) -> None:
         """Make the folders, readable by their owner only."""
-        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        for name in ("logs", "processes", "revisions"):
-            (self.folder / name).mkdir(exist_ok=True, mode=0o700)
+        with _explained(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            for name in ("logs", "processes", "revisions"):
+                (self.folder / name).mkdir(exist_ok=True, mode=0o700)
 
     def clear_run(self) -> None:
         """Remove what the last run wrote; revisions stay."""
@@ -126,19 +127,20 @@ def read_json(path: Path) -> dict[str, object]:
 
 
 def write_json(path: Path, content: Mapping[str, object]) -> None:
-    """Replace the file as a whole: readers see the old or the new one."""
+    """Replace the file as a whole: readers see the old or the new one. EnvironmentFault if the disk is full."""
     new = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        new.write_text(json.dumps(content, indent=1) + "\n", "utf-8")
-        new.replace(path)
-    except OSError:
-        new.unlink(missing_ok=True)
-        raise
+    with _explained(path):
+        try:
+            new.write_text(json.dumps(content, indent=1) + "\n", "utf-8")
+            new.replace(path)
+        except OSError:
+            new.unlink(missing_ok=True)
+            raise
 
 
 def append_event(path: Path, content: Mapping[str, object]) -> None:
-    """Add a line, in one write."""
-    with path.open("ab", buffering=0) as target:
+    """Add a line, in one write. EnvironmentFault if the disk is full."""
+    with _explained(path), path.open("ab", buffering=0) as target:
         target.write(json.dumps(content).encode() + b"\n")
 
 
@@ -160,8 +162,9 @@ def take_lock(place: Place, kind: str, holder: str) -> Generator[int]:
     """
     descriptor = _lock_file(place, place.folder / kind)
     try:
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, holder.encode(), 0)
+        with contextlib.suppress(OSError):  # on a full disk it is held all the same: something is to be deleted
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, holder.encode(), 0)
         yield descriptor
     finally:
         os.close(descriptor)
@@ -171,7 +174,8 @@ def _lock_file(place: Place, path: Path) -> int:
     while True:
         place.make()
         try:
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            with _explained(path):
+                descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except FileNotFoundError:
             continue  # removed by `delete` a moment ago
         try:
@@ -194,3 +198,17 @@ def _is_still(path: Path, descriptor: int) -> bool:
         return os.path.samestat(path.stat(), os.fstat(descriptor))
     except FileNotFoundError:
         return False
+
+
+@contextlib.contextmanager
+def _explained(path: Path) -> Generator[None]:
+    """A full disk, or a folder that may not be written, as an error of this machine; a missing folder stays what it is."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except OSError as problem:
+        raise errors.EnvironmentFault(
+            f"{path} cannot be written: {problem.strerror or problem}",
+            hint="free some space or mend its rights, or set SHARDWRIGHT_STATE_DIR to another folder",
+        ) from problem

@@ -80,7 +80,9 @@ def sweep(state_dir: Path, only: Place | None = None) -> tuple[str, ...]:
         if not place.folder.is_dir() or status.get("state") == "ended" or not status.get("run"):
             continue
         with (
-            contextlib.suppress(errors.Conflict, PermissionError),
+            contextlib.suppress(
+                errors.Conflict, errors.EnvironmentFault
+            ),  # held by a living one; or a full disk: later
             state.take_lock(place, "lock", f"a sweep (pid {os.getpid()})"),
         ):
             _kill(_left_over(place, str(status["run"])))

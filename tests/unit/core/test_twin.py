@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -51,7 +52,10 @@ def test_every_known_model_has_a_twin_that_divides(name: str, tensor: int, pipel
     small = made(model, layout(tensor, pipeline, nodes, layers=len(model.layers))).shape
     assert small.architecture == model.architecture
     assert (
-        small.attention_heads % tensor == small.intermediate_size % tensor == small.vocabulary_size % (64 * tensor) == 0
+        small.attention_heads % tensor
+        == small.intermediate_size % tensor
+        == small.vocabulary_size % math.lcm(64, tensor)
+        == 0
     )
     assert small.kv_heads % tensor == 0 or tensor % small.kv_heads == 0 or small.kv_heads == 1
     assert small.attention_heads % small.kv_heads == 0
@@ -128,9 +132,10 @@ def test_a_twin_never_asks_for_more_than_is_there(tensor: int, pipeline: int, no
     """Ranks of the twin fit the memory given, every node has the same number, and the real layout is never exceeded."""
     if tensor * pipeline % nodes:
         return
-    result = twin.twin_config(shape(), layout(tensor, pipeline, nodes), round(gib * GIB))
+    available_bytes = round(gib * GIB)
+    result = twin.twin_config(shape(), layout(tensor, pipeline, nodes), available_bytes)
     if isinstance(result, twin.Twin):
-        assert twin.rank_bytes(result.layout.world_size) <= gib * GIB
+        assert twin.rank_bytes(result.layout.world_size) <= available_bytes
         assert result.layout.world_size == result.layout.nodes * result.layout.gpus_per_node
         assert tensor % result.layout.tensor == 0
         assert len(result.shape.layers) == sum(result.layout.stages) == 2 * pipeline

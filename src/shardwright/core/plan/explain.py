@@ -40,7 +40,7 @@ def _lacking(trial: Trial, worst: Shortfall) -> str:
     if worst.kind == "cache":
         return (
             f"rank {worst.rank} has {there} GiB left for the KV cache;"
-            f" one request of {demand.request_tokens} tokens needs {needed} GiB there"
+            f" one request of {demand.request_tokens:,} tokens needs {needed} GiB there"
         )
     used = f"rank {worst.rank} would use {needed} GiB of the {there} of {gpu}:"
     if rank.fixed_pool_bytes is not None:
@@ -104,7 +104,7 @@ def _pool_reasons(ask: Ask, chosen: Trial) -> Iterator[str]:
     if demand is None or pool is None or candidate is None:
         return
     if ask.recipe.workload.max_model_len is None:
-        yield f"maxModelLen is not given: the model's own limit holds, {demand.request_tokens} tokens."
+        yield f"maxModelLen is not given: the model's own limit holds, {demand.request_tokens:,} tokens."
     rank, place = demand.ranks[pool.smallest_rank], candidate.layout.ranks[pool.smallest_rank]
     others = "" if candidate.layout.world_size == 1 else " and decides for all"
     yield (
@@ -113,8 +113,8 @@ def _pool_reasons(ask: Ask, chosen: Trial) -> Iterator[str]:
     )
     requests = pool.tokens / demand.request_tokens
     yield (
-        f"The pool holds {pool.tokens} tokens ({pool.tokens_low} to {pool.tokens_high}):"
-        f" {requests:.1f} requests of {demand.request_tokens} tokens at once."
+        f"The pool holds {pool.tokens:,} tokens ({pool.tokens_low:,} to {pool.tokens_high:,}):"
+        f" {requests:.1f} requests of {demand.request_tokens:,} tokens at once."
     )
     yield from demand.notes
 
@@ -146,7 +146,7 @@ def refusal_reasons(tried: Sequence[Trial]) -> tuple[str, ...]:
         reasons.append(f"{lead}{summary_of(nearest)}: {why_not(nearest)}")
         if nearest.pool and nearest.demand and nearest.pool.tokens_high >= nearest.demand.request_tokens:
             reasons.append(
-                f"It is close: the pool is predicted with {nearest.pool.tokens}"
+                f"It is close: the pool is predicted with {nearest.pool.tokens:,}"
                 f" tokens, and could have up to {nearest.pool.tokens_high}."
             )
         reasons.append(nearest.demand.evidence_reason if nearest.demand else "")

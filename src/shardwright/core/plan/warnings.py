@@ -48,7 +48,7 @@ def _larger_than_needed(ask: Ask, chosen: Trial) -> Iterator[Finding]:
     gpu = smaller.candidate.pool.gpu.name
     yield _warn(
         "layout.larger-than-needed",
-        f"{layout.world_size}x {gpu} would do: {layout} holds {smaller.tokens} KV tokens, the pinned {pinned} {chosen.tokens}",
+        f"{layout.world_size}x {gpu} would do: {layout} holds {smaller.tokens:,} KV tokens, the pinned {pinned} {chosen.tokens:,}",
         why="a smaller layout costs less and has fewer parts that can fail",
         fix=f"parallelism: {{tensor: {layout.tensor}, pipeline: {layout.pipeline}}}, hardware.nodes: {layout.nodes}",
         path="parallelism",
@@ -144,7 +144,7 @@ def _small_pool(ask: Ask, chosen: Trial) -> Iterator[Finding]:
     each = workload.input_tokens + workload.output_tokens
     yield _warn(
         "memory.pool-smaller-than-workload",
-        f"{workload.concurrency} requests of {each} tokens need {wanted} KV tokens; the pool holds {chosen.tokens}",
+        f"{workload.concurrency} requests of {each} tokens need {wanted:,} KV tokens; the pool holds {chosen.tokens:,}",
         why=f"about {chosen.tokens // each} of them run at once, the others wait",
         fix="fewer requests at once, shorter ones, or more GPUs",
         path="workload.concurrency",
@@ -158,7 +158,7 @@ def _near_limit(chosen: Trial) -> Iterator[Finding]:
         return
     yield _warn(
         "memory.near-limit",
-        f"the pool may be as small as {pool.tokens_low} tokens; one request takes {demand.request_tokens}",
+        f"the pool may be as small as {pool.tokens_low:,} tokens; one request takes {demand.request_tokens:,}",
         why=f"the {format_gib(pool.left_bytes)} GiB left for the cache are known only within"
         f" {format_gib(demand.ranks[pool.smallest_rank].uncertainty_bytes)} GiB",
         fix="shorten workload.maxModelLen or leave more memory",

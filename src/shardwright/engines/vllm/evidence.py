@@ -68,4 +68,4 @@ def _distance(question: Question, resolved: Flags, point: Point) -> tuple[bool, 
 def _words(point: Point) -> str:
     flags = "".join(f", {name} {value}" for name, value in point.args)
     version = facts.table("measured")["version"]
-    return f"{point.model} TP{point.tensor} x PP{point.pipeline} on {point.gpu}{flags}, vLLM {version}: {point.tokens} tokens"
+    return f"{point.model} TP{point.tensor} x PP{point.pipeline} on {point.gpu}{flags}, vLLM {version}: {point.tokens:,} tokens"
