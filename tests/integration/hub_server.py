@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
 CHUNK = 65536
 
@@ -86,12 +86,12 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(body[start : start + CHUNK])
             self.hub.sent_bytes += len(body[start : start + CHUNK])
 
-    def log_message(self, *arguments: object) -> None:
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it so
         """Say nothing on stderr."""
 
 
 @contextlib.contextmanager
-def running_hub() -> Iterator[Hub]:
+def running_hub() -> Generator[Hub]:
     """A hub that listens until the end of the block."""
     hub = Hub()
     handler = type("Handler", (_Handler,), {"hub": hub})

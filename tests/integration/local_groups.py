@@ -30,7 +30,7 @@ def group(
 ) -> LocalGroup:
     """Two hosts with two ranks each, started by a warm parent, unless said otherwise."""
     variables = {"FAKE_HOSTS": str(hosts), "FAKE_RANKS": str(ranks), **(environment or {})}
-    program = Program(("serve",) if warm else (sys.executable, ENGINE, "serve"), tuple(variables.items()))
+    program = Program(("engine", "serve") if warm else (sys.executable, ENGINE, "serve"), tuple(variables.items()))
     engine = EngineProcess(sys.executable, (sys.executable, ENGINE, "warm") if warm else None)
     made = LocalGroup(
         "fake", "tests", hosts, ranks, program, program, r"VllmWorker-(\d+)", "/health", 20, engine=engine

@@ -6,6 +6,7 @@ import json
 import struct
 import subprocess
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+Ask = Callable[..., dict[str, Any]]
 LLAMA = "meta-llama/Meta-Llama-3-8B"
 REPOSITORY = "someone/tiny"
 TOKEN = "hf_" + "secret" * 5
@@ -62,7 +64,7 @@ def hub() -> Iterator[Hub]:
 
 
 @pytest.fixture
-def ask(hub: Hub, tmp_path: Path) -> Any:
+def ask(hub: Hub, tmp_path: Path) -> Ask:
     """A function that loads a shape in a process of its own, whose environment is only what the test gives."""
 
     def load(repository: str = REPOSITORY, revision: str = "", **environment: str) -> dict[str, Any]:
@@ -98,7 +100,7 @@ def fill(hub: Hub, repository: str = REPOSITORY, **changes: object) -> None:
     hub.put(repository, "config.json", json.dumps({**CONFIG, **changes}).encode())
 
 
-def test_headers_are_read_by_ranges_and_weights_never(hub: Hub, ask: Any) -> None:
+def test_headers_are_read_by_ranges_and_weights_never(hub: Hub, ask: Ask) -> None:
     """The sum is exact, though only the beginning of the file was asked for."""
     fill(hub)
     hub.put(REPOSITORY, "model.safetensors", weights(ALL) + bytes(10_000_000))
@@ -109,7 +111,7 @@ def test_headers_are_read_by_ranges_and_weights_never(hub: Hub, ask: Any) -> Non
     assert hub.asked[-1][1] == "bytes=0-99999"
 
 
-def test_a_long_header_takes_a_second_range(hub: Hub, ask: Any) -> None:
+def test_a_long_header_takes_a_second_range(hub: Hub, ask: Ask) -> None:
     """What the first request did not bring is asked for exactly."""
     fill(hub)
     content = weights(ALL, padding=150_000)
@@ -119,7 +121,7 @@ def test_a_long_header_takes_a_second_range(hub: Hub, ask: Any) -> None:
     assert hub.asked[-1][1] == f"bytes=8-{length + 7}"
 
 
-def test_a_server_that_ignores_ranges_is_cut_off(hub: Hub, ask: Any) -> None:
+def test_a_server_that_ignores_ranges_is_cut_off(hub: Hub, ask: Ask) -> None:
     """Some proxies answer with the whole file; reading stops where the header ends."""
     fill(hub)
     hub.put(REPOSITORY, "model.safetensors", weights(ALL, padding=150_000) + bytes(300_000_000), ranges=False)
@@ -127,7 +129,7 @@ def test_a_server_that_ignores_ranges_is_cut_off(hub: Hub, ask: Any) -> None:
     assert hub.sent_bytes < 50_000_000
 
 
-def test_all_files_of_an_index_are_read(hub: Hub, ask: Any) -> None:
+def test_all_files_of_an_index_are_read(hub: Hub, ask: Ask) -> None:
     """A model in several files adds up like one in a single file."""
     fill(hub)
     names = [f"model-0000{number}-of-00003.safetensors" for number in (1, 2, 3)]
@@ -138,7 +140,7 @@ def test_all_files_of_an_index_are_read(hub: Hub, ask: Any) -> None:
     assert (ask()["bytes"], ask()["notes"]) == (TOTAL, [])
 
 
-def test_a_repository_without_safetensors_is_planned_from_its_configuration(hub: Hub, ask: Any) -> None:
+def test_a_repository_without_safetensors_is_planned_from_its_configuration(hub: Hub, ask: Ask) -> None:
     """Older models have other files; that the sum was not checked is said."""
     fill(hub)
     answer = ask()
@@ -146,7 +148,7 @@ def test_a_repository_without_safetensors_is_planned_from_its_configuration(hub:
     assert "no safetensors files" in answer["notes"][0]
 
 
-def test_the_revision_asked_for_is_the_one_read(hub: Hub, ask: Any) -> None:
+def test_the_revision_asked_for_is_the_one_read(hub: Hub, ask: Ask) -> None:
     """A branch with a slash in its name is one part of the address."""
     hub.put(REPOSITORY, "config.json", json.dumps(CONFIG).encode(), revision="refs%2Fpr%2F1")
     assert ask(revision="refs/pr/1")["source"] == "hf://someone/tiny (revision refs/pr/1)"
@@ -155,7 +157,7 @@ def test_the_revision_asked_for_is_the_one_read(hub: Hub, ask: Any) -> None:
     assert (answer["error"], answer["message"]) == ("NotFound", "someone/tiny has no revision v9")
 
 
-def test_the_token_goes_to_the_hub_and_not_where_it_redirects(hub: Hub, ask: Any) -> None:
+def test_the_token_goes_to_the_hub_and_not_where_it_redirects(hub: Hub, ask: Ask) -> None:
     """HF_TOKEN is sent with the question; storage elsewhere never sees it, and no output shows it."""
     hub.answers["/storage/config.json"] = Answer(body=json.dumps(CONFIG).encode())
     elsewhere = f"http://localhost:{hub.port}/storage/config.json"
@@ -167,7 +169,16 @@ def test_the_token_goes_to_the_hub_and_not_where_it_redirects(hub: Hub, ask: Any
     ]
 
 
-def test_a_renamed_repository_is_followed(hub: Hub, ask: Any) -> None:
+@pytest.mark.parametrize("ending", ["\x01", " x", "é"])
+def test_a_token_that_cannot_be_sent_is_not_shown_either(hub: Hub, ask: Ask, ending: str) -> None:
+    """A slip of the clipboard: refused before any library can quote it."""
+    fill(hub)
+    answer = ask(HF_TOKEN=TOKEN + ending)
+    assert (answer["error"], "characters that no token has" in answer["message"]) == ("AccessError", True)
+    assert hub.asked == []
+
+
+def test_a_renamed_repository_is_followed(hub: Hub, ask: Ask) -> None:
     """The hub answers to former names with a relative redirect."""
     fill(hub)
     hub.answers["/former/tiny/resolve/main/config.json"] = Answer(
@@ -179,7 +190,7 @@ def test_a_renamed_repository_is_followed(hub: Hub, ask: Any) -> None:
 @pytest.mark.parametrize(
     ("token", "status", "said"), [("", 401, "no token was found"), (TOKEN, 403, "has no access to it")]
 )
-def test_a_gated_model_names_its_licence_page(hub: Hub, ask: Any, token: str, status: int, said: str) -> None:
+def test_a_gated_model_names_its_licence_page(hub: Hub, ask: Ask, token: str, status: int, said: str) -> None:
     """Without a token and with one of an account that was not let in; the error says where to accept."""
     hub.refuse(REPOSITORY, Answer(status, code="GatedRepo"))
     answer = ask(HF_TOKEN=token) if token else ask()
@@ -190,7 +201,7 @@ def test_a_gated_model_names_its_licence_page(hub: Hub, ask: Any, token: str, st
 
 
 @pytest.mark.parametrize("answer", [Answer(401, code="GatedRepo"), Answer(403), Answer(503), Answer(429)])
-def test_the_catalogue_stands_in_and_says_so(hub: Hub, ask: Any, answer: Answer) -> None:
+def test_the_catalogue_stands_in_and_says_so(hub: Hub, ask: Ask, answer: Answer) -> None:
     """A model whose configuration is known is planned although the hub refuses or is down."""
     hub.refuse(LLAMA, answer)
     shape = ask(LLAMA)
@@ -213,7 +224,7 @@ def test_the_catalogue_stands_in_and_says_so(hub: Hub, ask: Any, answer: Answer)
         (Answer(delay_seconds=3), "TemporaryError", "cannot be reached for hf://someone/tiny: ReadTimeout"),
     ],
 )
-def test_each_refusal_says_who_must_act(hub: Hub, ask: Any, answer: Answer, error: str, said: str) -> None:
+def test_each_refusal_says_who_must_act(hub: Hub, ask: Ask, answer: Answer, error: str, said: str) -> None:
     """The user, the account's owner, or nobody for a while."""
     hub.refuse(REPOSITORY, answer)
     hub.answers["/again"] = Answer(302, location="/again")
@@ -222,7 +233,7 @@ def test_each_refusal_says_who_must_act(hub: Hub, ask: Any, answer: Answer, erro
     assert found["hint"]
 
 
-def test_a_hub_that_is_not_there_is_named(hub: Hub, ask: Any) -> None:
+def test_a_hub_that_is_not_there_is_named(hub: Hub, ask: Ask) -> None:
     """No name resolution, no route, a closed port: the endpoint and the way around it."""
     answer = ask(HF_ENDPOINT="http://127.0.0.1:9")
     assert answer["error"] == "TemporaryError"
@@ -231,13 +242,25 @@ def test_a_hub_that_is_not_there_is_named(hub: Hub, ask: Any) -> None:
     assert hub.asked == []
 
 
-@pytest.mark.parametrize("endpoint", ["nonsense", "ftp://host", "http://[::1"])
-def test_a_nonsensical_endpoint_is_an_error_of_ours(ask: Any, endpoint: str) -> None:
-    """Whatever stands in HF_ENDPOINT, no traceback comes out."""
-    assert "cannot be reached" in ask(HF_ENDPOINT=endpoint)["message"]
+@pytest.mark.parametrize("endpoint", ["nonsense", "ftp://host", "http://[::1", "http://", "http://host:99999"])
+def test_a_nonsensical_endpoint_is_the_users_fault(ask: Ask, endpoint: str) -> None:
+    """Whatever stands in HF_ENDPOINT, the variable is named and no traceback comes out."""
+    answer = ask(HF_ENDPOINT=endpoint)
+    assert (answer["error"], answer["message"].partition(":")[0]) == ("InputError", "HF_ENDPOINT")
 
 
-def test_offline_asks_nobody(hub: Hub, ask: Any) -> None:
+def test_a_host_name_that_is_none_is_no_crash(ask: Ask) -> None:
+    """The resolver encodes names before it looks them up, and may refuse to."""
+    assert "http://a..b cannot be reached" in ask(HF_ENDPOINT="http://a..b")["message"]
+
+
+def test_other_variables_that_the_library_refuses_are_no_crash(ask: Ask) -> None:
+    """The library reads them when it is imported, and raises."""
+    answer = ask(HF_HUB_DOWNLOAD_TIMEOUT="soon")
+    assert (answer["error"], answer["hint"]) == ("EnvironmentFault", "check the variables that begin with HF_")
+
+
+def test_offline_asks_nobody(hub: Hub, ask: Ask) -> None:
     """HF_HUB_OFFLINE is obeyed: the catalogue is used where it can be, else the cure is named."""
     fill(hub)
     assert ask(HF_HUB_OFFLINE="1")["error"] == "EnvironmentFault"
@@ -245,7 +268,7 @@ def test_offline_asks_nobody(hub: Hub, ask: Any) -> None:
     assert hub.asked == []
 
 
-def test_a_copy_in_the_local_cache_is_used_offline(ask: Any, tmp_path: Path) -> None:
+def test_a_copy_in_the_local_cache_is_used_offline(ask: Ask, tmp_path: Path) -> None:
     """What `hf download` left is as good as the hub; that the hub was not asked is said."""
     folder = tmp_path / "hub/models--someone--tiny"
     snapshot = folder / "snapshots" / ("a" * 40)
@@ -274,7 +297,7 @@ def test_a_copy_in_the_local_cache_is_used_offline(ask: Any, tmp_path: Path) -> 
         ),
     ],
 )
-def test_hostile_files_are_refused(hub: Hub, ask: Any, name: str, content: bytes, said: str) -> None:
+def test_hostile_files_are_refused(hub: Hub, ask: Ask, name: str, content: bytes, said: str) -> None:
     """A stranger's files are bounded in size and checked before they are believed."""
     fill(hub)
     hub.put(REPOSITORY, name, content)
@@ -283,7 +306,7 @@ def test_hostile_files_are_refused(hub: Hub, ask: Any, name: str, content: bytes
     assert said in answer["message"]
 
 
-def test_an_unknown_architecture_is_bounded_by_the_hubs_headers(hub: Hub, ask: Any) -> None:
+def test_an_unknown_architecture_is_bounded_by_the_hubs_headers(hub: Hub, ask: Ask) -> None:
     """With headers an unknown model has weights; without them it is refused."""
     fill(hub, architectures=["NewForCausalLM"])
     assert "NewForCausalLM is not known" in ask()["message"]
@@ -291,7 +314,7 @@ def test_an_unknown_architecture_is_bounded_by_the_hubs_headers(hub: Hub, ask: A
     assert "is not known: even division" in ask()["bound"]
 
 
-def test_files_that_fail_after_the_configuration_are_noted(hub: Hub, ask: Any) -> None:
+def test_files_that_fail_after_the_configuration_are_noted(hub: Hub, ask: Ask) -> None:
     """A known family is planned without its headers when storage is down; that is said."""
     fill(hub)
     hub.answers[f"/{REPOSITORY}/resolve/main/model.safetensors"] = Answer(503)

@@ -74,7 +74,7 @@ def warm_order(setup: Setup, host: Host) -> dict[str, object]:
     """What the warm parent is told to start on that host."""
     command = host_command(setup, host)
     return {
-        "argv": list(command.argv),
+        "argv": list(command.argv[1:]),  # its first word is the program, which the warm parent is already
         "env": dict(command.environment),
         "log": str(command.output),
         "processes": str(setup.place.processes(host.index)),

@@ -67,8 +67,8 @@ class EngineProcess:
 
     python: str | None = None
     warm: tuple[str, ...] | None = None
-    """A program that has loaded the engine once and forks each host's launcher; it is given the number of its socket
-    as the last argument. None: each host's `argv` is run as it is."""
+    """A program that has loaded the engine once and forks each host's launcher, which takes the place of the program
+    that `argv` begins with; the number of its socket is its last argument. None: each host's `argv` is run as it is."""
 
 
 @dataclass(frozen=True, slots=True)

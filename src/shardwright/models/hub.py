@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shardwright import errors
+from shardwright import __version__, errors
 from shardwright.core.shape import shape_of
 from shardwright.core.shape.checkpoint import Checkpoint
 from shardwright.models import directory, hub_errors, safetensors
@@ -103,14 +103,10 @@ def _fetch_header(model: HubModel, name: str) -> tuple[Tensor, ...]:
 def _fetch(model: HubModel, name: str, *, part: tuple[int, int] | None = None, limit_bytes: int = 0) -> bytes:
     """One file, or the bytes of it from part[0] up to part[1]; a server that ignores ranges is cut off there."""
     from huggingface_hub import constants, hf_hub_url  # noqa: PLC0415 - slow to import, see above
-    from huggingface_hub.utils import (  # noqa: PLC0415
-        build_hf_headers,  # pyright: ignore[reportUnknownVariableType] - its user_agent is a bare dict
-        get_session,
-        hf_raise_for_status,
-    )
+    from huggingface_hub.utils import get_session, hf_raise_for_status  # noqa: PLC0415
 
     url = hf_hub_url(model.repository, name, revision=model.revision, endpoint=model.endpoint)
-    headers = {**build_hf_headers(token=model.token, library_name="shardwright"), "Accept-Encoding": "identity"}
+    headers = _headers(model)
     if part:
         headers["Range"] = f"bytes={part[0]}-{part[1] - 1}"
     with get_session().stream("GET", url, headers=headers, timeout=constants.HF_HUB_DOWNLOAD_TIMEOUT) as response:
@@ -123,6 +119,22 @@ def _fetch(model: HubModel, name: str, *, part: tuple[int, int] | None = None, l
     if not part and len(content) > limit_bytes:
         raise errors.InputError(f"{model.source}: {name} is larger than {limit_bytes} bytes, which no such file is")
     return content
+
+
+def _headers(model: HubModel) -> dict[str, str]:
+    """Not the library's own: making those asks the hub once more, and writes the answer to its cache."""
+    from huggingface_hub import constants, get_token  # noqa: PLC0415 - slow to import, see above
+
+    headers = {"User-Agent": f"shardwright/{__version__}", "Accept-Encoding": "identity"}
+    token = model.token or (None if constants.HF_HUB_DISABLE_IMPLICIT_TOKEN else get_token())
+    if not token:
+        return headers
+    if not token.isascii() or not token.isprintable() or " " in token:
+        raise errors.AccessError(
+            "the hub's token in use holds characters that no token has",
+            hint="check HF_TOKEN or run `hf auth login` again",
+        )
+    return {**headers, "Authorization": f"Bearer {token}"}
 
 
 def _read_up_to(chunks: Iterator[bytes], wanted: int) -> bytes:

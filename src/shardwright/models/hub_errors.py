@@ -5,16 +5,18 @@ No message holds a token, and none an address to which the hub redirected, for t
 
 from __future__ import annotations
 
+import importlib
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from shardwright import errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-__all__ = ["HubModel", "offline", "translated"]
+__all__ = ["HubModel", "check_environment", "offline", "translated"]
 
 _RETRY_SECONDS = 30.0
 _NO_HUB = "or give a directory with its config.json, which is enough to plan"
@@ -42,6 +44,25 @@ class HubModel:
         return f"{self.endpoint}/{self.repository}"
 
 
+def check_environment(model: HubModel) -> None:
+    """InputError for an endpoint that is no address; EnvironmentFault where the library refuses its own variables."""
+    try:
+        address = urlsplit(model.endpoint)
+        usable = address.scheme in {"http", "https"} and bool(address.hostname) and address.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise errors.InputError(
+            f"HF_ENDPOINT: {model.endpoint!r} is not the address of a hub", hint="as https://huggingface.co"
+        )
+    try:
+        importlib.import_module("huggingface_hub.constants")  # it reads its variables, and fails on wrong ones
+    except ValueError as error:
+        raise errors.EnvironmentFault(
+            f"the hub's library refuses its settings: {error}", hint="check the variables that begin with HF_"
+        ) from error
+
+
 @contextmanager
 def translated(model: HubModel) -> Generator[None]:
     """Everything that is raised inside and is the hub's or the network's becomes an error of ours."""
@@ -50,7 +71,14 @@ def translated(model: HubModel) -> Generator[None]:
 
     try:
         yield
-    except (theirs.OfflineModeIsEnabled, theirs.HFValidationError, httpx2.HTTPError, httpx2.InvalidURL) as error:
+    # A host name that is none surfaces as UnicodeError, where the system's resolver encodes it.
+    except (
+        theirs.OfflineModeIsEnabled,
+        theirs.HFValidationError,
+        httpx2.HTTPError,
+        httpx2.InvalidURL,
+        UnicodeError,
+    ) as error:
         raise _ours(model, error) from error
 
 
@@ -137,8 +165,11 @@ def _refused(model: HubModel, status: int) -> errors.ShardwrightError:
 
 
 def _unreachable(model: HubModel, error: Exception) -> errors.TemporaryError:
-    name, text = type(error).__name__, str(error)
-    cause = f"{name}: {text}" if text and "://" not in text else name
+    """Only the system's own words are repeated: other texts may quote headers, and with them the token."""
+    import httpx2  # noqa: PLC0415 - as above
+
+    name = type(error).__name__
+    cause = f"{name}: {error}" if isinstance(error, httpx2.ConnectError) else name
     return errors.TemporaryError(
         f"{model.endpoint} cannot be reached for {model.source}: {cause}",
         retry_after_seconds=_RETRY_SECONDS,

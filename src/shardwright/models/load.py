@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 __all__ = ["load_shape"]
 
 
-def load_shape(source: str, *, revision: str | None = None, token: str | None = None, settings: HubSettings) -> ModelShape:
+def load_shape(
+    source: str, *, revision: str | None = None, token: str | None = None, settings: HubSettings
+) -> ModelShape:
     """The shape of the model at `source`: a directory, `hf://owner/name` or a name in the catalogue.
 
     Without `token` the hub's library looks in the usual places. A model of the catalogue stands in where the hub is out
@@ -62,6 +64,7 @@ def _hub_shape(repository: str, revision: str | None, token: str | None, setting
     from shardwright.models import hub, hub_errors  # noqa: PLC0415 - plans of local models need none of it
 
     model = hub_errors.HubModel(repository, revision, settings.endpoint, token)
+    hub_errors.check_environment(model)
     try:
         if not settings.offline:
             return hub.fetch_shape(model)
