@@ -50,18 +50,24 @@ def updates_until_ready(
 ) -> Iterator[Update]:
     """States and phases as they come, until the group serves; raises the error it ended with if it does not."""
     progress = Progress(layout)
-    for change in runner.changes(namespace, name):
-        if change.line is None:
-            yield Update(change.state, change.seconds)
-            continue
-        event = engine.read_log(change.line)
-        if event is None:
-            continue
-        moved = progress.feed(change.member, event)
-        for rank in moved:
-            yield Update(change.state, change.seconds, rank)
-        if event.numbers and not moved:
-            yield Update(change.state, change.seconds, None, event.numbers)
+    first_error = ""
+    try:
+        for change in runner.changes(namespace, name):
+            event = engine.read_log(change.line) if change.line is not None else None
+            if change.line is None:
+                yield Update(change.state, change.seconds)
+            if event is None:
+                continue
+            if event.kind == "error" and not first_error:
+                first_error = f"first error in the log of host-{change.member}: {event.text}"
+            moved = progress.feed(change.member, event)
+            for rank in moved:
+                yield Update(change.state, change.seconds, rank, event.numbers)
+            if event.numbers and not moved:
+                yield Update(change.state, change.seconds, None, event.numbers)
+    except errors.TargetError as ended:
+        # The last lines of a log are often a consequence; the first error is nearer to the cause.
+        raise errors.TargetError(ended.message, hint=ended.hint or first_error) from ended
 
 
 def progress_of(

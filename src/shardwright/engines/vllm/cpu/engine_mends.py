@@ -11,16 +11,19 @@ import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import ModuleType
+
     from vllm.config import VllmConfig
 
 _RANKS_VARIABLE = "SHARDWRIGHT_RANKS_PER_NODE"
 _METHOD_VARIABLE = "VLLM_WORKER_MULTIPROC_METHOD"
-_SHARES_MEMORY = "_all_group_ranks_share_shm_group_name"
 
 
 def mend_after_import(*, fork: bool) -> None:
     """All mends but the version's."""
     mend_device_count()
+    mend_model_inspection()
     mend_tensor_parallel_waiting()
     if fork:
         mend_start_method()
@@ -62,6 +65,20 @@ def mend_device_count() -> None:
     cpu.CpuPlatform.device_count = classmethod(device_count)
 
 
+def mend_model_inspection() -> None:
+    """Look at a model's class in this process.
+
+    vLLM asks a new process, which imports everything once more, so that CUDA is not initialized in this one; where no
+    answer is kept in VLLM_CACHE_ROOT, two hosts on two cores then wait 20 s.
+    """
+    from vllm.model_executor.models import registry  # noqa: PLC0415  the engine is imported after mend_version
+
+    def run_here(inspect: Callable[[], object]) -> object:
+        return inspect()
+
+    _replace(registry, "_run_in_subprocess", run_here)
+
+
 def mend_start_method() -> None:
     """Fork the engine's processes: vLLM sets `spawn` on a CPU, and each process imports everything again."""
     from vllm.platforms import cpu  # noqa: PLC0415  the engine is imported after mend_version
@@ -87,7 +104,11 @@ def mend_tensor_parallel_waiting() -> None:
     def share_no_memory(_communicator: object) -> bool:
         return False
 
-    communicator = cpu_communicator.CpuCommunicator
-    if not hasattr(communicator, _SHARES_MEMORY):
-        raise AttributeError(f"vLLM's CpuCommunicator has no {_SHARES_MEMORY}: these mends are for vLLM 0.32")
-    setattr(communicator, _SHARES_MEMORY, share_no_memory)
+    _replace(cpu_communicator.CpuCommunicator, "_all_group_ranks_share_shm_group_name", share_no_memory)
+
+
+def _replace(owner: type | ModuleType, name: str, replacement: object) -> None:
+    """Replace something internal of the engine, which another version may not have."""
+    if not hasattr(owner, name):
+        raise AttributeError(f"this vLLM has no {owner.__name__}.{name}; the mends are for vLLM 0.32")
+    setattr(owner, name, replacement)
