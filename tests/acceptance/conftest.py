@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from stories import Home, leftovers
+from stories import Home, traces
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,5 +16,6 @@ if TYPE_CHECKING:
 def home(tmp_path: Path) -> Iterator[Home]:
     """A user with an installed engine; after the test no process, link or shared memory of theirs is left."""
     made = Home(tmp_path / "state")
+    before = traces(made)
     yield made
-    assert leftovers(made) == []
+    assert traces(made) - before == set()

@@ -88,12 +88,12 @@ def local_recipe(name: str, model: Path, *, tensor: int, pipeline: int, hosts: s
     return yaml.safe_dump(document)
 
 
-def leftovers(home: Home) -> list[str]:
-    """What is left of runs in a state folder: processes that carry its path or a run's label, links, shared memory."""
+def traces(home: Home) -> set[str]:
+    """What runs leave on a machine: processes that carry a state folder's path; links and shared memory of any run."""
     mark = str(home.state)
-    found = [f"pid {process.pid}" for process in psutil.process_iter() if _mentions(process, mark)]
-    found += [f"link {path.name}" for path in Path("/sys/class/net").glob("sw*")]
-    return found + [f"shared memory {path.name}" for path in Path("/dev/shm").glob("sw*")]
+    found = {f"pid {process.pid}" for process in psutil.process_iter() if _mentions(process, mark)}
+    found |= {f"link {path.name}" for path in Path("/sys/class/net").glob("sw*")}
+    return found | {f"shared memory {path.name}" for path in Path("/dev/shm").glob("sw*")}
 
 
 def _mentions(process: psutil.Process, mark: str) -> bool:

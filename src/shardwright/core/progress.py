@@ -44,6 +44,13 @@ class Progress:
                 moved.append(self.ranks[index])
         return tuple(moved)
 
+    def finish(self) -> tuple[RankProgress, ...]:
+        """The group serves: ranks whose logs end earlier, as those of headless members do, are ready as well."""
+        moved = [RankProgress(rank.rank, rank.node, "ready", 100) for rank in self.ranks if rank.percent < 100]
+        for rank in moved:
+            self.ranks[rank.rank] = rank
+        return tuple(moved)
+
     def _ranks_of(self, member: int, event: LogEvent) -> tuple[int, ...]:
         """The rank a line names by number or by coordinates; a line of the whole member counts for all its ranks."""
         if event.rank is not None:

@@ -113,7 +113,7 @@ def claim_bytes(deployment: Deployment) -> int:
     if asked is not None:
         return asked
     shape = deployment.plan.shape
-    model_bytes = shape.checkpoint_bytes or shape.parameters * shape.element_bytes
+    model_bytes = shape.checkpoint_bytes or shape.weights_bytes
     return int(-(-model_bytes * _HEADROOM // GIB)) * GIB
 
 

@@ -71,7 +71,9 @@ def _layout(group: LocalGroup) -> Layout:
 
 def _ranks(runner: LocalRunner, group: LocalGroup, found: Mapping[str, Any]) -> list[dict[str, Any]]:
     engine = registry.load_engine(group.engine_name)
-    ranks = watching.progress_of(runner, group.namespace, group.name, engine=engine, layout=_layout(group))
+    ranks = watching.progress_of(
+        runner, group.namespace, group.name, engine=engine, layout=_layout(group), is_ready=found["state"] == "ready"
+    )
     addresses = {host["name"]: host["address"] for host in found["hosts"]}
     return [
         {

@@ -56,6 +56,8 @@ def updates_until_ready(
             event = engine.read_log(change.line) if change.line is not None else None
             if change.line is None:
                 yield Update(change.state, change.seconds)
+            if change.state == "ready":
+                yield from (Update(change.state, change.seconds, rank) for rank in progress.finish())
             if event is None:
                 continue
             if event.kind == "error" and not first_error:
@@ -71,7 +73,7 @@ def updates_until_ready(
 
 
 def progress_of(
-    runner: LocalRunner, namespace: str, name: str, *, engine: Engine, layout: Layout
+    runner: LocalRunner, namespace: str, name: str, *, engine: Engine, layout: Layout, is_ready: bool
 ) -> list[RankProgress]:
     """Where each rank is now, by all that the logs say."""
     progress = Progress(layout)
@@ -79,6 +81,8 @@ def progress_of(
         event = engine.read_log(line)
         if event is not None:
             progress.feed(member, event)
+    if is_ready:
+        progress.finish()
     return progress.ranks
 
 

@@ -46,7 +46,7 @@ def test_reasons_name_the_rank_with_what_it_needs_and_has() -> None:
 def test_a_request_that_does_not_fit_is_told_apart() -> None:
     """Weights fit, one request does not."""
     made = unfit(builders.cluster(nodes=1), ToyEngine(overhead_bytes=int(4.2 * GIB)))
-    assert re.search(r"GiB left for the KV cache; one request of 8192 tokens needs 1\.00 GiB", made.reasons[0])
+    assert re.search(r"GiB left for the KV cache; one request of 8,192 tokens needs 1\.00 GiB", made.reasons[0])
 
 
 def test_a_shorter_context_is_offered_with_the_length_that_fits() -> None:

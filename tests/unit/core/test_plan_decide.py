@@ -83,7 +83,7 @@ def test_a_pinned_layout_is_kept_and_a_smaller_one_named_with_its_tokens() -> No
     assert made.layout.pipeline == 2
     message = found(made, "layout.larger-than-needed")[0]
     assert message.startswith("1x A10G would do")
-    assert str(alone.pool.tokens) in message
+    assert f"{alone.pool.tokens:,} KV tokens" in message
 
 
 def test_no_smaller_layout_is_named_that_cannot_hold_the_workload() -> None:

@@ -120,7 +120,7 @@ def _shorter_context(ask: Ask, tried: Sequence[Trial]) -> Iterator[tuple[int, Ch
         return
     cost = f"requests of more than {length:,} tokens, prompt and answer together, are refused ({asked:,} were asked for)"
     shorter = _with_recipe(ask, workload={"max_model_len": length})
-    change = _change(shorter, f"workload.maxModelLen: {length:,}", cost)
+    change = _change(shorter, f"workload.maxModelLen: {length}", cost)
     if change is not None:
         yield _CONTEXT_RANK, change
 

@@ -139,3 +139,13 @@ class ModelShape:
         """Elements of all tensors, tied ones once."""
         layers = sum(weight.elements for layer in self.layers for weight in layer.weights)
         return layers + sum(weight.elements for weight in (*self.embedding, *self.head))
+
+    @property
+    def weights_bytes(self) -> int:
+        """Bytes of all tensors as the checkpoint stores them, quantized ones at their size, tied ones once."""
+        layers = sum(self.bytes_of(weight) for layer in self.layers for weight in layer.weights)
+        return round(layers + sum(self.bytes_of(weight) for weight in (*self.embedding, *self.head)))
+
+    def bytes_of(self, weight: Weight) -> float:
+        """Bytes of one of its tensors, undivided."""
+        return weight.elements * (self.element_bytes if weight.element_bytes is None else weight.element_bytes)

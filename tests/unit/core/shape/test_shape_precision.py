@@ -86,3 +86,10 @@ def test_an_unknown_quantization_is_counted_unquantized() -> None:
 def test_a_broken_pattern_excludes_nothing() -> None:
     """A pattern from a stranger's file that is no regular expression is passed over."""
     assert sizes(read({"quant_method": "fp8", "ignore": ["re:(("]}))["mlp.up_proj.weight"] == 1.0
+
+
+def test_a_quantized_model_is_as_large_as_its_files() -> None:
+    """DeepSeek-V3's files hold 671 billion parameters in about as many bytes, not twice as many."""
+    shape = shape_of(configs.DEEPSEEK_V3_FP8, name="m", source="t")
+    assert 1.0 < shape.weights_bytes / shape.parameters < 1.01
+    assert read({"quant_method": "quark"}).weights_bytes == 2 * 8_030_261_248
