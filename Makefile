@@ -38,7 +38,7 @@ engine: install  ## the engine that runs without a GPU, in an environment of its
 	$(BIN)/shardwright engine install --version $(ENGINE_VERSION)
 
 demo: engine  ## plan, render, rehearse the example; nothing is left running
-	$(BIN)/python -m shardwright.cli.demo
+	$(BIN)/python -m shardwright.cli.demo examples/llama-3-8b-two-nodes.yaml out/llama-3-8b
 
 lint: dev  ## formatting, lint, layers
 	$(BIN)/ruff format --check src tests benchmarks
@@ -60,13 +60,15 @@ soak: dev engine  ## the long counts
 	$(BIN)/pytest tests/acceptance -m soak
 
 benchmark: dev engine  ## speed, as ratios in one run
-	$(BIN)/python benchmarks/run.py
+	$(BIN)/python benchmarks/run.py --engine
 
 format: dev  ## rewrite formatting
 	$(BIN)/ruff format src tests benchmarks
 	$(BIN)/ruff check --fix src tests benchmarks
 
-LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url
+# A version is taken in when it is a week old: most bad releases are withdrawn by then.
+WEEK_AGO := $(shell date -u -d '7 days ago' +%Y-%m-%dT00:00:00Z)
+LOCK := $(BIN)/uv pip compile --quiet --upgrade --exclude-newer $(WEEK_AGO) --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url
 lock: dev  ## renew the locks
 	echo "uv>=0.13" | $(LOCK) --output-file locks/uv.lock -
 	$(LOCK) pyproject.toml --constraint locks/uv.lock --output-file locks/run.lock

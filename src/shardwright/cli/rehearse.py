@@ -50,8 +50,7 @@ def _rehearse(plan: Plan, settings: Settings, hosts: str, output: str) -> None:
     from shardwright.service import rehearsing
 
     prepared = rehearsing.prepare(plan, settings, host_kind=hosts)
-    for note in prepared.shrunk:
-        click.echo(f"twin: {note}", err=True)
+    click.echo(f"twin of {plan.shape.name}: {', '.join(prepared.shrunk)}", err=True)
     with rehearsing.running(prepared, settings) as session:
         updates = start_view.follow(session.updates(), prepared.run.plan.layout)
         answer = session.ask()

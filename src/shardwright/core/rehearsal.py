@@ -24,7 +24,7 @@ def coverage_of(planned: Deployment, run: Deployment, shrunk: tuple[str, ...], h
     kept, replaced = _compare(flags_of(planned.leader), flags_of(run.leader))
     layout = run.plan.layout
     exercised = [
-        f"the group: {run.group.size} members on {run.group.size} emulated hosts, {layout.gpus_per_node} ranks each",
+        f"the group: {_count(run.group.size, 'member')} on as many emulated hosts, {_count(layout.gpus_per_node, 'rank')} each",
         "the launch: the same code made both command lines" + (f"; equal flags: {', '.join(kept)}" if kept else ""),
         "the meeting of the members over the network at the leader's address and port",
         *_splits(layout.tensor, layout.pipeline),
@@ -36,7 +36,7 @@ def coverage_of(planned: Deployment, run: Deployment, shrunk: tuple[str, ...], h
         "RDMA and the real fabric",
         f"GPU kernels and GPU memory ({planned.plan.gpu.name}): ranks ran on this machine's CPUs",
         f"the real weights of {planned.plan.shape.name}: a twin of {run.plan.shape.parameters:,} parameters was served",
-        *(f"shrunk: {note}" for note in shrunk),
+        *([f"made smaller: {', '.join(shrunk)}"] if shrunk else []),
         *([f"replaced flags: {', '.join(replaced)}"] if replaced else []),
         *_versions(planned, run),
         f"the container image and the platform's objects (target {_target(planned)})",
@@ -61,9 +61,14 @@ def flags_of(launch: Launch) -> dict[str, str]:
 
 
 def _compare(planned: dict[str, str], run: dict[str, str]) -> tuple[list[str], list[str]]:
-    kept = [name for name in planned if name in run and run[name] == planned[name]]
+    kept = [name for name in planned if name in run and (run[name] == planned[name] or _is_wired(name, planned, run))]
     replaced = [_change(name, planned.get(name), run.get(name)) for name in {**planned, **run} if name not in kept]
     return kept, replaced
+
+
+def _is_wired(name: str, planned: dict[str, str], run: dict[str, str]) -> bool:
+    """Whether both stand for what each platform fills in: an address, an index, a port."""
+    return planned[name].startswith("$(") and run[name].startswith("$(")
 
 
 def _change(name: str, planned: str | None, run: str | None) -> str:
@@ -72,6 +77,10 @@ def _change(name: str, planned: str | None, run: str | None) -> str:
     if planned is None:
         return f"{name} {run} added"
     return f"{name} {planned} -> {run}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _splits(tensor: int, pipeline: int) -> list[str]:

@@ -56,7 +56,7 @@ def test_a_shorter_context_is_offered_with_the_length_that_fits() -> None:
     length = int(shorter.what.split(": ")[1])
     assert length % 1024 == 0
     assert 0 < length <= shorter.kv_tokens < 8192
-    assert "8192 were asked for" in shorter.cost
+    assert "8,192 were asked for" in shorter.cost
 
 
 def test_no_context_is_offered_that_is_shorter_than_the_workload() -> None:

@@ -118,7 +118,9 @@ def _shorter_context(ask: Ask, tried: Sequence[Trial]) -> Iterator[tuple[int, Ch
         length = _whole_steps(min(room, asked - 1))
     if length < max(workload.input_tokens + workload.output_tokens, 1):
         return
-    cost = f"requests of more than {length:,} tokens, prompt and answer together, are refused ({asked:,} were asked for)"
+    cost = (
+        f"requests of more than {length:,} tokens, prompt and answer together, are refused ({asked:,} were asked for)"
+    )
     shorter = _with_recipe(ask, workload={"max_model_len": length})
     change = _change(shorter, f"workload.maxModelLen: {length}", cost)
     if change is not None:

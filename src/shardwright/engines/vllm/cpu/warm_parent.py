@@ -108,7 +108,7 @@ def _answer(control: socket.socket, launchers: Launchers) -> dict[str, Any] | No
                 poll.unregister(descriptor)
                 _send(control, launchers.reap(descriptor))
                 continue
-            packet = control.recv(_PACKET_BYTES)
+            packet = _receive(control)
             if not packet:
                 return None
             wanted = json.loads(packet)["start"]
@@ -125,8 +125,16 @@ def _answer(control: socket.socket, launchers: Launchers) -> dict[str, Any] | No
             _send(control, {"event": "started", "id": wanted["id"], "pid": pid})
 
 
+def _receive(control: socket.socket) -> bytes:
+    """The next packet; empty when the other end is gone, also if it left events unread."""
+    try:
+        return control.recv(_PACKET_BYTES)
+    except ConnectionResetError:
+        return b""
+
+
 def _send(control: socket.socket, event: dict[str, object]) -> None:
-    with contextlib.suppress(BrokenPipeError):  # the next read says that the other end is gone
+    with contextlib.suppress(ConnectionError):  # the next read says that the other end is gone
         control.send(json.dumps(event).encode())
 
 
