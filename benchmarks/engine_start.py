@@ -11,14 +11,17 @@ import statistics
 import subprocess
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx2
 
 from shardwright.core.plan.types import Plan
 from shardwright.local import spec
-from shardwright.local.spec import LocalGroup
 from shardwright.service import engines, planning, recipes, rehearsing
 from shardwright.settings import load_settings
+
+if TYPE_CHECKING:
+    from shardwright.local.spec import LocalGroup
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "llama-3-8b-two-nodes.yaml"
 PAIRS = 3

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
+import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psutil
 import yaml
@@ -18,8 +21,12 @@ from shardwright.core.layout import Layout
 from shardwright.models import load_shape, twin_files
 from shardwright.settings import load_settings
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 EXAMPLE = Path(__file__).parents[2] / "examples" / "llama-3-8b-two-nodes.yaml"
 PROMPT = "one two three"
+STATES = ("none", "preparing", "warming", "starting", "ready", "ending", "ended")
 
 
 @dataclass(frozen=True)
@@ -48,13 +55,33 @@ class Home:
         return done
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
-        """A command that is not waited for."""
+        """A command that is not waited for, in a process group of its own, as a shell starts it."""
         pipe = subprocess.PIPE
-        return subprocess.Popen(command(*arguments), env=self.environment, stdout=pipe, stderr=pipe, text=True)
+        return subprocess.Popen(
+            command(*arguments),
+            env=self.environment,
+            stdout=pipe,
+            stderr=pipe,
+            text=True,
+            start_new_session=True,
+        )
 
     def status(self, name: str) -> dict[str, Any]:
         """Status of a deployment."""
         return json.loads(self.run("status", name, "-o", "json").stdout)
+
+    def peek(self) -> dict[str, Any]:
+        """Status of the only deployment, read from its file, which takes no time; empty while there is none."""
+        for path in self.state.glob("deployments/*/*/status.json"):
+            with contextlib.suppress(FileNotFoundError):
+                return json.loads(path.read_bytes())
+        return {}
+
+    def wait_for_state(self, state: str, timeout_seconds: float = 120) -> dict[str, Any]:
+        """The status once the only deployment is in that state, or in a later one."""
+        last = STATES.index(state)
+        wait_for(lambda: STATES.index(self.peek().get("state", "none")) >= last, timeout_seconds)
+        return self.peek()
 
 
 def command(*arguments: str) -> list[str]:
@@ -88,18 +115,47 @@ def local_recipe(name: str, model: Path, *, tensor: int, pipeline: int, hosts: s
     return yaml.safe_dump(document)
 
 
+def wait_for(condition: Callable[[], bool], timeout_seconds: float) -> None:
+    """Until the condition holds; AssertionError if it does not in time."""
+    deadline = time.monotonic() + timeout_seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"it did not happen within {timeout_seconds} s"
+        time.sleep(0.01)
+
+
 def traces(home: Home) -> set[str]:
-    """What runs leave on a machine: processes that carry a state folder's path; links and shared memory of any run."""
-    mark = str(home.state)
-    found = {f"pid {process.pid}" for process in psutil.process_iter() if _mentions(process, mark)}
-    found |= {f"link {path.name}" for path in Path("/sys/class/net").glob("sw*")}
-    return found | {f"shared memory {path.name}" for path in Path("/dev/shm").glob("sw*")}
+    """What runs leave on a machine: processes, links, shared memory, folders; but what living runs of others hold."""
+    processes = list(psutil.process_iter())
+    others = {run for process in processes if (run := _supervised_run(process, home))}
+    found = {f"process {process.pid} {process.name()}" for process in processes if _belongs(process, home, others)}
+    for folder, pattern in (
+        ("/sys/class/net", "sw*"),
+        ("/dev/shm", "sw*"),
+        ("/dev/shm", "sem.sw*"),
+        (tempfile.gettempdir(), f"sw-{'[0-9a-f]' * 8}"),
+    ):
+        found |= {str(path) for path in Path(folder).glob(pattern) if not any(run in path.name for run in others)}
+    return found
 
 
-def _mentions(process: psutil.Process, mark: str) -> bool:
+def _supervised_run(process: psutil.Process, home: Home) -> str:
+    """Label of the run that this process supervises, if it is a supervisor, and of somebody else."""
+    with contextlib.suppress(psutil.Error, OSError, ValueError):
+        argv = process.cmdline()
+        if "shardwright.local.supervisor" in argv and str(home.state) not in " ".join(argv):
+            folder = argv[argv.index("shardwright.local.supervisor") + 1]
+            return str(json.loads(Path(folder, "status.json").read_bytes())["run"])
+    return ""
+
+
+def _belongs(process: psutil.Process, home: Home, others: set[str]) -> bool:
+    """Whether a living process is of a run, and of none of others."""
     try:
-        if process.status() == psutil.STATUS_ZOMBIE:
+        if process.status() == psutil.STATUS_ZOMBIE or process.pid == os.getpid():
             return False
-        return mark in " ".join(process.cmdline()) or mark in process.environ().get("SHARDWRIGHT_STATE_DIR", "")
+        variables = process.environ()
+        run, state = variables.get("SHARDWRIGHT_RUN"), variables.get("SHARDWRIGHT_STATE_DIR")
+        mentioned = str(home.state) in " ".join(process.cmdline())
     except psutil.Error:
         return False
+    return mentioned or state == str(home.state) or (run is not None and run not in others)

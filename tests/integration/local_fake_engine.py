@@ -129,6 +129,7 @@ def warm(descriptor: int) -> None:
     from shardwright.local import kernel, spawning  # noqa: PLC0415 - a member needs nothing of it
 
     control = socket.socket(fileno=descriptor)
+    control.set_inheritable(False)
     time.sleep(float(os.environ.get("FAKE_WARM_SECONDS", "0")))
     control.send(json.dumps({"event": "warm", "seconds": 0.1}).encode())
     while packet := control.recv(1 << 20):

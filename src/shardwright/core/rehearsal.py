@@ -32,7 +32,7 @@ def coverage_of(planned: Deployment, run: Deployment, shrunk: tuple[str, ...], h
         "the end: every process of the group is stopped and counted",
     ]
     not_exercised = [
-        "NCCL: ranks exchanged tensors with Gloo over TCP",
+        "NCCL: ranks exchanged tensors with Gloo over TCP, inside a host too",
         "RDMA and the real fabric",
         f"GPU kernels and GPU memory ({planned.plan.gpu.name}): ranks ran on this machine's CPUs",
         f"the real weights of {planned.plan.shape.name}: a twin of {run.plan.shape.parameters:,} parameters was served",

@@ -101,19 +101,22 @@ def _killer(death: Death, deaths: Sequence[Death], takers: Collection[int]) -> D
 def describe(death: Death, group: LocalGroup) -> str:
     """Who died and how, for people: `rank 1 (VllmWorker-1, pid 812) on host-1 was killed by SIGKILL after 12.3 s`."""
     place = "" if death.host is None else f" on host-{death.host}"
-    who = f"{death.name} (pid {death.pid}){place}"
     if death.rank is not None:
         who = f"rank {death.rank} ({death.name}, pid {death.pid}){place}"
-    elif death.role == "host":
-        who = f"host-{death.host} itself (pid {death.pid}), with {_ranks(death, group)},"
-    elif death.role == "launcher":
-        who = f"the launcher of host-{death.host} (pid {death.pid}), with {_ranks(death, group)},"
+    else:
+        name = {"host": f"host-{death.host} itself", "launcher": f"the launcher of host-{death.host}"}
+        numbers = ranks_with(death, group)
+        shown = f"rank {numbers[0]}" if len(numbers) == 1 else f"ranks {numbers[0]} to {numbers[-1]}"
+        who = f"{name.get(death.role, death.name + place)} (pid {death.pid}), with {shown},"
     return f"{who} {_manner(death.outcome)} after {death.seconds:.1f} s"
 
 
-def _ranks(death: Death, group: LocalGroup) -> str:
-    numbers = group.ranks(death.host or 0)
-    return f"rank {numbers[0]}" if len(numbers) == 1 else f"ranks {numbers[0]} to {numbers[-1]}"
+def ranks_with(death: Death, group: LocalGroup) -> tuple[int, ...]:
+    """The ranks that cannot go on without this process: its own, those of its host, or all."""
+    if death.rank is not None:
+        return (death.rank,)
+    hosts = range(group.hosts) if death.host is None else (death.host,)
+    return tuple(rank for host in hosts for rank in group.ranks(host))
 
 
 def _manner(outcome: Outcome) -> str:
@@ -139,11 +142,7 @@ def render_death(death: Death, group: LocalGroup, log_lines: Sequence[str]) -> d
         "host": None if death.host is None else f"host-{death.host}",
         "process": death.name,
         "rank": death.rank,
-        "ranks": [death.rank]
-        if death.rank is not None
-        else list(group.ranks(death.host))
-        if death.host is not None
-        else [],
+        "ranks": list(ranks_with(death, group)),
         "pid": death.pid,
         "exitCode": death.outcome.code,
         "signal": number,

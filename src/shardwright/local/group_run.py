@@ -18,7 +18,7 @@ from shardwright.local.watch import Member, Watch
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
-    from shardwright.local.deaths import Death
+    from shardwright.local.deaths import Death, Role
     from shardwright.local.launching import Setup
     from shardwright.local.record import Record
     from shardwright.local.state import Place
@@ -32,6 +32,7 @@ _SETTLE_SECONDS = 2.0
 _UNKNOWN_SECONDS = 0.3
 _GRACE_SECONDS: dict[Reason, float] = {"stopped": 3.0, "failed": 1.0, "timed-out": 1.0}
 _ORPHANS_SECONDS = 0.3
+_PROGRAMS: tuple[Role, ...] = ("launcher", "announced", "found")
 _LOG_LINES = 20
 _SHOWN_LINES = 8
 
@@ -169,12 +170,12 @@ class GroupRun:
                 await asyncio.sleep(_NEWS_SECONDS)
 
     async def _end_programs(self, grace_seconds: float) -> None:
-        """Ask the launchers to end; wait for them, and a moment for what they leave behind."""
+        """Ask the launchers to end; wait for the leader's, and a moment for what it leaves: followers serve nobody."""
         clock = asyncio.get_running_loop().time
         deadline = clock() + grace_seconds
         self._bring_up.ask_to_end()
-        while clock() < deadline and self._watch.roles() - {"host", "engine"}:
-            if "launcher" not in self._watch.roles():
+        while clock() < deadline and self._watch.lives(*_PROGRAMS):
+            if not self._watch.lives("launcher", host=0):
                 deadline = min(deadline, clock() + _ORPHANS_SECONDS)
             await asyncio.sleep(0.01)
             self._bring_up.ask_to_end()  # who was being started when the end came

@@ -58,6 +58,8 @@ class WarmParent:
             self.close()
 
     def close(self) -> None:
-        """Let it end."""
+        """Let it end; nothing if it has ended."""
+        if self._socket.fileno() == -1:
+            return
         asyncio.get_running_loop().remove_reader(self._socket)
         self._socket.close()

@@ -129,9 +129,9 @@ class Watch:
             for member in self.members.values()
         ]
 
-    def roles(self) -> set[Role]:
-        """What kinds of processes live."""
-        return {member.role for member in self.members.values()}
+    def lives(self, *roles: Role, host: int | None = None) -> bool:
+        """Whether a process of one of these kinds lives, on that host or on any."""
+        return any(member.role in roles and host in {None, member.host} for member in self.members.values())
 
     def close(self) -> None:
         """Let go of all."""

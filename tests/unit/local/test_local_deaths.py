@@ -103,9 +103,15 @@ def test_ranks_stand_in_names(name: str, rank: int | None) -> None:
         (worker(20, KILLED, host=1), "rank 1 (VllmWorker-1, pid 20) on host-1 was killed by SIGKILL after 20.0 s"),
         (death("launcher", 10, FAILED), "the launcher of host-0 (pid 10), with ranks 0 to 3, exited with code 1 after"),
         (death("host", 7, KILLED, host=1), "host-1 itself (pid 7), with ranks 4 to 7, was killed by SIGKILL after"),
-        (ENGINE_KILLED, "the engine's loader (pid 5) was killed by SIGKILL after 5.0 s"),
-        (death("announced", 3, name="EngineCore"), "EngineCore (pid 3) on host-0 ended, how is not known, after 3.0 s"),
-        (death("announced", 3, Outcome(signal=40)), "helper (pid 3) on host-0 was killed by signal 40 after"),
+        (ENGINE_KILLED, "the engine's loader (pid 5), with ranks 0 to 7, was killed by SIGKILL after 5.0 s"),
+        (
+            death("announced", 3, name="EngineCore"),
+            "EngineCore on host-0 (pid 3), with ranks 0 to 3, ended, how is not known, after 3.0 s",
+        ),
+        (
+            death("announced", 3, Outcome(signal=40)),
+            "helper on host-0 (pid 3), with ranks 0 to 3, was killed by signal 40 after",
+        ),
     ],
 )
 def test_a_death_is_told_in_one_line(seen: Death, text: str) -> None:

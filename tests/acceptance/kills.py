@@ -1,0 +1,195 @@
+"""Kills one process of a running group with SIGKILL at a drawn moment, and looks at what the tool says and leaves."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import re
+import signal
+import subprocess
+import time
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import psutil
+from stories import Home, local_recipe, shared_twin, traces, wait_for
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NAME = "killed"
+LATEST_SECONDS = {"preparing": 0.1, "warming": 6.0, "starting": 2.5, "ready": 1.0}
+"""How long after the beginning of a phase the kill may come; about as long as the phase lasts with warm caches."""
+WEIGHTS = {"preparing": 1, "warming": 2, "starting": 4, "ready": 3}
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """What chance decided: how the group is run, when it is hit, and which of the processes that live then is."""
+
+    seed: int
+    command: str
+    hosts: str
+    phase: str
+    delay_seconds: float
+    pick: float
+
+
+@dataclass(frozen=True, slots=True)
+class Victim:
+    """The process that was killed."""
+
+    pid: int
+    name: str
+    said: str
+    """Regular expression: what the tool has to say of it."""
+    is_vital: bool = True
+    """False: the group may go on without it."""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of one run."""
+
+    seed: int
+    command: str
+    hosts: str
+    phase: str
+    seconds: float = 0.0
+    """When the kill came, since the command was started."""
+    victim: str = "none: the command was over"
+    said: str = ""
+    named: bool = True
+    leftovers: list[str] = field(default_factory=list[str])
+
+    def line(self) -> str:
+        """As one line of JSON."""
+        return json.dumps(asdict(self))
+
+
+def draw(seed: int) -> Draw:
+    """The same seed draws the same; a rehearsal serves too shortly to be hit then."""
+    chance = random.Random(seed)
+    phase = chance.choices([*WEIGHTS], [*WEIGHTS.values()])[0]
+    return Draw(
+        seed=seed,
+        phase=phase,
+        command="apply" if phase == "ready" else chance.choice(["apply", "rehearse"]),
+        hosts=chance.choice(["netns", "netns", "loopback"]) if os.geteuid() == 0 else "loopback",
+        delay_seconds=chance.uniform(0, LATEST_SECONDS[phase]),
+        pick=chance.random(),
+    )
+
+
+def run(home: Home, drawn: Draw, folder: Path) -> Outcome:
+    """Start a group, kill one of its processes, wait until the tool has said what it has to, and clean up as users do."""
+    outcome = Outcome(drawn.seed, drawn.command, drawn.hosts, drawn.phase)
+    before = traces(home)
+    began = time.monotonic()
+    command = _start(home, drawn, folder)
+    hit = _kill(home, drawn, command)
+    outcome.seconds = round(time.monotonic() - began, 2)
+    complaint = command.communicate(timeout=120)[1]
+    status = _settled(home, hit) if drawn.command == "apply" else {}
+    outcome.said = _last_words(complaint, status)
+    if hit is not None:
+        outcome.victim = hit.name
+        went_on = command.returncode == 0 and status.get("state", "ready") == "ready"
+        outcome.named = re.search(hit.said, outcome.said) is not None or (went_on and not hit.is_vital)
+    if drawn.command == "apply" and status:
+        home.run("delete", NAME, "-y")
+    outcome.leftovers = _left(home, before)
+    return outcome
+
+
+def _start(home: Home, drawn: Draw, folder: Path) -> subprocess.Popen[str]:
+    recipe = folder / "recipe.yaml"
+    recipe.write_text(local_recipe(NAME, shared_twin(2, 2), tensor=1, pipeline=2, hosts=drawn.hosts), "utf-8")
+    options = ["-y"] if drawn.command == "apply" else ["--hosts", drawn.hosts]
+    return home.start(drawn.command, "-f", str(recipe), *options)
+
+
+def _kill(home: Home, drawn: Draw, command: subprocess.Popen[str]) -> Victim | None:
+    """Kill whom chance chose at the moment it chose; None if nothing runs any more."""
+    while home.peek().get("state") != drawn.phase and command.poll() is None:
+        time.sleep(0.005)
+    time.sleep(drawn.delay_seconds)
+    while living := _victims(home.peek()):
+        victim = living[int(drawn.pick * len(living))]
+        try:
+            os.kill(victim.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            continue
+        return victim
+    return None
+
+
+def _victims(status: dict[str, Any]) -> list[Victim]:
+    """Every process of the run that lives now, by name; none if its supervisor has not begun or has ended."""
+    if not status.get("guard") or status["state"] in {"ending", "ended"}:
+        return []
+    guard, supervisor = status["guard"][0], status["supervisor"][0]
+    found = {
+        guard: Victim(guard, "guard", "supervisor's guard was killed"),
+        supervisor: Victim(supervisor, "supervisor", "supervisor was killed by SIGKILL"),
+    }
+    members = {member["pid"]: member for member in _members(status)}
+    try:
+        below = psutil.Process(guard).children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
+    for process in below:
+        if process.pid not in found:
+            found[process.pid] = _member(process, members.get(process.pid))
+    return sorted(found.values(), key=lambda victim: (victim.name, victim.pid))
+
+
+def _members(status: dict[str, Any]) -> list[dict[str, Any]]:
+    """What the supervisor knows of the group, as it stands beside the status."""
+    try:
+        with open(f"{status['logs']}/../members.json", "rb") as source:  # noqa: PTH123 - a text with two dots
+            return json.load(source)["processes"]
+    except FileNotFoundError:
+        return []
+
+
+def _member(process: psutil.Process, known: dict[str, Any] | None) -> Victim:
+    """A process below the supervisor. One that has not given its name yet has to be named by its number."""
+    pid = process.pid
+    if known is None or known["role"] == "found":
+        return Victim(pid, "one without a name", rf"pid {pid}\b", is_vital=False)
+    name, host = known["process"], known["host"]
+    match known["role"]:
+        case "engine":
+            return Victim(pid, "loader", rf"the engine's loader \(pid {pid}\)")
+        case "host":
+            return Victim(pid, host, rf"{host} itself \(pid {pid}\), with rank ")
+        case "launcher":
+            return Victim(pid, f"launcher {host}", rf"the launcher of {host} \(pid \d+\), with rank ")
+        case _:
+            rank = known["rank"]
+            text = rf"{name} \(pid {pid}\) on {host}" if rank is None else rf"rank {rank} \({name}, pid {pid}\) on {host}"
+            return Victim(pid, name, text)
+
+
+def _settled(home: Home, hit: Victim | None) -> dict[str, Any]:
+    """The status of a deployment once the kill has had its effect; empty if it was never one."""
+    status = home.peek()
+    if hit is not None and hit.is_vital and status:
+        wait_for(lambda: home.peek()["state"] == "ended", 60)
+    return home.status(NAME) if status else {}
+
+
+def _last_words(complaint: str, status: dict[str, Any]) -> str:
+    """What users are told: the command's error, else what the status says."""
+    told = [line for line in complaint.splitlines() if line.startswith("shardwright: ")]
+    return " | ".join([*told, str(status.get("message") or "")]).strip(" |")
+
+
+def _left(home: Home, before: set[str]) -> list[str]:
+    """What is still there some seconds later."""
+    deadline = time.monotonic() + 5
+    while (left := traces(home) - before) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return sorted(left) + [str(path) for path in home.state.glob("deployments/*/*")]
