@@ -17,6 +17,7 @@ from shardwright.service import planning, short_form
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from shardwright.core.hardware import Gpu
     from shardwright.core.recipe import Recipe
     from shardwright.core.shape import ModelShape
     from shardwright.settings import HubSettings
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["NewRecipe", "initialise", "write"]
 
 GPUS_PER_NODE = (1, 2, 4, 8)
+BF16_CAPABILITY = 8.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,18 +73,25 @@ def write(text: str, out: str, *, replace: bool) -> None:
 
 
 def _smallest_node(recipe: Recipe, shape: ModelShape) -> Hardware:
-    """Of all GPUs of the catalogue and one to eight of them, the fewest bytes of GPU memory that hold the model."""
-    gpus = [gpu for gpu in facts.gpus() if gpu.device == "cuda" and gpu.memory_bytes]
+    """Of the catalogue's GPUs, one to eight on a node, the fewest bytes of memory that hold the model and are all used."""
     sizes = sorted(
-        ((gpu.memory_bytes * count, gpu.name, count) for gpu in gpus for count in GPUS_PER_NODE),
-        key=lambda size: size[0],
+        (gpu.memory_bytes * count, gpu.name, count)
+        for gpu in facts.gpus()
+        if _is_current(gpu)
+        for count in GPUS_PER_NODE
     )
     for _, name, count in sizes:
         hardware = Hardware(gpu=name, gpus_per_node=count)
-        if isinstance(planning.plan_shape(dataclasses.replace(recipe, hardware=hardware), shape), Plan):
+        result = planning.plan_shape(dataclasses.replace(recipe, hardware=hardware), shape)
+        if isinstance(result, Plan) and result.layout.world_size == count:
             return hardware
     _, name, count = sizes[-1]
     return Hardware(gpu=name, gpus_per_node=count, nodes="auto")
+
+
+def _is_current(gpu: Gpu) -> bool:
+    """Whether it computes in bfloat16, in which most models come; older ones are for who asks for them."""
+    return gpu.device == "cuda" and gpu.memory_bytes > 0 and float(gpu.compute_capability or 0) >= BF16_CAPABILITY
 
 
 def _text(recipe: Recipe) -> str:
