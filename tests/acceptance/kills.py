@@ -169,7 +169,9 @@ def _member(process: psutil.Process, known: dict[str, Any] | None) -> Victim:
             return Victim(pid, f"launcher {host}", rf"the launcher of {host} \(pid \d+\), with rank ")
         case _:
             rank = known["rank"]
-            text = rf"{name} \(pid {pid}\) on {host}" if rank is None else rf"rank {rank} \({name}, pid {pid}\) on {host}"
+            text = (
+                rf"{name} \(pid {pid}\) on {host}" if rank is None else rf"rank {rank} \({name}, pid {pid}\) on {host}"
+            )
             return Victim(pid, name, text)
 
 

@@ -85,14 +85,15 @@ def install(
     engines_dir: Path, build: EngineBuild, *, wheel_dirs: tuple[Path, ...], report: Callable[[str], None]
 ) -> EngineEnvironment:
     """Make the environment, or finish one that was begun; does nothing if it is there already."""
-    try:
-        return find(engines_dir, build)
-    except errors.EnvironmentFault:
-        pass
-    _check_python(build)
     folder = folder_of(engines_dir, build)
-    started = time.monotonic()
+    if (there := _finished(engines_dir, build)) is not None:
+        return there
+    _check_python(build)
     with _locked(folder, report):
+        # Whoever waited for the lock finds what the other one made.
+        if (there := _finished(engines_dir, build)) is not None:
+            return there
+        started = time.monotonic()
         _check_disk(folder, build)
         report(f"installing {build.engine} {build.version} ({build.device}) into {folder}")
         python = _make_environment(folder)
@@ -111,6 +112,13 @@ def install(
         )
         _write_marker(folder / MARKER, environment)
     return environment
+
+
+def _finished(engines_dir: Path, build: EngineBuild) -> EngineEnvironment | None:
+    try:
+        return find(engines_dir, build)
+    except errors.EnvironmentFault:
+        return None
 
 
 def remove(engines_dir: Path, build: EngineBuild) -> int:

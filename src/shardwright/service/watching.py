@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 __all__ = ["Answer", "Update", "ask", "progress_of", "updates_until_ready"]
 
 PROMPT = "What is the biggest mountain in the world?"
+_LOOK_SECONDS = 0.2
+_END_SECONDS = 6.0
+"""How long after a refused request the end of the group may follow that explains it. vLLM 0.32 takes up to 4.5 s."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +91,49 @@ def progress_of(
 
 
 def ask(runner: LocalRunner, namespace: str, name: str, *, served_name: str, tokens: int) -> Answer:
-    """One real request to /v1/completions; TargetError if the answer has no text."""
+    """One real request to /v1/completions; TargetError if the answer has no text, or with what the group ended with."""
     request = {"model": served_name, "prompt": PROMPT, "max_tokens": tokens, "temperature": 0}
     started = time.monotonic()
-    body = runner.request(namespace, name, "/v1/completions", request)
+    body = _answer_or_end(runner, namespace, name, request)
     return Answer(request, _text_of(body), time.monotonic() - started)
+
+
+def _answer_or_end(
+    runner: LocalRunner, namespace: str, name: str, request: Mapping[str, object]
+) -> Mapping[str, object]:
+    """The answer. Where the group ends meanwhile, the error says why.
+
+    A request to a host that is gone gets neither an answer nor a refusal: its network went with it.
+    """
+    answers: list[Mapping[str, object] | errors.ShardwrightError] = []
+    asking = threading.Thread(
+        target=lambda: answers.append(_attempt(runner, namespace, name, request)), daemon=True, name="request"
+    )
+    asking.start()
+    while asking.is_alive() and not _has_ended(runner, namespace, name):
+        asking.join(_LOOK_SECONDS)
+    answer = answers[0] if answers else None
+    if answer is not None and not isinstance(answer, errors.ShardwrightError):
+        return answer
+    deadline = time.monotonic() + _END_SECONDS
+    while not _has_ended(runner, namespace, name):
+        if answer is not None and time.monotonic() > deadline:
+            raise answer
+        time.sleep(_LOOK_SECONDS)
+    return runner.request(namespace, name, "/", None)  # raises what the group ended with
+
+
+def _has_ended(runner: LocalRunner, namespace: str, name: str) -> bool:
+    return runner.observe(namespace, name)["state"] == "ended"
+
+
+def _attempt(
+    runner: LocalRunner, namespace: str, name: str, request: Mapping[str, object]
+) -> Mapping[str, object] | errors.ShardwrightError:
+    try:
+        return runner.request(namespace, name, "/v1/completions", request)
+    except errors.ShardwrightError as problem:
+        return problem
 
 
 def _text_of(body: Mapping[str, object]) -> str:
