@@ -5,6 +5,7 @@ Names are those of checkpoints. A bias of a projection whose input is divided is
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,7 @@ __all__ = [
     "norm",
     "read_sizes",
     "router",
+    "skeleton",
     "standard_twin",
 ]
 
@@ -155,14 +157,26 @@ def model(
     latent: Latent | None = None,
     bound: str = "",
 ) -> ModelShape:
-    """A decoder with the usual names outside its layers: `model.embed_tokens`, `model.norm`, `lm_head`.
-
-    Architecture and dtype are filled in by `families`, which knows them.
-    """
+    """A decoder with the usual names outside its layers: `model.embed_tokens`, `model.norm`, `lm_head`."""
     tied = fields.flag("tie_word_embeddings", default=False)
     head = norm("model.norm", sizes.hidden)
     if not tied:
         head = (*head, Weight("lm_head.weight", sizes.vocabulary, sizes.hidden, Split.VOCABULARY))
+    return dataclasses.replace(
+        skeleton(fields, sizes, family),
+        tied_embeddings=tied,
+        rotary_size=latent.rotated_size if latent else sizes.head,
+        embedding=(Weight("model.embed_tokens.weight", sizes.vocabulary, sizes.hidden, Split.VOCABULARY),),
+        layers=layers,
+        head=head,
+        mixture=mixture,
+        latent=latent,
+        bound=bound,
+    )
+
+
+def skeleton(fields: Fields, sizes: Sizes, family: str) -> ModelShape:
+    """A model by its sizes alone, without tensors; architecture and dtype are filled in by `families`, which knows them."""
     return ModelShape(
         name=fields.name,
         source=fields.source,
@@ -177,14 +191,11 @@ def model(
         max_positions=sizes.positions,
         element_bytes=2.0,
         dtype="bfloat16",
-        tied_embeddings=tied,
-        rotary_size=latent.rotated_size if latent else sizes.head,
-        embedding=(Weight("model.embed_tokens.weight", sizes.vocabulary, sizes.hidden, Split.VOCABULARY),),
-        layers=layers,
-        head=head,
-        mixture=mixture,
-        latent=latent,
-        bound=bound,
+        tied_embeddings=False,
+        rotary_size=sizes.head,
+        embedding=(),
+        layers=(),
+        head=(),
     )
 
 

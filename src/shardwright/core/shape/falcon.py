@@ -6,6 +6,7 @@ Source: the configuration class of transformers 5.19 and vLLM 0.32 model_executo
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 from shardwright.core.shape import blocks
@@ -28,20 +29,8 @@ def _read(fields: Fields) -> ModelShape:
     if not tied:
         head = (*head, Weight("lm_head.weight", sizes.vocabulary, sizes.hidden, Split.VOCABULARY))
     embedding = Weight("transformer.word_embeddings.weight", sizes.vocabulary, sizes.hidden, Split.VOCABULARY)
-    return ModelShape(
-        name=fields.name,
-        source=fields.source,
-        architecture="",
-        family="falcon",
-        hidden_size=sizes.hidden,
-        attention_heads=sizes.heads,
-        kv_heads=sizes.kv_heads,
-        head_size=sizes.head,
-        intermediate_size=sizes.intermediate,
-        vocabulary_size=sizes.vocabulary,
-        max_positions=sizes.positions,
-        element_bytes=2.0,
-        dtype="bfloat16",
+    return dataclasses.replace(
+        blocks.skeleton(fields, sizes, "falcon"),
         tied_embeddings=tied,
         rotary_size=0 if fields.flag("alibi", default=False) else sizes.head,
         embedding=(embedding,),

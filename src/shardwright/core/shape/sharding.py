@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from shardwright.core.shape.base import Split
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from shardwright.core.shape.base import Layer, ModelShape, Weight
 
-    from shardwright.core.shape.base import ModelShape, Weight
-
-__all__ = ["VOCABULARY_MULTIPLE", "rank_bytes", "rank_elements", "stage_weights"]
+__all__ = ["VOCABULARY_MULTIPLE", "StageParts", "rank_elements", "stage_parts"]
 
 VOCABULARY_MULTIPLE = 64
 """Rows of the vocabulary are padded to this. Source: vLLM 0.24 and 0.32, vocab_parallel_embedding.py."""
@@ -47,31 +46,27 @@ def rank_elements(
             return _up(weight.elements, tensor)
 
 
-def rank_bytes(weight: Weight, shape: ModelShape, *, tensor: int, expert_ranks: int = 1) -> int:
-    """Bytes of one of the shape's tensors on the fullest rank, in the dtype of the checkpoint."""
-    elements = rank_elements(
-        weight,
-        tensor=tensor,
-        kv_heads=shape.kv_heads,
-        experts=shape.mixture.experts if shape.mixture else 1,
-        expert_ranks=expert_ranks,
-    )
-    return round(elements * (shape.element_bytes if weight.element_bytes is None else weight.element_bytes))
+@dataclass(frozen=True, slots=True)
+class StageParts:
+    """What one pipeline stage holds."""
+
+    embedding: tuple[Weight, ...]
+    layers: tuple[Layer, ...]
+    head: tuple[Weight, ...]
 
 
-def stage_weights(shape: ModelShape, stages: tuple[int, ...], stage: int) -> Iterator[Weight]:
-    """All tensors of one pipeline stage; a tied embedding stands on the first stage and again on the last.
+def stage_parts(shape: ModelShape, stages: tuple[int, ...], stage: int) -> StageParts:
+    """The layers of a stage, and what the first and the last one hold besides; a tied embedding stands on both.
 
     Source: vLLM 0.24 and 0.32, model_executor/models/llama.py.
     """
     first = sum(stages[:stage])
     is_last = stage == len(stages) - 1
-    if stage == 0 or (shape.tied_embeddings and is_last):
-        yield from shape.embedding
-    for layer in shape.layers[first : first + stages[stage]]:
-        yield from layer.weights
-    if is_last:
-        yield from shape.head
+    return StageParts(
+        embedding=shape.embedding if stage == 0 or (shape.tied_embeddings and is_last) else (),
+        layers=shape.layers[first : first + stages[stage]],
+        head=shape.head if is_last else (),
+    )
 
 
 def _up(number: int, divisor: int) -> int:

@@ -6,6 +6,7 @@ names and must be there.
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from typing import TYPE_CHECKING
 
@@ -35,22 +36,8 @@ def read(fields: Fields, checkpoint: Checkpoint) -> ModelShape:
         else:
             (embedding if _EMBEDDING.search(tensor.name) else head).append(_weight(tensor.name, tensor))
     cache = blocks.full_cache(sizes)
-    return ModelShape(
-        name=fields.name,
-        source=fields.source,
-        architecture="",
-        family="unknown",
-        hidden_size=sizes.hidden,
-        attention_heads=sizes.heads,
-        kv_heads=sizes.kv_heads,
-        head_size=sizes.head,
-        intermediate_size=sizes.intermediate,
-        vocabulary_size=sizes.vocabulary,
-        max_positions=sizes.positions,
-        element_bytes=2.0,
-        dtype="bfloat16",
-        tied_embeddings=False,
-        rotary_size=sizes.head,
+    return dataclasses.replace(
+        blocks.skeleton(fields, sizes, "unknown"),
         embedding=tuple(embedding),
         layers=tuple(Layer(tuple(layered[index]), cache) for index in range(sizes.layers)),
         head=tuple(head),

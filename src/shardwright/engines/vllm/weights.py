@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from shardwright.core.shape.sharding import rank_elements
+from shardwright.core.shape.sharding import rank_elements, stage_parts
 from shardwright.units import MIB
 
 if TYPE_CHECKING:
@@ -43,19 +43,14 @@ class StageWeights:
 
 def stage_weights(shape: ModelShape, layout: Layout, stage: int, flags: Flags) -> StageWeights:
     """What a rank of that stage holds; every rank of a stage holds as much as the others."""
-    first = layout.first_layer(stage)
-    is_last = stage == layout.pipeline - 1
-    sizes: dict[int, int] = {}
-    layers_bytes = 0
-    for layer in shape.layers[first : first + layout.stages[stage]]:
-        if id(layer) not in sizes:
-            sizes[id(layer)] = _layer_bytes(layer, shape, layout.tensor, flags)
-        layers_bytes += sizes[id(layer)]
-    has_embedding = stage == 0 or (shape.tied_embeddings and is_last)
+    parts = stage_parts(shape, layout.stages, stage)
+    # Layers of a kind are one value; each kind is counted once.
+    kinds = {id(layer): layer for layer in parts.layers}
+    sizes = {kind: _layer_bytes(layer, shape, layout.tensor, flags) for kind, layer in kinds.items()}
     return StageWeights(
-        layers_bytes=layers_bytes,
-        embedding_bytes=_plain_bytes(shape.embedding, shape, layout.tensor, flags) if has_embedding else 0,
-        head_bytes=_plain_bytes(shape.head, shape, layout.tensor, flags) if is_last else 0,
+        layers_bytes=sum(sizes[id(layer)] for layer in parts.layers),
+        embedding_bytes=_plain_bytes(parts.embedding, shape, layout.tensor, flags),
+        head_bytes=_plain_bytes(parts.head, shape, layout.tensor, flags),
         rotary_bytes=shape.max_positions * shape.rotary_size * flags.element_bytes,
     )
 

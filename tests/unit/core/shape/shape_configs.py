@@ -1,8 +1,12 @@
-"""Configurations that several tests of shapes use: published numbers of real models."""
+"""What several tests of shapes use: published numbers of real models, and the tensors of a stage in one list."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from shardwright.core.shape import Weight
+    from shardwright.core.shape.sharding import StageParts
 
 LLAMA_8B: dict[str, Any] = {
     "architectures": ["LlamaForCausalLM"],
@@ -133,3 +137,8 @@ DEEPSEEK_V3_FP8: dict[str, Any] = {
     **DEEPSEEK_V3,
     "quantization_config": {"quant_method": "fp8", "fmt": "e4m3", "weight_block_size": [128, 128]},
 }
+
+
+def weights_of(parts: StageParts) -> list[Weight]:
+    """All tensors of a stage."""
+    return [*parts.embedding, *(weight for layer in parts.layers for weight in layer.weights), *parts.head]

@@ -7,7 +7,7 @@ models' pages, checked with transformers 5.19 on the meta device (DeepSeek-V3's 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import shape_configs as configs
@@ -16,13 +16,28 @@ from shardwright.core.layout import split_layers
 from shardwright.core.shape import shape_of, sharding
 from shardwright.units import GIB
 
+if TYPE_CHECKING:
+    from shardwright.core.shape import ModelShape, Weight
+
+
+def rank_bytes(weight: Weight, shape: ModelShape, tensor: int, expert_ranks: int) -> int:
+    """Bytes of a tensor on the fullest rank, in the dtype of the checkpoint."""
+    elements = sharding.rank_elements(
+        weight,
+        tensor=tensor,
+        kv_heads=shape.kv_heads,
+        experts=shape.mixture.experts if shape.mixture else 1,
+        expert_ranks=expert_ranks,
+    )
+    return round(elements * (shape.element_bytes if weight.element_bytes is None else weight.element_bytes))
+
 
 def rank_gib(config: dict[str, Any], tensor: int, pipeline: int = 1, stage: int = 0, expert_ranks: int = 1) -> float:
     """GiB of weights and rotary cache on the fullest rank of a stage."""
     shape = shape_of(config, name="model", source="test")
     stages = split_layers(len(shape.layers), pipeline)
-    weights = sharding.stage_weights(shape, stages, stage)
-    total = sum(sharding.rank_bytes(weight, shape, tensor=tensor, expert_ranks=expert_ranks) for weight in weights)
+    weights = configs.weights_of(sharding.stage_parts(shape, stages, stage))
+    total = sum(rank_bytes(weight, shape, tensor, expert_ranks) for weight in weights)
     return (total + shape.max_positions * shape.rotary_size * 2) / GIB
 
 

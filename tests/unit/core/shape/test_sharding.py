@@ -43,8 +43,8 @@ def test_a_tied_embedding_stands_on_the_first_and_the_last_stage(*, tied: bool) 
     """With several stages both ends need the matrix; an untied head is only on the last."""
     shape = shape_of({**configs.LLAMA_8B, "tie_word_embeddings": tied}, name="m", source="t")
     stages = (16, 16)
-    first = [weight.name for weight in sharding.stage_weights(shape, stages, 0)]
-    last = [weight.name for weight in sharding.stage_weights(shape, stages, 1)]
+    first = [weight.name for weight in configs.weights_of(sharding.stage_parts(shape, stages, 0))]
+    last = [weight.name for weight in configs.weights_of(sharding.stage_parts(shape, stages, 1))]
     assert ("model.embed_tokens.weight" in first, "lm_head.weight" in first) == (True, False)
     assert ("model.embed_tokens.weight" in last, "lm_head.weight" in last) == (tied, not tied)
-    assert len(list(sharding.stage_weights(shape, (32,), 0))) == 32 * 9 + 2 + (0 if tied else 1)
+    assert len(configs.weights_of(sharding.stage_parts(shape, (32,), 0))) == 32 * 9 + 2 + (0 if tied else 1)
