@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +22,7 @@ from shardwright.models import load_shape, twin_files
 from shardwright.settings import load_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "llama-3-8b-two-nodes.yaml"
 PROMPT = "one two three"
@@ -34,16 +34,25 @@ class Home:
     """A state folder of a test's own; the engine and the caches are the user's."""
 
     state: Path
+    variables: Mapping[str, str] = field(default_factory=dict[str, str])
+    """What differs from the tests' own environment."""
+    through: tuple[str, ...] = ()
+    """A program that runs the command, as another user perhaps."""
 
     @property
     def environment(self) -> dict[str, str]:
         """What commands run with."""
-        return {**os.environ, "SHARDWRIGHT_STATE_DIR": str(self.state), "HF_HUB_OFFLINE": "1", "NO_COLOR": "1"}
+        own = {"SHARDWRIGHT_STATE_DIR": str(self.state), "HF_HUB_OFFLINE": "1", "NO_COLOR": "1"}
+        return {**os.environ, **own, **self.variables}
+
+    def command(self, *arguments: str) -> list[str]:
+        """The command line of a user."""
+        return [*self.through, sys.executable, "-m", "shardwright", *arguments]
 
     def run(self, *arguments: str, text: str | None = None, code: int | None = 0) -> subprocess.CompletedProcess[str]:
         """One command, with standard input if it reads some; checks the exit code unless `code` is None."""
         done = subprocess.run(
-            command(*arguments),
+            self.command(*arguments),
             input=text,
             env=self.environment,
             capture_output=True,
@@ -58,7 +67,7 @@ class Home:
         """A command that is not waited for, in a process group of its own, as a shell starts it."""
         pipe = subprocess.PIPE
         return subprocess.Popen(
-            command(*arguments),
+            self.command(*arguments),
             env=self.environment,
             stdout=pipe,
             stderr=pipe,
@@ -82,11 +91,6 @@ class Home:
         last = STATES.index(state)
         wait_for(lambda: STATES.index(self.peek().get("state", "none")) >= last, timeout_seconds)
         return self.peek()
-
-
-def command(*arguments: str) -> list[str]:
-    """The command line of a user."""
-    return [sys.executable, "-m", "shardwright", *arguments]
 
 
 def shared_twin(tensor: int, pipeline: int) -> Path:

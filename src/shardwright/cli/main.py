@@ -5,6 +5,7 @@ Subcommands are imported when they are used: `--help` reads only the table below
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import sys
@@ -34,6 +35,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 
 EXIT_INTERRUPTED = 130
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 
 
 class LazyGroup(click.Group):
@@ -110,6 +112,12 @@ def run(arguments: Sequence[str] | None = None) -> NoReturn:
         # The reader has gone (`| head`); what is still buffered has nowhere to go.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
+    except OSError as problem:
+        # Only what standard output refused carries no file's name; all else is a bug, as below.
+        if debug or problem.filename is not None or problem.errno not in _FULL:
+            raise
+        click.echo(f"shardwright: the output cannot be written: {problem.strerror}", err=True)
+        code = 1
     except Exception as problem:  # the border: whatever comes here is a bug of ours
         if debug:
             raise

@@ -27,11 +27,11 @@ def plan(paths: tuple[str, ...], sets: tuple[str, ...], output: str, *, strict: 
     shardwright plan -f recipe.yaml
     shardwright plan llama-3.3-70b --gpu L40S --gpus-per-node 4 --nodes 2
     """
-    from shardwright.service.planning import plan_recipe
+    from shardwright.service.planning import plan_loaded
     from shardwright.settings import load_hub_settings
 
     settings = load_hub_settings()
-    results = [plan_recipe(recipe, settings) for recipe in recipes.read(paths, sets, short)]
+    results = [plan_loaded(loaded, settings) for loaded in recipes.read(paths, sets, short)]
     _print(results, output)
     raise click.exceptions.Exit(_exit_code(results, strict=strict))
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from shardwright.core.plan.types import Infeasible, Plan
     from shardwright.core.rules import Finding
 
-__all__ = ["infeasible_text", "plan_text"]
+__all__ = ["finding_line", "infeasible_text", "plan_text"]
 
 EVIDENCE = {"measured": "measured", "source": "from the engine's source, not measured", "bound": "only a bound"}
 
@@ -29,9 +29,9 @@ def plan_text(plan: Plan, *, wide: bool = False) -> str:
 
 def infeasible_text(result: Infeasible) -> str:
     """Why nothing fits, and what would."""
-    head = f"{result.recipe.metadata.name}: no layout fits on {result.cluster.gpu_count} GPUs"
+    head = f"{result.recipe.metadata.name}: no layout fits on {_gpus(result.cluster.gpu_count)}"
     changes = [
-        f"  {change.what}   ({change.cost}; {change.gpus} GPUs, {change.kv_tokens:,} KV tokens)"
+        f"  {change.what}   ({change.cost}; {_gpus(change.gpus)}, {change.kv_tokens:,} KV tokens)"
         for change in result.changes
     ]
     advice = "\n".join(["What would make it fit, cheapest first:", *changes]) if changes else ""
@@ -81,11 +81,17 @@ def _reasons(reasons: tuple[str, ...]) -> str:
     return "\n".join(["Why:", *(f"  - {reason}" for reason in reasons)]) if reasons else ""
 
 
+def _gpus(count: int) -> str:
+    return "1 GPU" if count == 1 else f"{count} GPUs"
+
+
+def finding_line(finding: Finding) -> str:
+    """A finding in one line: how grave, what, the cure, the rule."""
+    return f"{finding.severity}: {finding.message}{f'; {finding.fix}' if finding.fix else ''} [{finding.id}]"
+
+
 def _findings(findings: tuple[Finding, ...]) -> str:
-    lines = [
-        f"  {finding.severity}: {finding.message}{f'; {finding.fix}' if finding.fix else ''} [{finding.id}]"
-        for finding in findings
-    ]
+    lines = [f"  {finding_line(finding)}" for finding in findings]
     return "\n".join(["To look at:", *lines]) if lines else ""
 
 

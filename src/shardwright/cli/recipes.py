@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from shardwright.core.plan.types import Plan
-    from shardwright.core.recipe import Recipe
+    from shardwright.service.recipes import LoadedRecipe
     from shardwright.settings import HubSettings
 
 __all__ = ["EXIT_NOTHING_FITS", "model_options", "plans", "read"]
@@ -37,7 +37,7 @@ def model_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def read(paths: Sequence[str], sets: Sequence[str], short: dict[str, object]) -> tuple[Recipe, ...]:
+def read(paths: Sequence[str], sets: Sequence[str], short: dict[str, object]) -> tuple[LoadedRecipe, ...]:
     """The recipes that were asked for; a usage error if there is none, or both forms were mixed."""
     from shardwright.service import recipes, short_form
 
@@ -46,21 +46,21 @@ def read(paths: Sequence[str], sets: Sequence[str], short: dict[str, object]) ->
         named = "MODEL" if short.get("model") else given[0]
         raise click.UsageError(f"{named} cannot be used together with -f; change a recipe with --set")
     if paths:
-        return tuple(loaded.recipe for loaded in recipes.load_recipes(paths, sets))
+        return recipes.load_recipes(paths, sets)
     if not short.get("model"):
         raise click.UsageError("name a recipe (-f FILE) or a model (shardwright plan MODEL --gpu L40S)")
-    return (short_form.recipe_of_options(short, sets),)
+    return (short_form.load_options(short, sets),)
 
 
 def plans(paths: Sequence[str], sets: Sequence[str], short: dict[str, object], settings: HubSettings) -> list[Plan]:
     """The plans of all recipes; leaves with exit code 3 and the reasons if one does not fit."""
     from shardwright.cli.plan_view import infeasible_text
     from shardwright.core.plan.types import Plan
-    from shardwright.service.planning import plan_recipe
+    from shardwright.service.planning import plan_loaded
 
     fitting: list[Plan] = []
-    for recipe in read(paths, sets, short):
-        result = plan_recipe(recipe, settings)
+    for loaded in read(paths, sets, short):
+        result = plan_loaded(loaded, settings)
         if not isinstance(result, Plan):
             click.echo(infeasible_text(result), err=True)
             raise click.exceptions.Exit(EXIT_NOTHING_FITS)

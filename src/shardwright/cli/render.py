@@ -41,10 +41,13 @@ def render(paths: tuple[str, ...], sets: tuple[str, ...], out: str, **short: obj
 
 
 def _render(plan: Plan) -> tuple[Manifest, ...]:
+    from shardwright.cli.plan_view import finding_line
     from shardwright.service import deploying, rendering
 
-    for finding in plan.findings:
-        if finding.severity != "info":
-            click.echo(f"{finding.severity}: {finding.message} [{finding.id}]", err=True)
     target = deploying.target_of(plan)
-    return rendering.render(deploying.deployment_of(plan, target), target)
+    deployment = deploying.deployment_of(plan, target)
+    manifests = rendering.render(deployment, target)
+    of_the_plan = (finding for finding in plan.findings if finding.severity != "info")
+    for finding in (*of_the_plan, *rendering.remarks(deployment, target)):
+        click.echo(finding_line(finding), err=True)
+    return manifests

@@ -179,6 +179,19 @@ def writable_for_download(deployment: Deployment) -> Iterator[Finding]:
         )
 
 
+def filled_claim(deployment: Deployment) -> Iterator[Finding]:
+    """A new claim that no Job fills stays empty, and the group does not ask the hub."""
+    recipe = deployment.recipe
+    if recipe.storage.download == "never" and storage.claim_of(deployment) is not None:
+        yield warning(
+            "storage.claim-stays-empty",
+            path="storage.download",
+            value="never",
+            message=f"claim {recipe.storage.claim} is new, and nothing downloads the model into it",
+            fix="leave storage.download out; if the claim is there and filled, leave out storage.size and storage.class",
+        )
+
+
 def one_claim(deployment: Deployment) -> Iterator[Finding]:
     """A model in a claim is read from that claim; what `storage` says of another one would be ignored."""
     recipe = deployment.recipe
@@ -259,6 +272,7 @@ RULES = (
     download_by_each_pod,
     access_mode,
     writable_for_download,
+    filled_claim,
     one_claim,
     no_placeholder,
     shared_memory,

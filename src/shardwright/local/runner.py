@@ -55,8 +55,7 @@ class LocalRunner:
                 if spec.parse_group(state.read_json(place.spec)) == group:
                     return
                 ending.end(place)
-            with starting.held(place, tied=False) as lock:
-                starting.start(place, group, lock, starting.new_run(), tied=False)
+            starting.start(place, group, starting.new_run(), tied=False)
 
     @contextlib.contextmanager
     def tied(self, group: LocalGroup, *, keep: bool = True) -> Generator[None]:
@@ -68,8 +67,8 @@ class LocalRunner:
         place = _swept(self._state_dir, group.namespace, group.name)
         run = starting.new_run()
         try:
-            with starting.commanding(place), starting.held(place, tied=True) as lock:
-                starting.start(place, group, lock, run, tied=True)
+            with starting.commanding(place):
+                starting.start(place, group, run, tied=True)
             yield
         finally:
             if state.read_json(place.status).get("run") == run:  # never another command's

@@ -19,44 +19,40 @@ if TYPE_CHECKING:
     from shardwright.local.spec import LocalGroup
     from shardwright.local.state import Place
 
-__all__ = ["commanding", "demand", "held", "new_run", "problem_of", "start"]
+__all__ = ["commanding", "demand", "new_run", "problem_of", "start"]
 
 _START_SECONDS = 60.0
+_UNDO_SECONDS = 20.0
 _POLL_SECONDS = 0.01
 _PROBLEMS: dict[str, type[errors.ShardwrightError]] = {
     kind.code: kind for kind in (errors.InputError, errors.Conflict, errors.EnvironmentFault, errors.TargetError)
 }
 
 
-def start(place: Place, group: LocalGroup, lock: int, run: str, *, tied: bool) -> None:
-    """Start the group's supervisor, which takes the lock over; it is past making hosts when this returns.
+def start(place: Place, group: LocalGroup, run: str, *, tied: bool) -> None:
+    """Start the group's supervisor; it is past making hosts when this returns.
 
-    `tied`: it ends when this process does. Conflict if a pinned port is taken; EnvironmentFault if this machine cannot
-    make the hosts. Whatever interrupts this call ends what it started.
+    `tied`: it ends when this process does. Conflict if the deployment runs already or a pinned port is taken;
+    EnvironmentFault if this machine cannot make the hosts. Whatever interrupts this call ends what it started.
     """
-    _write(place, group, run, tied=tied)
-    guard = 0
+    kind = "a rehearsal" if tied else "a deployment"
+    holder = f"{kind} that pid {os.getpid()} started at {time.strftime('%Y-%m-%d %H:%M:%S')}"
+    guard, is_ours = 0, False
     try:
-        with _uninterrupted():
-            guard = _spawn(place, lock, tied=tied)
+        with state.take_lock(place, "lock", holder) as lock, _uninterrupted():
+            is_ours = True
+            _write(place, group, run, tied=tied)
+            guard = _spawn(place, lock, tied=tied)  # which takes the lock over
         _await_hosts(place, guard)
     except BaseException:
-        if guard:
-            _end(guard)
-        sweeping.mark_vanished(place, "interrupted before its hosts were made", reason="stopped")
+        if is_ours:
+            _undo(place, guard)
         raise
 
 
 def new_run() -> str:
     """A label for a run, different from all others."""
     return secrets.token_hex(4)
-
-
-def held(place: Place, *, tied: bool) -> contextlib.AbstractContextManager[int]:
-    """Hold the deployment for a run that is to be started; Conflict says who runs it if it runs."""
-    kind = "a rehearsal" if tied else "a deployment"
-    holder = f"{kind} that pid {os.getpid()} started at {time.strftime('%Y-%m-%d %H:%M:%S')}"
-    return state.take_lock(place, "lock", holder)
 
 
 @contextlib.contextmanager
@@ -84,10 +80,20 @@ def _uninterrupted() -> Generator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _end(guard: int) -> None:
-    with contextlib.suppress(ProcessLookupError, ChildProcessError):
-        os.kill(guard, signal.SIGTERM)
-        os.waitpid(guard, 0)
+def _undo(place: Place, guard: int) -> None:
+    """End what was started; guard and supervisor are both gone once the lock is free."""
+    if guard:
+        with contextlib.suppress(ProcessLookupError, ChildProcessError):
+            os.kill(guard, signal.SIGTERM)
+            os.waitpid(guard, 0)
+    deadline = time.monotonic() + _UNDO_SECONDS
+    while time.monotonic() < deadline:
+        try:
+            with state.take_lock(place, "lock", f"a command that ends (pid {os.getpid()})"):
+                return sweeping.mark_vanished(place, "interrupted before its hosts were made", reason="stopped")
+        except errors.Conflict:
+            time.sleep(_POLL_SECONDS)
+    return None
 
 
 def demand(group: LocalGroup) -> None:

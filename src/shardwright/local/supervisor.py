@@ -57,6 +57,8 @@ def main(arguments: list[str]) -> int:
     os.setpgid(0, 0)
     kernel.become_subreaper()
     kernel.set_death_signal(signal.SIGTERM)
+    if os.getppid() != guard:
+        return 1  # it ended before it could be noticed; nothing has been made yet
     return _supervise(place, guard, starter)
 
 

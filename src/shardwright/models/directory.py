@@ -81,4 +81,6 @@ def _read(path: Path, limit_bytes: int) -> bytes:
 
 
 def _unreadable(path: Path, error: OSError) -> errors.EnvironmentFault:
+    if isinstance(error, FileNotFoundError):
+        return errors.EnvironmentFault(f"{path} is a link to nothing", hint="download the model again")
     return errors.EnvironmentFault(f"{path} cannot be read: {error.strerror}", hint="check its owner and permissions")

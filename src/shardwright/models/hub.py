@@ -123,10 +123,10 @@ def _fetch(model: HubModel, name: str, *, part: tuple[int, int] | None = None, l
 
 def _headers(model: HubModel) -> dict[str, str]:
     """Not the library's own: making those asks the hub once more, and writes the answer to its cache."""
-    from huggingface_hub import constants, get_token  # noqa: PLC0415 - slow to import, see above
+    from huggingface_hub import constants  # noqa: PLC0415 - slow to import, see above
 
     headers = {"User-Agent": f"shardwright/{__version__}", "Accept-Encoding": "identity"}
-    token = model.token or (None if constants.HF_HUB_DISABLE_IMPLICIT_TOKEN else get_token())
+    token = model.token or (None if constants.HF_HUB_DISABLE_IMPLICIT_TOKEN else hub_errors.stored_token())
     if not token:
         return headers
     if not token.isascii() or not token.isprintable() or " " in token:

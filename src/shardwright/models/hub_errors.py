@@ -82,6 +82,19 @@ def translated(model: HubModel) -> Generator[None]:
         raise _ours(model, error) from error
 
 
+def stored_token() -> str | None:
+    """The token in the usual places; EnvironmentFault if the file that holds it cannot be read."""
+    from huggingface_hub import get_token  # noqa: PLC0415 - as above
+
+    try:
+        return get_token()
+    except OSError as error:
+        raise errors.EnvironmentFault(
+            f"the hub's token cannot be read: {error.filename}: {error.strerror}",
+            hint=f"set HF_TOKEN, or HF_HOME to a folder of your own, {_NO_HUB}",
+        ) from error
+
+
 def offline(model: HubModel) -> errors.EnvironmentFault:
     """The hub is not asked, because the user said so."""
     return errors.EnvironmentFault(
@@ -111,9 +124,7 @@ def _ours(model: HubModel, error: Exception) -> errors.ShardwrightError:
 
 
 def _gated(model: HubModel) -> errors.AccessError:
-    from huggingface_hub import get_token  # noqa: PLC0415 - as above
-
-    if model.token or get_token():
+    if model.token or stored_token():
         message = f"{model.source} is gated, and the account of the token in use has no access to it"
         return errors.AccessError(message, hint=f"accept its licence with that account at {model.page}, {_NO_HUB}")
     return errors.AccessError(

@@ -21,6 +21,14 @@ __all__ = ["LENGTH_BYTES", "header_length", "load_header", "parse_header", "pars
 LENGTH_BYTES = 8
 _MAX_HEADER_BYTES = 100_000_000
 """The format's own limit."""
+_JSON_NAMES = {
+    type(None): "null",
+    bool: "true or false",
+    int: "a number",
+    float: "a number",
+    str: "a text",
+    list: "a list",
+}
 _BITS = {
     "F64": 64, "F32": 32, "F16": 16, "BF16": 16, "F8_E4M3": 8, "F8_E5M2": 8, "F8_E8M0": 8, "F4": 4,
     "I64": 64, "I32": 32, "I16": 16, "I8": 8, "U64": 64, "U32": 32, "U16": 16, "U8": 8, "BOOL": 8,
@@ -85,7 +93,7 @@ def parse_object(text: bytes, origin: str) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise errors.InputError(f"{origin}: not JSON: {error}") from error
     if not isinstance(value, dict):
-        raise errors.InputError(f"{origin}: a JSON object was expected, not {type(value).__name__}")
+        raise errors.InputError(f"{origin}: a JSON object was expected, not {_JSON_NAMES[type(value)]}")
     return cast("dict[str, Any]", value)
 
 

@@ -39,15 +39,12 @@ class NewRecipe:
 def initialise(options: Mapping[str, object], settings: HubSettings) -> NewRecipe:
     """The recipe for a model, planned once so that it is known to fit."""
     recipe = short_form.recipe_of_options(options, ())
+    _refuse_counts_of_nothing(recipe.hardware)
     shape = planning.shape_of_recipe(recipe, settings)
     notes: list[str] = []
     if recipe.hardware.gpu is None and recipe.hardware.node_shape is None:
         recipe = dataclasses.replace(recipe, hardware=_smallest_node(recipe, shape))
-        chosen = recipe.hardware
-        notes.append(
-            f"no --gpu given: {chosen.gpus_per_node} x {chosen.gpu} is the "
-            "smallest node of the catalogue that holds it; change hardware to what you have"
-        )
+        notes.append(_choice(recipe.hardware))
     result = planning.plan_shape(recipe, shape)
     if isinstance(result, Plan):
         notes.append(f"planned: {result.layout}, {result.pool.tokens:,} KV tokens")
@@ -56,8 +53,30 @@ def initialise(options: Mapping[str, object], settings: HubSettings) -> NewRecip
     return NewRecipe(_text(recipe), tuple(notes))
 
 
+def _refuse_counts_of_nothing(hardware: Hardware) -> None:
+    """A number of GPUs or nodes means nothing while the GPU is left open."""
+    is_counted = hardware.gpus_per_node is not None or hardware.nodes != 1
+    if is_counted and hardware.gpu is None and hardware.node_shape is None:
+        raise errors.InputError(
+            "--gpus-per-node and --nodes are counts of a GPU, but no GPU is named",
+            hint="add --gpu, as --gpu L40S; or leave all three out for the smallest node that holds the model",
+        )
+
+
+def _choice(hardware: Hardware) -> str:
+    """What was taken where no GPU was named, and why."""
+    node = f"{hardware.gpus_per_node} x {hardware.gpu}"
+    if hardware.nodes == "auto":
+        reason = f"nodes of {node}, the largest of the catalogue, are taken, for no smaller one is filled by the model"
+    else:
+        reason = f"{node} is the smallest node of the catalogue that holds it"
+    return f"no --gpu given: {reason}; change hardware to what you have"
+
+
 def write(text: str, out: str, *, replace: bool) -> None:
     """Write the recipe to a file; Conflict if it is there and may not be replaced."""
+    if not out:
+        raise errors.InputError("--out names no file", hint="name a file, or - for standard output")
     path = Path(out)
     try:
         with path.open("w" if replace else "x", encoding="utf-8") as file:

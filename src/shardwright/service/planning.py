@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shardwright import models, registry
+from shardwright import errors, models, registry
 from shardwright.core.plan import plan
 from shardwright.core.recipe.later import later_fields
 from shardwright.service import hardware
@@ -13,15 +13,24 @@ if TYPE_CHECKING:
     from shardwright.core.plan.types import Infeasible, Plan
     from shardwright.core.recipe import Recipe
     from shardwright.core.shape import ModelShape
+    from shardwright.service.recipes import LoadedRecipe
     from shardwright.settings import HubSettings
 
-__all__ = ["plan_recipe", "plan_shape", "shape_of_recipe"]
+__all__ = ["plan_loaded", "plan_recipe", "plan_shape", "shape_of_recipe"]
 
 
 def shape_of_recipe(recipe: Recipe, settings: HubSettings) -> ModelShape:
     """The shape of a recipe's model, read from where the recipe says."""
     model = recipe.model
     return models.load_shape(model.shape or model.source, revision=model.revision, settings=settings)
+
+
+def plan_loaded(loaded: LoadedRecipe, settings: HubSettings) -> Plan | Infeasible:
+    """As `plan_recipe`; faults that only the engine finds are placed where they are written."""
+    try:
+        return plan_recipe(loaded.recipe, settings)
+    except errors.RecipeError as error:
+        raise errors.RecipeError(tuple(loaded.placed(fault) for fault in error.faults)) from error
 
 
 def plan_recipe(recipe: Recipe, settings: HubSettings) -> Plan | Infeasible:

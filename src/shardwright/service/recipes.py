@@ -6,12 +6,13 @@ A file holds one or more recipes in YAML or JSON; a folder stands for the files 
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from shardwright import errors, registry, units
 from shardwright.core.recipe import read, tree
+from shardwright.core.recipe.paths import split_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -59,6 +60,16 @@ class LoadedRecipe:
     def line_of(self, *path: str | int) -> int:
         """Line of a field, or of the nearest one above it that is written; 0 where an option set it."""
         return self.line if self.document.root is None else tree.find(self.document.root, path).line
+
+    def placed(self, fault: errors.Fault) -> errors.Fault:
+        """A fault that was found in the values of the recipe, at the place where its field is written."""
+        if fault.line or self.document.root is None:
+            return fault
+        try:
+            mark = tree.find(self.document.root, split_path(fault.path)[0])
+        except ValueError:
+            mark = self.document.mark
+        return replace(fault, file=mark.file, line=mark.line)
 
 
 def load_recipes(
@@ -162,6 +173,9 @@ def _same_names(loaded: Iterable[LoadedRecipe]) -> Iterator[errors.Fault]:
 def _files(paths: Sequence[str], unreadable: list[errors.Fault]) -> Iterator[str]:
     """The files that paths stand for, those of folders by name."""
     for path in dict.fromkeys(paths):
+        if not path:
+            unreadable.append(errors.Fault("-f names no file", "", "the command line", 0, "name a file, a folder or -"))
+            continue
         try:
             yield from _listing(path) if path != _STDIN and Path(path).is_dir() else (path,)
         except _UnreadableError as error:

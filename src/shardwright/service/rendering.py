@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
     from shardwright.core.deployment import Deployment
     from shardwright.core.plugins import Manifest, Target
+    from shardwright.core.rules import Finding
 
-__all__ = ["as_stream", "render", "write_directory"]
+__all__ = ["as_stream", "remarks", "render", "write_directory"]
 
 _MARK = re.compile(r"# Written by Shardwright for (\S+) ")
 _SHOWN_DIGEST = len("sha256:") + 12
@@ -46,6 +47,11 @@ def render(deployment: Deployment, target: Target) -> tuple[Manifest, ...]:
     return target.render(deployment)
 
 
+def remarks(deployment: Deployment, target: Target) -> tuple[Finding, ...]:
+    """What to know before the manifests are applied: Secrets that must be there, what is not rendered, ..."""
+    return tuple(finding for finding in target.findings(deployment) if finding.severity != "error")
+
+
 def as_stream(manifests: Sequence[Manifest]) -> str:
     """All manifests as one YAML stream, for `kubectl apply -f -`."""
     _refuse_twins(manifests)
@@ -59,6 +65,8 @@ def write_directory(manifests: Sequence[Manifest], out: str | Path) -> list[Path
     InputError if the folder cannot be written.
     """
     _refuse_twins(manifests)
+    if not str(out):
+        raise errors.InputError("--out names no folder", hint="name a folder, new or not, or - for a stream")
     folder = Path(out)
     digits = max(2, len(str(10 * len(manifests))))
     wanted = {

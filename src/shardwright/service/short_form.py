@@ -12,13 +12,19 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from shardwright.core.recipe import Recipe
+    from shardwright.service.recipes import LoadedRecipe
 
-__all__ = ["name_of_model", "recipe_of_options"]
+__all__ = ["load_options", "name_of_model", "recipe_of_options"]
 
 
 def recipe_of_options(options: Mapping[str, object], sets: Sequence[str]) -> Recipe:
     """The recipe that MODEL, --gpu and so on stand for."""
-    return recipes.recipe_of_values(_document(options), "the command line", sets).recipe
+    return load_options(options, sets).recipe
+
+
+def load_options(options: Mapping[str, object], sets: Sequence[str]) -> LoadedRecipe:
+    """The same, with the places that faults are at."""
+    return recipes.recipe_of_values(_document(options), "the command line", sets)
 
 
 def name_of_model(source: str) -> str:
@@ -53,7 +59,7 @@ def _document(options: Mapping[str, object]) -> dict[str, object]:
 
 
 def _nodes(text: object) -> object:
-    return int(text) if isinstance(text, str) and text.isdigit() else text
+    return int(text) if isinstance(text, str) and text.isascii() and text.isdigit() else text
 
 
 def _given(values: dict[str, object]) -> dict[str, object]:

@@ -66,7 +66,7 @@ def _other_layout(ask: Ask) -> Iterator[tuple[int, Change]]:
     layout = trial.candidate.layout
     nodes = f", hardware.nodes: {layout.nodes}" if layout.nodes != ask.recipe.hardware.nodes else ""
     what = f"parallelism: {{tensor: {layout.tensor}, pipeline: {layout.pipeline}}}{nodes}"
-    cost = f"none: uses {layout.world_size} of the GPUs that are there ({layout})"
+    cost = f"no cost: {layout} on the GPUs that are there"
     yield 0, Change(what=what, cost=cost, kv_tokens=trial.tokens, gpus=layout.world_size)
 
 

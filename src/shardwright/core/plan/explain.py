@@ -144,12 +144,19 @@ def refusal_reasons(tried: Sequence[Trial]) -> tuple[str, ...]:
         nearest = max(possible, key=_nearness)
         lead = "" if len(tried) == 1 else f"None of {len(tried)} layouts fits. The nearest is "
         reasons.append(f"{lead}{summary_of(nearest)}: {why_not(nearest)}")
-        if nearest.pool and nearest.demand and nearest.pool.tokens_high >= nearest.demand.request_tokens:
+        if _is_close(nearest) and nearest.pool:
             reasons.append(
                 f"It is close: the pool is predicted with {nearest.pool.tokens:,}"
-                f" tokens, and could have up to {nearest.pool.tokens_high}."
+                f" tokens, and could have up to {nearest.pool.tokens_high:,}."
             )
         reasons.append(nearest.demand.evidence_reason if nearest.demand else "")
     else:
         reasons.extend(list(refused)[:_MOST_REFUSALS])
     return tuple(reason for reason in reasons if reason)
+
+
+def _is_close(trial: Trial) -> bool:
+    """Whether the pool might hold a request after all; a pool that the device itself cannot hold is of no use."""
+    if trial.pool is None or trial.demand is None or any(lack.kind == "device" for lack in trial.shortfalls):
+        return False
+    return trial.pool.tokens_high >= trial.demand.request_tokens

@@ -6,6 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from shardwright.core.plan import search
+from shardwright.core.recipe.model import Workload
 from shardwright.core.rules import Finding
 from shardwright.units import format_gib
 
@@ -24,6 +25,7 @@ def plan_findings(ask: Ask, chosen: Trial, unused_fields: Sequence[str]) -> tupl
         *_spanning(chosen),
         *_partial_nodes(ask, chosen),
         *_odd_count(chosen),
+        *_long_requests(ask, chosen),
         *_small_pool(ask, chosen),
         *_near_limit(chosen),
         *_unknown_version(ask),
@@ -134,6 +136,24 @@ def _odd_count(chosen: Trial) -> Iterator[Finding]:
         path="parallelism",
         value=str(layout),
         rows=("R150",),
+    )
+
+
+def _long_requests(ask: Ask, chosen: Trial) -> Iterator[Finding]:
+    """A typical request that the engine would refuse; lengths that the recipe leaves open are nobody's wish."""
+    workload, usual = ask.recipe.workload, Workload()
+    is_given = (workload.input_tokens, workload.output_tokens) != (usual.input_tokens, usual.output_tokens)
+    each = workload.input_tokens + workload.output_tokens
+    if chosen.demand is None or not is_given or each <= chosen.demand.request_tokens:
+        return
+    limit = chosen.demand.request_tokens
+    yield _warn(
+        "workload.longer-than-context",
+        f"requests of {workload.input_tokens:,} + {workload.output_tokens:,} tokens are longer than the {limit:,} that one may have",
+        why="the engine refuses them, or ends the answer early",
+        fix=f"workload.maxModelLen: {each}, or shorter requests",
+        path="workload.maxModelLen",
+        value=str(limit),
     )
 
 

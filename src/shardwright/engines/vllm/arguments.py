@@ -104,13 +104,13 @@ def _wrong_value(name: str, value: object) -> tuple[str, str] | None:
     if kind is None or value is None or _is_of_kind(kind, value):
         return None
     words: dict[str, str] = {
-        "count": "a whole number above 0",
-        "share": "a number above 0 and at most 1",
-        "size": "a size such as 8Gi",
+        "count": "a whole number above 0, as 256",
+        "share": "a number above 0 and at most 1, as 0.9",
+        "size": "a size, as 8Gi",
         "switch": "true or false",
-        "object": "an object such as {cudagraph_mode: NONE}",
+        "object": "a mapping, as {cudagraph_mode: NONE}",
     }
-    return f"--{name}: {value!r} is not {words[kind]}", f"write {words[kind]}"
+    return f"{value!r} is not {words[kind]}", ""
 
 
 def _is_of_kind(kind: str, value: object) -> bool:

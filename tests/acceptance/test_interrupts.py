@@ -1,0 +1,62 @@
+"""Whoever stops a rehearsal, at whatever moment, finds a clean machine."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+import pytest
+from stories import EXAMPLE, Home, traces, wait_for
+
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(120)]
+
+MOMENTS = [("preparing", 0.0), ("warming", 2.0), ("starting", 0.7), ("ready", 0.0)]
+
+
+def states(home: Home) -> list[str]:
+    """What is kept of deployments."""
+    return [str(path) for path in home.state.glob("deployments/*/*")]
+
+
+@pytest.mark.parametrize(("state", "delay_seconds"), MOMENTS)
+def test_ctrl_c_leaves_nothing(home: Home, state: str, delay_seconds: float) -> None:
+    """Ctrl-C in a terminal reaches the whole process group; when the command returns, all is gone."""
+    before = traces(home)
+    command = home.start("rehearse", "-f", str(EXAMPLE))
+    home.wait_for_state(state)
+    time.sleep(delay_seconds)
+    os.killpg(command.pid, signal.SIGINT)
+    said = command.communicate(timeout=30)[1]
+    assert traces(home) - before == set()
+    assert states(home) == []
+    assert command.returncode == 130
+    assert said.endswith("shardwright: interrupted\n")
+
+
+@pytest.mark.parametrize("pause_seconds", [0.05, 0.3])
+def test_a_second_ctrl_c_leaves_nothing_either(home: Home, pause_seconds: float) -> None:
+    """People press it twice; the end that has begun is brought to its end all the same."""
+    command = home.start("rehearse", "-f", str(EXAMPLE))
+    home.wait_for_state("starting")
+    time.sleep(0.5)
+    for _ in range(2):
+        os.killpg(command.pid, signal.SIGINT)
+        time.sleep(pause_seconds)
+    said = command.communicate(timeout=30)[1]
+    assert command.returncode == 130
+    assert "Traceback" not in said
+    wait_for(lambda: states(home) == [], 10)
+
+
+def test_a_killed_rehearsal_is_swept(home: Home) -> None:
+    """Its group ends without it within seconds; the next command forgets it."""
+    before = traces(home)
+    command = home.start("rehearse", "-f", str(EXAMPLE))
+    home.wait_for_state("starting")
+    command.kill()
+    command.communicate(timeout=10)
+    wait_for(lambda: traces(home) - before == set(), 10)
+    said = home.run("status")
+    assert (said.stdout, said.stderr) == ("", "nothing is deployed on this machine\n")
+    assert states(home) == []

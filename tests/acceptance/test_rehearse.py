@@ -1,0 +1,103 @@
+"""The rehearsal as a user sees it: live phases, a real answer, what was shown and what was not, and nothing left."""
+
+from __future__ import annotations
+
+import json
+import re
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import pytest
+from stories import EXAMPLE, Home, traces
+
+if TYPE_CHECKING:
+    import subprocess
+
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(240)]
+
+SHOWN = (
+    "2 members on 2 emulated hosts",
+    "the same code made both command lines",
+    "pipeline parallel 2",
+    "a real request to /v1/completions",
+)
+NOT_SHOWN = (
+    "NCCL",
+    "RDMA",
+    "GPU kernels and GPU memory (A10G)",
+    "the real weights of",
+    "hidden size 4096 -> 256",
+    "--gpu-memory-utilization 0.9 left out",
+    "engine version 0.24.0: 0.32.0 was run",
+    "target lws",
+)
+
+
+def progress(shown: str) -> dict[int, list[int]]:
+    """Percentages of each rank, in the order in which they were shown."""
+    found: dict[int, list[int]] = {}
+    for rank, percent in re.findall(r"rank (\d+) on host-\d+: .+ \((\d+) %\)", shown):
+        found.setdefault(int(rank), []).append(int(percent))
+    return found
+
+
+def assert_risen(shown: str, ranks: int) -> None:
+    """Each rank was seen in several phases, forwards only, up to the end."""
+    seen = progress(shown)
+    assert sorted(seen) == list(range(ranks))
+    for percents in seen.values():
+        assert len(percents) >= 5
+        assert all(one < next_one for one, next_one in pairwise(percents))
+        assert percents[-1] == 100
+
+
+def test_the_example_is_rehearsed(home: Home) -> None:
+    """Phases of both ranks while it starts, the answer, two lists that do not claim too much, and a clean machine."""
+    before = traces(home)
+    done = home.run("rehearse", "-f", str(EXAMPLE))
+    assert traces(home) - before == set()
+    assert list(home.state.glob("deployments/*/*")) == []
+    assert_risen(done.stderr, ranks=2)
+    assert done.stdout.startswith("llama-3-8b: TP1 x PP2 on 2 nodes answered; ready in ")
+    answer = re.search(r"POST /v1/completions '.+', 32 tokens, .+ s\n  '(.+)'\n", done.stdout)
+    assert answer is not None
+    assert len(set(answer[1].split())) > 1
+    shown, _, not_shown = done.stdout.partition("Not exercised:")
+    assert [text for text in SHOWN if text not in shown] == []
+    assert [text for text in NOT_SHOWN if text not in not_shown] == []
+
+
+def test_a_rehearsal_as_json(home: Home) -> None:
+    """Programs read the same; the engine reports as many KV tokens as were planned for it."""
+    told = json.loads(home.run("rehearse", "-f", str(EXAMPLE), "-o", "json").stdout)
+    assert told["kvTokens"] == told["kvTokensReported"] > 0
+    assert (told["name"], told["layout"]) == ("llama-3-8b", "TP1 x PP2 on 2 nodes")
+    assert told["request"]["model"] == "llama-3-8b"
+    assert told["answer"].strip()
+    assert 0 < told["readySeconds"] < 120
+    assert any("NCCL" in line for line in told["notExercised"])
+    assert any("/v1/completions" in line for line in told["exercised"])
+
+
+def test_two_rehearsals_of_one_recipe_at_once(home: Home) -> None:
+    """Each has hosts, ports and state of its own, and both answer the same."""
+    commands = [home.start("rehearse", "-f", str(EXAMPLE), "-o", "json") for _ in range(2)]
+    told = [finished(command) for command in commands]
+    assert told[0]["answer"] == told[1]["answer"]
+    assert list(home.state.glob("deployments/*/*")) == []
+
+
+def finished(command: subprocess.Popen[str]) -> dict[str, str]:
+    """What it printed, once it is over."""
+    out, err = command.communicate(timeout=200)
+    assert command.returncode == 0, err
+    return json.loads(out)
+
+
+def test_a_model_by_name_on_four_ranks(home: Home) -> None:
+    """Without a recipe: two stages of two shards each, over two hosts."""
+    hardware = ("--gpu", "A10G", "--gpus-per-node", "2", "--nodes", "2")
+    done = home.run("rehearse", "llama-3-8b", *hardware, "--tensor", "2", "--pipeline", "2")
+    assert_risen(done.stderr, ranks=4)
+    assert "TP2 x PP2 on 2 nodes answered" in done.stdout
+    assert "tensor parallel 2: sums over ranks of the real engine" in done.stdout
