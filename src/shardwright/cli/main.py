@@ -75,6 +75,16 @@ def _unknown_command(name: str) -> str:
     return f"no command {name!r}{meant}"
 
 
+def _unforeseen(problem: Exception) -> str:
+    """What to say of an error that is none of ours; one of the system without a file's name comes from `> FILE`."""
+    if isinstance(problem, OSError) and problem.filename is None and problem.errno in _FULL:
+        return f"the output cannot be written: {problem.strerror}"
+    return (
+        f"internal error: {type(problem).__name__}: {problem}\n"
+        "  this is a bug; run again with --debug and report what it shows"
+    )
+
+
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, "-V", "--version", message="shardwright %(version)s")
 @click.option("--debug", is_flag=True, help="Show tracebacks.")
@@ -112,16 +122,9 @@ def run(arguments: Sequence[str] | None = None) -> NoReturn:
         # The reader has gone (`| head`); what is still buffered has nowhere to go.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
-    except OSError as problem:
-        # Only what standard output refused carries no file's name; all else is a bug, as below.
-        if debug or problem.filename is not None or problem.errno not in _FULL:
-            raise
-        click.echo(f"shardwright: the output cannot be written: {problem.strerror}", err=True)
-        code = 1
     except Exception as problem:  # the border: whatever comes here is a bug of ours
         if debug:
             raise
-        click.echo(f"shardwright: internal error: {type(problem).__name__}: {problem}", err=True)
-        click.echo("  this is a bug; run again with --debug and report what it shows", err=True)
+        click.echo(f"shardwright: {_unforeseen(problem)}", err=True)
         code = 1
     sys.exit(code or 0)

@@ -182,13 +182,13 @@ def writable_for_download(deployment: Deployment) -> Iterator[Finding]:
 def filled_claim(deployment: Deployment) -> Iterator[Finding]:
     """A new claim that no Job fills stays empty, and the group does not ask the hub."""
     recipe = deployment.recipe
-    if recipe.storage.download == "never" and storage.claim_of(deployment) is not None:
+    if storage.claim_of(deployment) is not None and not sources.has_download(recipe):
         yield warning(
             "storage.claim-stays-empty",
             path="storage.download",
-            value="never",
+            value=recipe.storage.download,
             message=f"claim {recipe.storage.claim} is new, and nothing downloads the model into it",
-            fix="leave storage.download out; if the claim is there and filled, leave out storage.size and storage.class",
+            fix="if it is there and filled, leave out storage.size and storage.class; else give hf:// and download: auto",
         )
 
 
