@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 EXAMPLE = Path(__file__).parents[1] / "examples" / "llama-3-8b-two-nodes.yaml"
 PAIRS = 3
 GOAL = 0.4
+PREFIX = f"swbench{os.getpid()}"
 ADDRESSES = ("127.0.0.71", "127.0.0.72")
 
 
@@ -43,6 +44,8 @@ def by_hand(group: LocalGroup, launcher: str) -> float:
         for process in processes:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+        for path in Path("/dev/shm").glob(f"{PREFIX}*"):
+            path.unlink(missing_ok=True)
 
 
 def start(group: LocalGroup, launcher: str, host: int) -> subprocess.Popen[bytes]:
@@ -61,7 +64,7 @@ def start(group: LocalGroup, launcher: str, host: int) -> subprocess.Popen[bytes
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     return subprocess.Popen(
         [str(group.engine.python), launcher, "run", "--spawn", "--", *argv],
-        env=inherited | environment,
+        env=inherited | environment | {"SHARDWRIGHT_SHARED_MEMORY_PREFIX": PREFIX},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,

@@ -68,7 +68,7 @@ def test_a_rank_killed_while_starting(home: Home, tmp_path: Path) -> None:
     assert "last lines of host-1:\n" in said
     told = home.run("status", "story").stdout
     assert f"first to end: {first}" in told
-    assert home.run("logs", "story", "--rank", "1").stdout.splitlines()[-1].partition(" | ")[2] in told
+    assert home.run("logs", "story", "--rank", "1").stdout.splitlines()[-1].partition(" | ")[2].strip() in told
     home.run("delete", "story", "-y")
     assert "no deployment" in home.run("delete", "story", "-y", code=1).stderr
 

@@ -15,18 +15,14 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(240)]
 
-SHOWN = (
-    "2 members on 2 emulated hosts",
-    "the same code made both command lines",
-    "pipeline parallel 2",
-    "a real request to /v1/completions",
-)
+SHOWN = ("2 members", "the same code made both command lines", "pipeline parallel 2", "/v1/completions")
 NOT_SHOWN = (
     "NCCL",
     "RDMA",
     "GPU kernels and GPU memory (A10G)",
     "the real weights of",
     "hidden size 4096 -> 256",
+    "replaced flags: ",
     "--gpu-memory-utilization 0.9 left out",
     "engine version 0.24.0: 0.32.0 was run",
     "target lws",
@@ -100,4 +96,4 @@ def test_a_model_by_name_on_four_ranks(home: Home) -> None:
     done = home.run("rehearse", "llama-3-8b", *hardware, "--tensor", "2", "--pipeline", "2")
     assert_risen(done.stderr, ranks=4)
     assert "TP2 x PP2 on 2 nodes answered" in done.stdout
-    assert "tensor parallel 2: sums over ranks of the real engine" in done.stdout
+    assert "tensor parallel 2" in done.stdout.partition("Not exercised:")[0]

@@ -196,3 +196,11 @@ def test_a_request_waits_for_nobody(runner: LocalRunner) -> None:
         runner.request("tests", "fake", "/health", None)
     with pytest.raises(errors.TargetError, match="ended on request"):
         runner.request("tests", "fake", "/health", None)
+
+
+def test_a_request_that_fails_names_its_address(runner: LocalRunner) -> None:
+    """An engine that hangs up in the middle of a request is an error of the engine, with the address that was asked."""
+    with runner.tied(local_groups.group(), keep=False):
+        local_groups.bring_up(runner)
+        with pytest.raises(errors.TargetError, match=r"http://.*/v1/completions: "):
+            runner.request("tests", "fake", "/v1/completions", {"no": "prompt"})

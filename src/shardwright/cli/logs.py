@@ -20,4 +20,5 @@ def logs(name: str, namespace: str, *, rank: int | None, follow: bool) -> None:
     from shardwright.settings import load_settings
 
     for member, line in observing.logs(namespace, name, load_settings(), rank=rank, follow=follow):
-        click.echo(f"host-{member} | {line}")
+        # A progress bar overwrites itself: what it showed last is the line, and the host stays in front of it.
+        click.echo(f"host-{member} | {line.rpartition(chr(13))[2]}")

@@ -18,7 +18,7 @@ from shardwright import __version__, errors
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["COMMANDS", "cli", "run"]
+__all__ = ["COMMANDS", "cli", "run", "unforeseen"]
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "plan": ("shardwright.cli.plan:plan", "Does it fit? Memory rank by rank, the layout and the reasons."),
@@ -35,7 +35,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 
 EXIT_INTERRUPTED = 130
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
+_REFUSALS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EACCES, errno.EPERM, errno.EROFS}
 
 
 class LazyGroup(click.Group):
@@ -75,10 +75,13 @@ def _unknown_command(name: str) -> str:
     return f"no command {name!r}{meant}"
 
 
-def _unforeseen(problem: Exception) -> str:
-    """What to say of an error that is none of ours; one of the system without a file's name comes from `> FILE`."""
-    if isinstance(problem, OSError) and problem.filename is None and problem.errno in _FULL:
-        return f"the output cannot be written: {problem.strerror}"
+def unforeseen(problem: Exception) -> str:
+    """What to say of an error that is none of ours: the machine's, if it refused space or access, else a bug."""
+    if isinstance(problem, OSError) and problem.errno in _REFUSALS:
+        if problem.filename is None:  # printing names no file: it went to `> FILE`
+            return f"the output cannot be written: {problem.strerror}"
+        hint = "check its owner, its permissions and the free space, and that HOME is yours"
+        return f"{problem.filename} cannot be used: {problem.strerror}\n  {hint}"
     return (
         f"internal error: {type(problem).__name__}: {problem}\n"
         "  this is a bug; run again with --debug and report what it shows"
@@ -125,6 +128,6 @@ def run(arguments: Sequence[str] | None = None) -> NoReturn:
     except Exception as problem:  # the border: whatever comes here is a bug of ours
         if debug:
             raise
-        click.echo(f"shardwright: {_unforeseen(problem)}", err=True)
+        click.echo(f"shardwright: {unforeseen(problem)}", err=True)
         code = 1
     sys.exit(code or 0)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from shardwright.core.memory import RankMemory
     from shardwright.core.plan.types import Infeasible, Plan
     from shardwright.core.rules import Finding
+    from shardwright.core.shape import ModelShape
 
 __all__ = ["finding_line", "infeasible_text", "plan_text"]
 
@@ -41,13 +42,20 @@ def infeasible_text(result: Infeasible) -> str:
 def _heading(plan: Plan) -> str:
     shape, engine = plan.shape, plan.engine
     rows = [
-        ("model", f"{shape.name}: {shape.parameters / 1e9:.2f}B parameters, {len(shape.layers)} layers, {shape.dtype}"),
+        (
+            "model",
+            f"{shape.name}: {shape.parameters / 1e9:.2f}B parameters, {len(shape.layers)} layers, {_precision(shape)}",
+        ),
         ("", f"from {shape.source}"),
         ("engine", f"{engine.name} {engine.version}, executor {engine.executor}, runner {engine.runner}"),
         ("layout", f"{plan.layout}, {plan.layout.gpus_per_node} x {plan.gpu.name} each; layers {_stages(plan)}"),
     ]
     name = f"{plan.recipe.metadata.namespace}/{plan.recipe.metadata.name}"
     return "\n".join([f"{name}: fits", *(f"  {label:<8}{text}" for label, text in rows)])
+
+
+def _precision(shape: ModelShape) -> str:
+    return f"{shape.dtype}, weights quantized: {shape.quantization}" if shape.quantization else shape.dtype
 
 
 def _stages(plan: Plan) -> str:

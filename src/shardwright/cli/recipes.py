@@ -16,21 +16,22 @@ if TYPE_CHECKING:
 __all__ = ["EXIT_NOTHING_FITS", "model_options", "plans", "read"]
 
 EXIT_NOTHING_FITS = 3
+_COUNT = click.IntRange(min=1)
 
 
 def model_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """MODEL and the options that stand for a recipe."""
     decorators = [
         click.argument("model", required=False),
-        click.option("--gpu", help="GPU of the catalogue, as L40S."),
-        click.option("--gpus-per-node", type=click.IntRange(min=1), help="GPUs on each node."),
-        click.option("--nodes", help="Number of nodes, or auto."),
-        click.option("--node-shape", help="Node shape of the catalogue instead of --gpu."),
-        click.option("--tensor", type=click.IntRange(min=1), help="Tensor parallel size; planned if omitted."),
-        click.option("--pipeline", type=click.IntRange(min=1), help="Pipeline parallel size; planned if omitted."),
-        click.option("--max-model-len", type=click.IntRange(min=1), help="Tokens of prompt and answer together."),
-        click.option("--engine-version", help="Version of the engine; the newest known if omitted."),
-        click.option("--target", help="Platform, as lws."),
+        click.option("--gpu", metavar="NAME", help="GPU of the catalogue, as L40S."),
+        click.option("--gpus-per-node", type=_COUNT, metavar="N", help="GPUs on each node."),
+        click.option("--nodes", metavar="N|auto", help="Number of nodes, or auto."),
+        click.option("--node-shape", metavar="NAME", help="Node shape of the catalogue instead of --gpu."),
+        click.option("--tensor", type=_COUNT, metavar="N", help="Tensor parallel size; planned if omitted."),
+        click.option("--pipeline", type=_COUNT, metavar="N", help="Pipeline parallel size; planned if omitted."),
+        click.option("--max-model-len", type=_COUNT, metavar="TOKENS", help="Tokens of prompt and answer together."),
+        click.option("--engine-version", metavar="VERSION", help="Version of the engine; the newest known if omitted."),
+        click.option("--target", metavar="KIND", help="Platform, as lws."),
     ]
     for decorator in reversed(decorators):
         command = decorator(command)

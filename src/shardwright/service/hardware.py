@@ -50,7 +50,7 @@ def _node(hardware: Hardware) -> tuple[Gpu, int]:
     if hardware.gpu is None:
         raise errors.InputError(
             "hardware.gpu is missing: a plan needs to know the GPUs",
-            hint="add hardware: {gpu: L40S, gpusPerNode: 4, nodes: 2}, or use --gpu, --gpus-per-node and --nodes",
+            hint="add hardware: {gpu: L40S, gpusPerNode: 4, nodes: 2}, or use --gpu, --gpus-per-node and --nodes; with -f: --set hardware.gpu=L40S",
         )
     return facts.gpu(hardware.gpu, hardware.gpu_memory), 1
 

@@ -67,7 +67,7 @@ def _choice(hardware: Hardware) -> str:
     """What was taken where no GPU was named, and why."""
     node = f"{hardware.gpus_per_node} x {hardware.gpu}"
     if hardware.nodes == "auto":
-        reason = f"nodes of {node}, the largest of the catalogue, are taken, for no smaller one is filled by the model"
+        reason = f"{node}, the largest node of the catalogue, is taken, and as many of them as needed"
     else:
         reason = f"{node} is the smallest node of the catalogue that holds it"
     return f"no --gpu given: {reason}; change hardware to what you have"

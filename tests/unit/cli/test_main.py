@@ -114,6 +114,9 @@ def test_what_fits_nowhere_leaves_with_three_and_the_cheapest_change(shardwright
         (["delete", "nothing", "-y"], 1, ["nothing"]),
         (["stauts"], 2, ["status"]),
         (["plan", "--no-such-option"], 2, ["--no-such-option"]),
+        (["plan", "llama-3-8b", "--gpu", "L40S", "--nodes", "²"], 2, ["²", "hardware.nodes"]),
+        (["init", "llama-3-8b", "--gpus-per-node", "4"], 2, ["--gpu"]),
+        (["init", "llama-3-8b", "--out", ""], 2, ["--out"]),
     ],
     ids=spelled,
 )
@@ -160,3 +163,45 @@ def test_a_recipe_comes_from_standard_input() -> None:
     done = subprocess.run(command, input=recipe, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "kind: LeaderWorkerSet" in done.stdout
+
+
+def test_init_says_that_no_single_node_holds_the_model(shardwright: Call) -> None:
+    """What stands in for a GPU that was not named is not praised as fitting."""
+    code, out, err = shardwright("init", "deepseek-v3")
+    assert code == 0
+    assert "nodes: auto" in out
+    assert "smallest node" not in err
+
+
+@pytest.mark.usefixtures("clean_home")
+def test_render_tells_what_must_be_there_before_the_manifests(shardwright: Call) -> None:
+    """What the target found is on standard error, with its cure; the manifests stay clean."""
+    code, out, err = shardwright("render", "-f", str(EXAMPLE), "--set", "expose.kind=ingress")
+    assert code == 0
+    assert "kubectl create secret generic hf-token -n demo" in err
+    assert "[lws.expose-not-rendered]" in err
+    assert "info:" not in out
+
+
+@pytest.mark.parametrize(
+    ("problem", "said"),
+    [
+        (PermissionError(13, "Permission denied", "/home/other/state"), "/home/other/state cannot be used: Permission"),
+        (OSError(28, "No space left on device"), "the output cannot be written: No space left on device"),
+        (FileNotFoundError(2, "No such file or directory", "/x"), "internal error: FileNotFoundError"),
+        (KeyError("x"), "internal error: KeyError"),
+    ],
+)
+def test_what_the_machine_refuses_is_told_apart_from_our_bugs(problem: Exception, said: str) -> None:
+    """A folder of another user or a full disk is for the machine's owner; whatever else comes is reported as a bug."""
+    assert main.unforeseen(problem).startswith(said)
+    assert ("this is a bug" in main.unforeseen(problem)) == said.startswith("internal")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full is Linux's")
+def test_a_full_disk_behind_the_output_is_no_bug_of_ours() -> None:
+    """`> FILE` on a full disk is said in a line, with exit code 1."""
+    command = [sys.executable, "-m", "shardwright", "schema"]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (1, "shardwright: the output cannot be written: No space left on device\n")

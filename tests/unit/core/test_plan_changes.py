@@ -121,7 +121,7 @@ def test_what_is_more_than_enough_is_left_out() -> None:
         parallelism=Parallelism(1, 1),
         hardware={"nodes": 1, "gpus_per_node": 2},
     )
-    assert [one.cost.split(":")[0] for one in made.changes] == ["none", "half"]
+    assert [one.cost.split(":")[0] for one in made.changes] == ["no cost", "half"]
 
 
 def test_nothing_is_offered_where_nothing_helps() -> None:

@@ -118,6 +118,11 @@ def test_the_model_limit_is_the_default_length() -> None:
         ({"parallelism": Parallelism(2, 1)}, builders.cluster(gpus_per_node=4, nodes=1), "layout.node-not-full"),
         ({"workload": {"concurrency": 1000}}, builders.cluster(), "memory.pool-smaller-than-workload"),
         ({"engine": {**TOY, "version": "1.5.0"}}, builders.cluster(), "engine.version-unknown"),
+        (
+            {"workload": {"max_model_len": 4096, "input_tokens": 4000, "output_tokens": 97}},
+            builders.cluster(),
+            "workload.longer-than-context",
+        ),
     ],
 )
 @pytest.mark.requirement("R150")
@@ -131,6 +136,15 @@ def test_a_plan_that_fits_is_warned_of(asked: dict[str, object], cluster: Cluste
     assert warned[0].status == "warn"
     assert warned[0].fix
     assert warned[0].why
+
+
+@pytest.mark.parametrize(
+    "workload",
+    [{"max_model_len": 512, "output_tokens": 128}, {"max_model_len": 4096, "input_tokens": 4000, "output_tokens": 96}],
+)
+def test_requests_that_fit_or_were_never_described_are_not_called_too_long(workload: dict[str, int]) -> None:
+    """Lengths that the recipe leaves open are nobody's wish."""
+    assert not found(fit(recipe(workload=workload), builders.cluster()), "workload.longer-than-context")
 
 
 def test_a_pool_that_may_be_too_small_is_warned_of() -> None:

@@ -15,6 +15,7 @@ from shardwright.core.recipe.model import Parallelism
 from shardwright.core.shape.base import Mixture
 from shardwright.engines.vllm import ENGINE, facts
 from shardwright.testing import builders
+from shardwright.units import GIB
 
 
 def planned(*, gpu: str = "A10G", nodes: int = 1, **recipe: object) -> Plan:
@@ -154,6 +155,17 @@ def test_a_pinned_utilization_that_exceeds_the_device_is_refused_and_leaving_it_
     assert isinstance(made, Infeasible)
     assert "on top of the engine's budget" in made.reasons[0]
     assert made.changes[0].what == "engine.args: without gpu-memory-utilization"
+
+
+def test_a_fixed_pool_larger_than_the_device_is_not_called_close() -> None:
+    """Tokens of a pool that no device holds are no reason for hope; leaving the size open is offered."""
+    pool = {"args": {"kv-cache-memory-bytes": 900 * GIB}}
+    asked = builders.recipe(parallelism="auto", engine=pool, hardware={"nodes": 1})
+    made = plan(asked, builders.llama_shape(), builders.cluster("L40S", nodes=1), ENGINE)
+    assert isinstance(made, Infeasible)
+    assert "a fixed pool of 900.00" in made.reasons[0]
+    assert not [reason for reason in made.reasons if "close" in reason]
+    assert made.changes[0].what == "engine.args: without kv-cache-memory-bytes"
 
 
 def test_loading_the_plugin_reads_no_facts_and_little_else() -> None:

@@ -115,6 +115,12 @@ def test_a_download_needs_a_claim_that_can_be_written() -> None:
     )
 
 
+def test_a_new_claim_that_nothing_fills_is_pointed_out() -> None:
+    """A size makes a new claim; without the download Job it stays empty and the group finds no model."""
+    assert "storage.download" in found(storage={**CLAIM, "download": "never"})["storage.claim-stays-empty"].path
+    assert "storage.claim-stays-empty" not in found(storage={"claim": "models", "download": "never"})
+
+
 def test_two_claims_are_refused() -> None:
     """A model in one claim and storage for another: one of them would silently be ignored."""
     assert found(model={"source": "pvc://other/llama"})["storage.two-claims"].severity == "error"

@@ -75,3 +75,12 @@ def test_local_models_do_not_import_the_hubs_library(tmp_path: Path) -> None:
     )
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
+
+
+def test_a_link_to_nothing_is_not_a_matter_of_permissions(tmp_path: Path) -> None:
+    """A cache that was cleared leaves links whose files are gone."""
+    model_files.write_model(tmp_path, files=0)
+    (tmp_path / "model.safetensors").symlink_to(tmp_path / "gone")
+    with pytest.raises(errors.EnvironmentFault, match="link to nothing") as caught:
+        models.load_shape(str(tmp_path), settings=SETTINGS)
+    assert "download" in caught.value.hint

@@ -39,7 +39,7 @@ def test_a_header_gives_names_shapes_and_bytes(tmp_path: Path) -> None:
         (struct.pack("<Q", 2**63) + b"{}", "the format allows 100000000"),
         (struct.pack("<Q", 100) + b"{}", "its header is cut short: 2 of 100 bytes"),
         (packed({"a": GOOD}) + bytes(15), "the file is cut short"),
-        (packed(b"[1, 2]"), "a JSON object was expected, not list"),
+        (packed(b"[1, 2]"), "a JSON object was expected, not a list"),
         (packed(b"{nonsense"), "not JSON"),
         (packed(b"[" * 100_000), "not JSON"),
         (packed(b'{"a": ' + b"9" * 5000 + b"}"), "not JSON"),

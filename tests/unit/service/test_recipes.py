@@ -170,3 +170,21 @@ def test_the_command_line_needs_no_yaml() -> None:
         " 'model': {'source': 'b'}}, 'f'); sys.exit('yaml' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_file_without_a_name_is_not_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`-f ''`, as an empty variable of a script gives it, reads nothing."""
+    write(tmp_path, a=text_of("a"))
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(errors.InputError, match="-f names no file"):
+        recipes.load_recipes([""])
+
+
+def test_a_fault_found_later_is_placed_where_its_field_is_written(tmp_path: Path) -> None:
+    """Faults of the engine's flags name file and line too, or the option that set the flag."""
+    folder = write(tmp_path, a=text_of("a", "engine:", "  args:", "    foo: 1"))
+    later = errors.Fault("it does not exist", "engine.args.foo", "a", 0)
+    (loaded,) = recipes.load_recipes([folder])
+    assert str(loaded.placed(later)) == f"{folder}/a.yaml:7: engine.args.foo: it does not exist"
+    (changed,) = recipes.load_recipes([folder], ["engine.args.foo=2"])
+    assert str(changed.placed(later)) == "--set: engine.args.foo: it does not exist"

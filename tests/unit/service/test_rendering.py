@@ -36,6 +36,22 @@ def test_findings_of_severity_error_stop_rendering_all_at_once() -> None:
     assert "[model.source-out-of-reach]\n    give hf://owner/name" in str(caught.value)
 
 
+def test_remarks_are_the_findings_that_do_not_stop_rendering() -> None:
+    """What must be there before the manifests are applied, and what was left out, is told and not kept back."""
+    deployment = builders.deployment(builders.recipe(storage=CLAIM, expose={"kind": "ingress"}))
+    told = {finding.id: finding for finding in rendering.remarks(deployment, TARGET)}
+    assert told["secret.needed"].fix.startswith("kubectl create secret")
+    assert told["lws.expose-not-rendered"].severity == "warning"
+
+
+def test_out_without_a_name_is_not_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`--out ''`, as an empty variable of a script gives it, writes nothing."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(errors.InputError, match="--out names no folder"):
+        rendering.write_directory(manifests(storage=CLAIM), "")
+    assert names(tmp_path) == []
+
+
 def test_a_stream_begins_with_who_wrote_it_and_is_valid_yaml() -> None:
     """A stream can be piped on, and says for whom and from which recipe it was made."""
     text = rendering.as_stream(manifests(storage=CLAIM))

@@ -108,9 +108,9 @@ def _wrong_value(name: str, value: object) -> tuple[str, str] | None:
         "share": "a number above 0 and at most 1, as 0.9",
         "size": "a size, as 8Gi",
         "switch": "true or false",
-        "object": "a mapping, as {cudagraph_mode: NONE}",
+        "object": "an object, as {cudagraph_mode: NONE}",
     }
-    return f"{value!r} is not {words[kind]}", ""
+    return f"{value!r} is not allowed", f"write {words[kind]}"
 
 
 def _is_of_kind(kind: str, value: object) -> bool:
