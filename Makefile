@@ -9,6 +9,8 @@ BIN := $(VENV)/bin
 ENGINE_VERSION := 0.32.0
 # Byte code is what makes a start fast, and some machines switch it off for all.
 unexport PYTHONDONTWRITEBYTECODE
+# Certificates as the system has them, as pip does: many machines reach the index through a company's proxy.
+export UV_SYSTEM_CERTS ?= true
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16

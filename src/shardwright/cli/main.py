@@ -128,6 +128,10 @@ def run(arguments: Sequence[str] | None = None) -> NoReturn:
     except Exception as problem:  # the border: whatever comes here is a bug of ours
         if debug:
             raise
-        click.echo(f"shardwright: {unforeseen(problem)}", err=True)
         code = 1
+        if isinstance(problem.__cause__, KeyboardInterrupt):  # Python 3.11 wraps one that came while it made a class
+            click.echo("shardwright: interrupted", err=True)
+            code = EXIT_INTERRUPTED
+        else:
+            click.echo(f"shardwright: {unforeseen(problem)}", err=True)
     sys.exit(code or 0)

@@ -265,7 +265,9 @@ def _call(command: list[str], *, environment: dict[str, str] | None = None) -> N
     inherited = {
         name: value for name, value in os.environ.items() if name not in {"PYTHONDONTWRITEBYTECODE", "VIRTUAL_ENV"}
     }
-    done = subprocess.run(command, env=inherited | (environment or {}), capture_output=True, text=True, check=False)
+    # Certificates as the system has them, as pip does, unless the user says otherwise.
+    settings = {"UV_SYSTEM_CERTS": "true"} | inherited | (environment or {})
+    done = subprocess.run(command, env=settings, capture_output=True, text=True, check=False)
     if done.returncode:
         lines = [line for line in (done.stderr or done.stdout).splitlines() if line.strip()]
         told = "\n    ".join(lines[-12:])

@@ -21,7 +21,8 @@ def target_of(plan: Plan) -> Target:
     target = plan.recipe.target
     if target is None:
         raise errors.InputError(
-            "target.kind is missing: rendering needs a platform", hint="add target: {kind: lws}, or use --target lws; with -f: --set target.kind=lws"
+            "target.kind is missing: rendering needs a platform",
+            hint="add target: {kind: lws}, or use --target lws; with -f: --set target.kind=lws",
         )
     return registry.load_target(target.kind)
 

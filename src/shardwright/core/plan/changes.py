@@ -141,21 +141,27 @@ def _room_tokens(trial: Trial) -> int:
 
 
 def _more_hardware(ask: Ask) -> Iterator[tuple[int, Change]]:
-    """More nodes of the same kind, and more GPUs in one node, with the layout left to the planner."""
+    """More nodes of the same kind, more GPUs in one node, else more of both, with the layout left to the planner."""
     if len(ask.cluster.pools) != 1:
         return
     pool = ask.cluster.pools[0]
     free = _with_recipe(ask, parallelism="auto")
+    there = pool.nodes * pool.gpus_per_node
+    more_nodes: list[tuple[int, Change]] = []
     if ask.recipe.hardware.nodes != "auto" and pool.nodes < _MOST_NODES:
         more = dataclasses.replace(pool, nodes=_MOST_NODES)
-        yield from _bought(free, Cluster((more,)), before=pool.nodes * pool.gpus_per_node, per_node=pool.gpus_per_node)
-    for gpus in (2, 4, 8):
-        if gpus > pool.gpus_per_node and pool.gpu.device != "cpu":
-            more = dataclasses.replace(pool, nodes=1, gpus_per_node=gpus)
-            bought = list(_bought(free, Cluster((more,)), before=pool.nodes * pool.gpus_per_node, per_node=gpus))
-            yield from bought
-            if bought:
-                return
+        more_nodes += _bought(free, Cluster((more,)), before=there, per_node=pool.gpus_per_node)
+    yield from more_nodes
+    larger = [gpus for gpus in (2, 4, 8) if gpus > pool.gpus_per_node and pool.gpu.device != "cpu"]
+    for gpus in larger:
+        more = dataclasses.replace(pool, nodes=1, gpus_per_node=gpus)
+        bought = list(_bought(free, Cluster((more,)), before=there, per_node=gpus))
+        yield from bought
+        if bought:
+            return
+    if larger and not more_nodes:
+        more = dataclasses.replace(pool, nodes=_MOST_NODES, gpus_per_node=larger[-1])
+        yield from _bought(free, Cluster((more,)), before=there, per_node=larger[-1])
 
 
 def _bought(ask: Ask, cluster: Cluster, *, before: int, per_node: int) -> Iterator[tuple[int, Change]]:

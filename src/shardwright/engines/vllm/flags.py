@@ -88,8 +88,8 @@ def has_bfloat16(gpu: Gpu) -> bool:
 
 
 def capability(gpu: Gpu) -> float | None:
-    """Compute capability as a number; None where it is not known."""
-    return float(gpu.compute_capability) if gpu.compute_capability else None
+    """Compute capability as a number; None where it is not known, and for GPUs of other makers, which name theirs."""
+    return float(gpu.compute_capability) if gpu.device == "cuda" and gpu.compute_capability else None
 
 
 def runner_of(question: Question, rules: Rules) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from shardwright.core import memory
 from shardwright.core.rules import Finding
+from shardwright.engines.vllm import facts
 from shardwright.engines.vllm import flags as resolving
 from shardwright.units import MIB, format_bytes, format_gib
 
@@ -29,6 +30,7 @@ def findings_of(question: Question, flags: Flags, demand: Demand, *, is_default:
     return (
         *_quantized(flags),
         *_remote_code(question),
+        *_no_image(question),
         *_half(question, flags),
         *_few_requests(question, demand),
         *_smaller_batches(demand, is_default=is_default),
@@ -66,6 +68,22 @@ def _remote_code(question: Question) -> Iterator[Finding]:
             value="true",
             requirements=("R140",),
         )
+
+
+def _no_image(question: Question) -> Iterator[Finding]:
+    """The image of a release is built for CUDA; other devices have images of their own, whose names are not known here."""
+    if question.gpu.device in facts.table("images") or question.recipe.engine.image:
+        return
+    yield Finding(
+        "vllm.image-not-known",
+        "warn",
+        "warning",
+        f"no image of vLLM is known for {question.gpu.name} ({question.gpu.device}); the one for CUDA is written",
+        why="the engine in it does not find the GPUs",
+        fix=f"engine.image: an image of vLLM {question.version} built for {question.gpu.device}",
+        path="engine.image",
+        value=question.gpu.device,
+    )
 
 
 def _half(question: Question, flags: Flags) -> Iterator[Finding]:
