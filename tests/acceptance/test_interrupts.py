@@ -5,9 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import time
+from typing import TYPE_CHECKING
 
 import pytest
 from stories import EXAMPLE, Home, traces, wait_for
+
+if TYPE_CHECKING:
+    import subprocess
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(120)]
 
@@ -17,6 +21,11 @@ MOMENTS = [("preparing", 0.0), ("warming", 2.0), ("starting", 0.7), ("ready", 0.
 def states(home: Home) -> list[str]:
     """What is kept of deployments."""
     return [str(path) for path in home.state.glob("deployments/*/*")]
+
+
+def shell_code(command: subprocess.Popen[str]) -> int:
+    """As a shell tells it: Python ends by the signal itself if that came while it ran a text, as dataclasses do."""
+    return 128 - command.returncode if command.returncode < 0 else command.returncode
 
 
 @pytest.mark.parametrize(("state", "delay_seconds"), MOMENTS)
@@ -30,7 +39,7 @@ def test_ctrl_c_leaves_nothing(home: Home, state: str, delay_seconds: float) -> 
     said = command.communicate(timeout=30)[1]
     assert traces(home) - before == set()
     assert states(home) == []
-    assert command.returncode == 130
+    assert shell_code(command) == 130
     assert said.endswith("shardwright: interrupted\n")
 
 
@@ -44,7 +53,7 @@ def test_a_second_ctrl_c_leaves_nothing_either(home: Home, pause_seconds: float)
         os.killpg(command.pid, signal.SIGINT)
         time.sleep(pause_seconds)
     said = command.communicate(timeout=30)[1]
-    assert command.returncode == 130
+    assert shell_code(command) == 130
     assert "Traceback" not in said
     wait_for(lambda: states(home) == [], 10)
 

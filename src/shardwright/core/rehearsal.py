@@ -21,11 +21,12 @@ class Coverage:
 
 def coverage_of(planned: Deployment, run: Deployment, shrunk: tuple[str, ...], host_kind: str) -> Coverage:
     """Compare what was planned with what was run; `shrunk` says what the twin made smaller."""
-    kept, replaced = _compare(flags_of(planned.leader), flags_of(run.leader))
+    kept, wired, replaced = _compare(flags_of(planned.leader), flags_of(run.leader))
     layout = run.plan.layout
     exercised = [
         f"the group: {_count(run.group.size, 'member')} on as many emulated hosts, {_count(layout.gpus_per_node, 'rank')} each",
-        "the launch: the same code made both command lines" + (f"; equal flags: {', '.join(kept)}" if kept else ""),
+        f"the launch: the same code made both command lines; equal flags: {', '.join(kept)}; filled in where a member"
+        f" starts: {', '.join(wired)}",
         "the meeting of the members over the network at the leader's address and port",
         *_splits(layout.tensor, layout.pipeline),
         "readiness by /health, and one real request to /v1/completions",
@@ -60,15 +61,12 @@ def flags_of(launch: Launch) -> dict[str, str]:
     return flags
 
 
-def _compare(planned: dict[str, str], run: dict[str, str]) -> tuple[list[str], list[str]]:
-    kept = [name for name in planned if name in run and (run[name] == planned[name] or _is_wired(name, planned, run))]
-    replaced = [_change(name, planned.get(name), run.get(name)) for name in {**planned, **run} if name not in kept]
-    return kept, replaced
-
-
-def _is_wired(name: str, planned: dict[str, str], run: dict[str, str]) -> bool:
-    """Whether both stand for what each platform fills in: an address, an index, a port."""
-    return planned[name].startswith("$(") and run[name].startswith("$(")
+def _compare(planned: dict[str, str], run: dict[str, str]) -> tuple[list[str], list[str], list[str]]:
+    """Flags that are equal, those that stand for addresses, indices and ports, and what was done to the others."""
+    wired = [name for name, value in run.items() if value.startswith("$(")]
+    kept = [name for name in planned if name not in wired and run.get(name) == planned[name]]
+    others = [name for name in {**planned, **run} if name not in {*wired, *kept}]
+    return kept, wired, [_change(name, planned.get(name), run.get(name)) for name in others]
 
 
 def _change(name: str, planned: str | None, run: str | None) -> str:

@@ -116,6 +116,7 @@ def test_what_fits_nowhere_leaves_with_three_and_the_cheapest_change(shardwright
         (["plan", "--no-such-option"], 2, ["--no-such-option"]),
         (["plan", "llama-3-8b", "--gpu", "L40S", "--nodes", "²"], 2, ["²", "hardware.nodes"]),
         (["init", "llama-3-8b", "--gpus-per-node", "4"], 2, ["--gpu"]),
+        (["plan", "llama-3-8b", "--gpu", "L40S", "--set", "engine.args.max-num-seqs=0"], 2, ["--set: engine.args."]),
         (["init", "llama-3-8b", "--out", ""], 2, ["--out"]),
     ],
     ids=spelled,
@@ -205,3 +206,13 @@ def test_a_full_disk_behind_the_output_is_no_bug_of_ours() -> None:
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     assert (done.returncode, done.stderr) == (1, "shardwright: the output cannot be written: No space left on device\n")
+
+
+def test_a_token_that_cannot_be_read_is_for_the_user_to_mend(tmp_path: Path) -> None:
+    """The hub's token file of another user, or a folder in its place: named, with what to set instead."""
+    command = [sys.executable, "-m", "shardwright", "plan", "hf://owner/name", "--gpu", "L40S"]
+    places = {"HF_TOKEN_PATH": str(tmp_path), "HOME": str(tmp_path), "HF_ENDPOINT": "http://127.0.0.1:9", "PATH": ""}
+    done = subprocess.run(command, env=places, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert f"the hub's token cannot be read: {tmp_path}" in done.stderr
+    assert "HF_TOKEN" in done.stderr

@@ -124,6 +124,15 @@ def test_what_is_more_than_enough_is_left_out() -> None:
     assert [one.cost.split(":")[0] for one in made.changes] == ["no cost", "half"]
 
 
+def test_more_nodes_with_more_gpus_each_are_offered_where_neither_alone_is_enough() -> None:
+    """A model of many GPUs, asked for on one: 16 of them are too few, in one node or in sixteen."""
+    made = unfit(builders.cluster(gpu_memory=GIB, nodes=1), ToyEngine(savings=()), hardware={"nodes": 1})
+    assert [one.what.split(", parallelism")[0] for one in made.changes] == [
+        "hardware: {gpu: A10G, gpusPerNode: 8, nodes: 3}"
+    ]
+    assert made.changes[0].gpus > 16
+
+
 def test_nothing_is_offered_where_nothing_helps() -> None:
     """A tenth of a GiB holds no layer, however many there are."""
     assert unfit(builders.cluster(gpu_memory=GIB // 10, nodes=1)).changes == ()

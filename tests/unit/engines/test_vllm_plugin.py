@@ -14,6 +14,7 @@ from shardwright.core.plan import Infeasible, Plan, plan
 from shardwright.core.recipe.model import Parallelism
 from shardwright.core.shape.base import Mixture
 from shardwright.engines.vllm import ENGINE, facts
+from shardwright.facts import load as catalogue
 from shardwright.testing import builders
 from shardwright.units import GIB
 
@@ -100,13 +101,35 @@ def test_a_mixture_is_a_bound_and_says_what_no_bound_covers() -> None:
         assert ("no bound covers" in made.evidence_reason) is bool(part)
 
 
+@pytest.mark.parametrize("name", [gpu.name for gpu in catalogue.gpus() if gpu.memory_bytes])
+def test_every_gpu_of_the_catalogue_can_be_planned(name: str) -> None:
+    """Whatever its maker calls its architecture, as `gfx942`, planning reads it."""
+    asked = builders.recipe(parallelism="auto", engine={"args": {}}, hardware={"nodes": 1})
+    pool = NodePool(catalogue.gpu(name), gpus_per_node=8, nodes=1)
+    made = plan(asked, builders.llama_shape(), Cluster((pool,)), ENGINE)
+    assert isinstance(made, Plan)
+    assert made.pool.tokens >= made.max_model_len
+
+
 def test_rocm_takes_graphs_beside_the_budget() -> None:
     """Only CUDA devices are estimated beforehand."""
     asked = builders.recipe(engine={"version": "0.32.0", "args": {}}, parallelism="auto", hardware={"nodes": 1})
-    gpu = builders.gpu("H200", name="MI300X", device="rocm", compute_capability=None, link=None)
+    gpu = builders.gpu("H200", name="MI300X", device="rocm", compute_capability="gfx942", link=None)
     made = plan(asked, builders.llama_shape(), Cluster((NodePool(gpu, 1, 1),)), ENGINE)
     assert isinstance(made, Plan)
     assert [term.counted for term in made.ranks[0].terms if term.name == "graphs"] == [False]
+
+
+def test_a_device_without_a_known_image_is_warned_of_unless_one_is_given() -> None:
+    """CUDA's image finds no GPU of another maker."""
+    gpu = builders.gpu("H200", name="MI300X", device="rocm", compute_capability="gfx942", link=None)
+    for image, expected in ((None, True), ("registry.example/vllm-rocm:1", False)):
+        engine: dict[str, object] = {"version": "0.32.0", "args": {}, "image": image}
+        asked = builders.recipe(engine=engine, parallelism="auto", hardware={"nodes": 1})
+        made = plan(asked, builders.llama_shape(), Cluster((NodePool(gpu, 1, 1),)), ENGINE)
+        assert isinstance(made, Plan)
+        assert ("vllm.image-not-known" in found(made)) is expected
+    assert "vllm.image-not-known" not in found(planned())
 
 
 @pytest.mark.requirement("R051")
