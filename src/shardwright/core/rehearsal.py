@@ -25,8 +25,7 @@ def coverage_of(planned: Deployment, run: Deployment, shrunk: tuple[str, ...], h
     layout = run.plan.layout
     exercised = [
         f"the group: {_count(run.group.size, 'member')} on as many emulated hosts, {_count(layout.gpus_per_node, 'rank')} each",
-        f"the launch: the same code made both command lines; equal flags: {', '.join(kept)}; filled in where a member"
-        f" starts: {', '.join(wired)}",
+        _launch_line(kept, wired),
         "the meeting of the members over the network at the leader's address and port",
         *_splits(layout.tensor, layout.pipeline),
         "readiness by /health, and one real request to /v1/completions",
@@ -59,6 +58,13 @@ def flags_of(launch: Launch) -> dict[str, str]:
             flags[name] = part
             name = ""
     return flags
+
+
+def _launch_line(kept: list[str], wired: list[str]) -> str:
+    return (
+        f"the launch: the same code made both command lines; equal flags: {', '.join(kept)};"
+        f" filled in where a member starts: {', '.join(wired)}"
+    )
 
 
 def _compare(planned: dict[str, str], run: dict[str, str]) -> tuple[list[str], list[str], list[str]]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 from shardwright import errors, models, registry
 from shardwright.core.plan import plan
 from shardwright.core.recipe.later import later_fields
+from shardwright.core.rules import Finding
 from shardwright.service import hardware
 
 if TYPE_CHECKING:
@@ -42,4 +44,24 @@ def plan_shape(recipe: Recipe, shape: ModelShape) -> Plan | Infeasible:
     """The same with the model's shape at hand."""
     engine = registry.load_engine(recipe.engine.name)
     cluster = hardware.cluster_of(recipe.hardware)
-    return plan(recipe, shape, cluster, engine, unused_fields=later_fields(recipe))
+    made = plan(recipe, shape, cluster, engine, unused_fields=later_fields(recipe))
+    return dataclasses.replace(made, findings=(*made.findings, *_target_findings(recipe)))
+
+
+def _target_findings(recipe: Recipe) -> tuple[Finding, ...]:
+    """A platform that recipes may name before it can be rendered."""
+    kind = recipe.target.kind if recipe.target else ""
+    if not kind or registry.TARGETS[kind]:
+        return ()
+    usable = ", ".join(name for name, place in registry.TARGETS.items() if place)
+    return (
+        Finding(
+            "target.not-yet",
+            "warn",
+            "info",
+            f"target {kind} can be planned for, but not rendered in this version",
+            fix=f"render for one of: {usable}",
+            path="target.kind",
+            value=kind,
+        ),
+    )

@@ -24,7 +24,7 @@ def plan_findings(ask: Ask, chosen: Trial, unused_fields: Sequence[str]) -> tupl
         *_larger_than_needed(ask, chosen),
         *_spanning(chosen),
         *_partial_nodes(ask, chosen),
-        *_odd_count(chosen),
+        *_odd_count(ask, chosen),
         *_long_requests(ask, chosen),
         *_small_pool(ask, chosen),
         *_near_limit(chosen),
@@ -124,18 +124,20 @@ def _partial_nodes(ask: Ask, chosen: Trial) -> Iterator[Finding]:
     )
 
 
-def _odd_count(chosen: Trial) -> Iterator[Finding]:
+def _odd_count(ask: Ask, chosen: Trial) -> Iterator[Finding]:
     layout = chosen.candidate.layout if chosen.candidate else None
     if layout is None or layout.world_size & (layout.world_size - 1) == 0:
         return
-    yield _warn(
+    yield Finding(
         "layout.gpu-count",
+        "warn",
+        "warning" if ask.is_pinned else "info",
         f"{layout.world_size} GPUs are no power of two",
         why="model sizes and collective operations are made for powers of two",
-        fix="use 1, 2, 4, 8, 16 ... GPUs",
+        fix="pin a layout of 1, 2, 4, 8, 16 ... GPUs",
         path="parallelism",
         value=str(layout),
-        rows=("R150",),
+        requirements=("R150",),
     )
 
 

@@ -31,13 +31,14 @@ from shardwright.core.recipe.yaml_events import Events
 if TYPE_CHECKING:
     from yaml.events import Event
 
-__all__ = ["MAX_DEPTH", "MAX_NODES", "decode", "parse_documents"]
+__all__ = ["MAX_DEPTH", "MAX_NODES", "decode", "is_empty", "parse_documents"]
 
 MAX_DEPTH = 50
 """Deepest nesting; affinity, the deepest part of a real recipe, has about ten levels."""
 MAX_NODES = 20_000
 """Values of one text, each use of an alias counted; a large recipe has a few hundred."""
 
+_EMPTY = "the document is empty"
 _UNREADABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _SURROGATE_PAIR = r"(?<!\\)((?:\\\\)*)\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})"
 
@@ -76,6 +77,11 @@ def _joined_pair(match: re.Match[str]) -> str:
     return f"{match[1]}\\U{0x10000 + ((int(match[2], 16) & 0x3FF) << 10) + (int(match[3], 16) & 0x3FF):08x}"
 
 
+def is_empty(document: Document) -> bool:
+    """Whether there is nothing in a document, which is a fault only where it stands alone."""
+    return document.root is None and [fault.message for fault in document.faults] == [_EMPTY]
+
+
 class _Builder:
     """Events become trees; holds what was seen so far: anchors, faults, how much may still come."""
 
@@ -97,13 +103,14 @@ class _Builder:
         except errors.RecipeError as error:
             faults = (*self._faults, *error.faults)
             made.append(Document(Mark(self._file, faults[0].line), None, faults))
-        return tuple(made)
+        # Generators write a closing `---`; an empty document counts only where there is nothing else.
+        return tuple(document for document in made if not is_empty(document)) or tuple(made)
 
     def _document(self, mark: Mark) -> Document:
         self._anchors, self._faults, self._path = {}, [], []
         root = self._node(self._events.next(), 1)
         if is_null(root):
-            return Document(mark, None, (fault_at(mark, (), "the document is empty", "remove its line ---"),))
+            return Document(mark, None, (fault_at(mark, (), _EMPTY, "remove its line ---"),))
         return Document(root.mark, root, tuple(self._faults))
 
     def _node(self, event: Event, depth: int) -> Node:

@@ -71,7 +71,7 @@ def _parse(option: str) -> Override:
 
 def _value(path: Path, text: str) -> Node:
     found = document.parse_documents(text, _OPTION, is_option=True) if text else ()
-    if not found or _is_empty(found[0]):
+    if not found or document.is_empty(found[0]):
         return ScalarNode(_MARK, "", plain=True)
     faults = [fault for each in found for fault in each.faults]
     if faults:
@@ -81,10 +81,6 @@ def _value(path: Path, text: str) -> Node:
     if root is None or len(found) > 1 or is_block:
         raise _error(path, "this is not one value", "write a scalar, [a, b] or {a: b}; quote a text that holds ': '")
     return root
-
-
-def _is_empty(found: Document) -> bool:
-    return found.root is None and any("is empty" in fault.message for fault in found.faults)
 
 
 def _with(node: Node, rest: Path, override: Override) -> Node:

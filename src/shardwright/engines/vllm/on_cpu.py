@@ -57,7 +57,7 @@ def _demand(question: Question, resolved: Flags, pool_bytes: int, given_as: str)
         request_tokens=question.max_model_len,
         request_blocks=-(-question.max_model_len // resolved.block_tokens),
         settings=tuple(settings),
-        evidence="measured",
+        evidence="bound" if question.shape.bound else "measured",
         evidence_reason="On a CPU the pool is as large as it is asked for; its tokens were checked against what vLLM printed.",
         runner=resolved.runner,
         sources=(_SOURCE,),

@@ -47,6 +47,7 @@ def test_several_documents_and_none() -> None:
     many = document.parse_documents("a: 1\n---\nb: 2\n", "f")
     assert [each.mark.line for each in many] == [1, 3]
     assert document.parse_documents("# nothing\n\n", "f") == ()
+    assert len(document.parse_documents("a: 1\n---\n# nothing\n", "f")) == 1
 
 
 @pytest.mark.parametrize(
@@ -67,7 +68,7 @@ def test_several_documents_and_none() -> None:
         ("a: ! 1\n", 1, "tags such as !!str"),
         ("[a, b]: c\n", 1, "a list of 2 cannot be a key"),
         ("'': c\n", 1, "a key is missing"),
-        ("a: 1\n---\n# nothing\n", 2, "the document is empty"),
+        ("---\n# nothing\n", 1, "the document is empty"),
         ("a: 1\nb: \x01\n", 2, "the character U+0001 is not allowed"),
         ('a: 1\nb: "\\0"\n', 2, "the character U+0000 is not allowed"),
         ("a: \udcff\n", 1, "the character U+DCFF is not allowed"),
