@@ -30,6 +30,7 @@ class Draw:
     seed: int
     command: str
     hosts: str
+    tensor: int
     phase: str
     delay_seconds: float
     pick: float
@@ -54,6 +55,7 @@ class Outcome:
     seed: int
     command: str
     hosts: str
+    tensor: int
     phase: str
     seconds: float = 0.0
     """When the kill came, since the command was started."""
@@ -76,6 +78,7 @@ def draw(seed: int) -> Draw:
         phase=phase,
         command="apply" if phase == "ready" else chance.choice(["apply", "rehearse"]),
         hosts=chance.choice(["netns", "netns", "loopback"]) if os.geteuid() == 0 else "loopback",
+        tensor=2 if seed % 5 == 3 else 1,
         delay_seconds=chance.uniform(0, LATEST_SECONDS[phase]),
         pick=chance.random(),
     )
@@ -83,7 +86,7 @@ def draw(seed: int) -> Draw:
 
 def run(home: Home, drawn: Draw, folder: Path) -> Outcome:
     """Start a group, kill one of its processes, wait until the tool has said what it has to, and clean up as users do."""
-    outcome = Outcome(drawn.seed, drawn.command, drawn.hosts, drawn.phase)
+    outcome = Outcome(drawn.seed, drawn.command, drawn.hosts, drawn.tensor, drawn.phase)
     before = traces(home)
     began = time.monotonic()
     command = _start(home, drawn, folder)
@@ -105,7 +108,8 @@ def run(home: Home, drawn: Draw, folder: Path) -> Outcome:
 
 def _start(home: Home, drawn: Draw, folder: Path) -> subprocess.Popen[str]:
     recipe = folder / "recipe.yaml"
-    recipe.write_text(local_recipe(NAME, shared_twin(2, 2), tensor=1, pipeline=2, hosts=drawn.hosts), "utf-8")
+    text = local_recipe(NAME, shared_twin(2, 2), tensor=drawn.tensor, pipeline=2, hosts=drawn.hosts)
+    recipe.write_text(text, "utf-8")
     options = ["-y"] if drawn.command == "apply" else ["--hosts", drawn.hosts]
     return home.start(drawn.command, "-f", str(recipe), *options)
 
@@ -170,9 +174,9 @@ def _member(process: psutil.Process, known: dict[str, Any] | None) -> Victim:
         case "engine":
             return Victim(pid, "loader", ("the engine's loader", number))
         case "host":
-            return Victim(pid, host, (f"{host} itself", number, "with rank "))
+            return Victim(pid, host, (f"{host} itself", number, "with rank"))
         case "launcher":  # two processes, one outside and one inside of the host
-            return Victim(pid, f"launcher {host}", (f"the launcher of {host}", "with rank "))
+            return Victim(pid, f"launcher {host}", (f"the launcher of {host}", "with rank"))
         case _:
             return Victim(pid, name, (name, number, f"on {host}", *([] if rank is None else [f"rank {rank} "])))
 
