@@ -21,7 +21,7 @@ def delete(name: str, namespace: str, *, yes: bool) -> None:
     from shardwright.settings import load_settings
 
     settings = load_settings()
-    observing.status(namespace, name, settings)
+    observing.require(namespace, name, settings)
     if not yes:
         if not sys.stdin.isatty():
             raise click.UsageError("there is no terminal to ask on; confirm with -y")

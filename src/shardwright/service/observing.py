@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from shardwright.local.spec import LocalGroup
     from shardwright.settings import Settings
 
-__all__ = ["all_statuses", "delete", "logs", "status"]
+__all__ = ["all_statuses", "delete", "logs", "require", "status"]
 
 
 def status(namespace: str, name: str, settings: Settings) -> dict[str, Any]:
@@ -30,6 +30,11 @@ def status(namespace: str, name: str, settings: Settings) -> dict[str, Any]:
         "ranks": _ranks(runner, group, found),
         "curl": _curl(group, found),
     }
+
+
+def require(namespace: str, name: str, settings: Settings) -> None:
+    """NotFound, naming those there are, if there is no such deployment."""
+    LocalRunner(settings.state_dir).observe(namespace, name)
 
 
 def all_statuses(namespace: str | None, settings: Settings) -> list[dict[str, Any]]:
