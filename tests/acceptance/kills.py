@@ -87,10 +87,10 @@ def draw(seed: int) -> Draw:
 def run(home: Home, drawn: Draw, folder: Path) -> Outcome:
     """Start a group, kill one of its processes, wait until the tool has said what it has to, and clean up as users do."""
     outcome = Outcome(drawn.seed, drawn.command, drawn.hosts, drawn.tensor, drawn.phase)
-    before = traces(home)
     began = time.monotonic()
     command = _start(home, drawn, folder)
     hit, outcome.phase = _kill(home, drawn, command)
+    label = str(home.peek().get("run", "none"))
     outcome.seconds = round(time.monotonic() - began, 2)
     complaint = command.communicate(timeout=120)[1]
     status = _settled(home, hit) if drawn.command == "apply" else {}
@@ -102,7 +102,7 @@ def run(home: Home, drawn: Draw, folder: Path) -> Outcome:
         outcome.named = all(text in outcome.said for text in hit.said) or (went_on and may_go_on)
     if drawn.command == "apply" and status:
         home.run("delete", NAME, "-y")
-    outcome.leftovers = _left(home, before)
+    outcome.leftovers = _left(home, label)
     return outcome
 
 
@@ -195,9 +195,9 @@ def _last_words(complaint: str, status: dict[str, Any]) -> str:
     return " | ".join([*told, str(status.get("message") or "")]).strip(" |")
 
 
-def _left(home: Home, before: set[str]) -> list[str]:
-    """What is still there some seconds later."""
+def _left(home: Home, run: str) -> list[str]:
+    """What of this run is still there some seconds later."""
     deadline = time.monotonic() + 5
-    while (left := traces(home) - before) and time.monotonic() < deadline:
+    while (left := traces(home, run)) and time.monotonic() < deadline:
         time.sleep(0.1)
     return sorted(left) + [str(path) for path in home.state.glob("deployments/*/*")]

@@ -127,19 +127,24 @@ def wait_for(condition: Callable[[], bool], timeout_seconds: float) -> None:
         time.sleep(0.01)
 
 
-def traces(home: Home) -> set[str]:
-    """What runs leave on a machine: processes, links, shared memory, folders; but what living runs of others hold."""
+def traces(home: Home, only: str = "") -> set[str]:
+    """What runs leave on a machine: processes, links, shared memory, folders; but what living runs of others hold.
+
+    `only`: label of a run; then nothing of others is counted, whatever they do at the same time.
+    """
     processes = list(psutil.process_iter())
     others = {run for process in processes if (run := _supervised_run(process, home))}
-    found = {f"process {process.pid} {process.name()}" for process in processes if _belongs(process, home, others)}
+    found = {text for process in processes if (text := _trace(process, home))}
     for folder, pattern in (
         ("/sys/class/net", "sw*"),
         ("/dev/shm", "sw*"),
         ("/dev/shm", "sem.sw*"),
         (tempfile.gettempdir(), f"sw-{'[0-9a-f]' * 8}"),
     ):
-        found |= {str(path) for path in Path(folder).glob(pattern) if not any(run in path.name for run in others)}
-    return found
+        found |= {str(path) for path in Path(folder).glob(pattern)}
+    if only:
+        return {text for text in found if only in text or str(home.state) in text}
+    return {text for text in found if not any(run in text for run in others)}
 
 
 def _supervised_run(process: psutil.Process, home: Home) -> str:
@@ -152,14 +157,13 @@ def _supervised_run(process: psutil.Process, home: Home) -> str:
     return ""
 
 
-def _belongs(process: psutil.Process, home: Home, others: set[str]) -> bool:
-    """Whether a living process is of a run, and of none of others."""
-    try:
+def _trace(process: psutil.Process, home: Home) -> str:
+    """What to call a living process of a run, or one that has to do with this home; empty for all others."""
+    with contextlib.suppress(psutil.Error):
         if process.status() == psutil.STATUS_ZOMBIE or process.pid == os.getpid():
-            return False
-        variables = process.environ()
-        run, state = variables.get("SHARDWRIGHT_RUN"), variables.get("SHARDWRIGHT_STATE_DIR")
-        mentioned = str(home.state) in " ".join(process.cmdline())
-    except psutil.Error:
-        return False
-    return mentioned or state == str(home.state) or (run is not None and run not in others)
+            return ""
+        variables, argv = process.environ(), " ".join(process.cmdline())
+        run, state = variables.get("SHARDWRIGHT_RUN", ""), str(home.state)
+        if run or state in argv or variables.get("SHARDWRIGHT_STATE_DIR") == state:
+            return f"process {process.pid} of {run or state}: {argv[:80]}"
+    return ""

@@ -40,13 +40,12 @@ def shell_code(command: subprocess.Popen[str]) -> int:
 @pytest.mark.parametrize(("state", "delay_seconds"), MOMENTS)
 def test_ctrl_c_leaves_nothing(home: Home, state: str, delay_seconds: float) -> None:
     """Ctrl-C in a terminal reaches the whole process group; when the command returns, all is gone."""
-    before = traces(home)
     command = home.start("rehearse", "-f", str(EXAMPLE))
-    home.wait_for_state(state)
+    run = home.wait_for_state(state)["run"]
     time.sleep(delay_seconds)
     os.killpg(command.pid, signal.SIGINT)
     said = command.communicate(timeout=30)[1]
-    assert traces(home) - before == set()
+    assert traces(home, run) == set()
     assert states(home) == []
     assert shell_code(command) == 130
     assert said.endswith("shardwright: interrupted\n")
@@ -68,12 +67,11 @@ def test_a_second_ctrl_c_leaves_nothing_either(home: Home) -> None:
 
 def test_a_killed_rehearsal_is_swept(home: Home) -> None:
     """Its group ends without it within seconds; the next command forgets it."""
-    before = traces(home)
     command = home.start("rehearse", "-f", str(EXAMPLE))
-    home.wait_for_state("starting")
+    run = home.wait_for_state("starting")["run"]
     command.kill()
     command.communicate(timeout=10)
-    wait_for(lambda: traces(home) - before == set(), 10)
+    wait_for(lambda: traces(home, run) == set(), 10)
     said = home.run("status")
     assert (said.stdout, said.stderr) == ("", "nothing is deployed on this machine\n")
     assert states(home) == []

@@ -49,16 +49,18 @@ def assert_risen(shown: str, ranks: int) -> None:
 
 def test_the_example_is_rehearsed(home: Home) -> None:
     """Phases of both ranks while it starts, the answer, two lists that do not claim too much, and a clean machine."""
-    before = traces(home)
-    done = home.run("rehearse", "-f", str(EXAMPLE))
-    assert traces(home) - before == set()
+    command = home.start("rehearse", "-f", str(EXAMPLE))
+    run = home.wait_for_state("preparing")["run"]
+    out, err = command.communicate(timeout=200)
+    assert command.returncode == 0, err
+    assert traces(home, run) == set()
     assert list(home.state.glob("deployments/*/*")) == []
-    assert_risen(done.stderr, ranks=2)
-    assert done.stdout.startswith("llama-3-8b: TP1 x PP2 on 2 nodes answered; ready in ")
-    answer = re.search(r"POST /v1/completions '.+', 32 tokens, .+ s\n  '(.+)'\n", done.stdout)
+    assert_risen(err, ranks=2)
+    assert out.startswith("llama-3-8b: TP1 x PP2 on 2 nodes answered; ready in ")
+    answer = re.search(r"POST /v1/completions '.+', 32 tokens, .+ s\n  '(.+)'\n", out)
     assert answer is not None
     assert len(set(answer[1].split())) > 1
-    shown, _, not_shown = done.stdout.partition("Not exercised:")
+    shown, _, not_shown = out.partition("Not exercised:")
     assert [text for text in SHOWN if text not in shown] == []
     assert [text for text in NOT_SHOWN if text not in not_shown] == []
 

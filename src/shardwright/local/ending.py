@@ -6,6 +6,7 @@ import contextlib
 import os
 import select
 import signal
+import threading
 import time
 from typing import TYPE_CHECKING, cast
 
@@ -13,9 +14,11 @@ from shardwright import errors
 from shardwright.local import proc, state
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
     from shardwright.local.state import Place
 
-__all__ = ["end"]
+__all__ = ["end", "uninterrupted"]
 
 _WRITTEN_SECONDS = 5.0
 _END_SECONDS = 20.0
@@ -38,6 +41,19 @@ def end(place: Place) -> None:
         for pidfd in held:
             os.close(pidfd)
     _collect(place)
+
+
+@contextlib.contextmanager
+def uninterrupted() -> Generator[None]:
+    """Let an end that has begun come to its end: a second Ctrl-C would leave half of it. It takes seconds at most."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals reach the main thread alone
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _open(place: Place, name: str) -> int | None:

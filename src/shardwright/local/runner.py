@@ -68,13 +68,16 @@ class LocalRunner:
         run = starting.new_run()
         try:
             with starting.commanding(place):
+                if not keep:
+                    sweeping.own(place)
                 starting.start(place, group, run, tied=True)
             yield
         finally:
-            if state.read_json(place.status).get("run") == run:  # never another command's
-                ending.end(place)
-                if not keep:
-                    place.remove()
+            with ending.uninterrupted():
+                if state.read_json(place.status).get("run") == run:  # never another command's
+                    ending.end(place)
+                    if not keep:
+                        place.remove()
 
     def observe(self, namespace: str, name: str) -> Mapping[str, object]:
         """The status as JSON values, with the processes that live; NotFound if there is none."""

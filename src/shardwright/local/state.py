@@ -7,6 +7,7 @@
       logs/           host-0.log ..., engine.log, supervisor.log
       processes/      host-0 ..., names that the engine's processes gave themselves
       revisions/      1.json ..., what was started and what became of it
+      owner.json      the command that removes all this at its end, of a rehearsal
 
 Reads and writes files only; what stands in them is others' matter. A supervisor is alive as long as it holds `lock`:
 the kernel lets go of it however it ends.
@@ -66,6 +67,11 @@ class Place:
     def members(self) -> Path:
         """Processes of the group."""
         return self.folder / "members.json"
+
+    @property
+    def owner(self) -> Path:
+        """The command that removes this folder at its end; there only for runs that nobody looks back at."""
+        return self.folder / "owner.json"
 
     def log(self, name: str) -> Path:
         """Log of a host (`host-0`), of the `engine`'s loading or of the `supervisor`."""

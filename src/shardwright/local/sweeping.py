@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from shardwright.local.state import Place
 
-__all__ = ["RUN_VARIABLE", "clean", "mark_vanished", "runtime_folder", "shared_memory_prefix", "sweep"]
+__all__ = ["RUN_VARIABLE", "clean", "mark_vanished", "own", "runtime_folder", "shared_memory_prefix", "sweep"]
 
 RUN_VARIABLE = "SHARDWRIGHT_RUN"
 _SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - where the kernel keeps it
@@ -76,6 +76,7 @@ def sweep(state_dir: Path, only: Place | None = None) -> tuple[str, ...]:
     """
     swept: list[str] = []
     for place in state.places(state_dir) if only is None else (only,):
+        _forget(place)
         status = state.read_json(place.status)
         if not place.folder.is_dir() or status.get("state") == "ended" or not status.get("run"):
             continue
@@ -90,7 +91,28 @@ def sweep(state_dir: Path, only: Place | None = None) -> tuple[str, ...]:
                 place, "its supervisor was killed or the machine was restarted; what was left has been removed"
             )
             swept.append(place.name)
+        _forget(place)
     return tuple(swept)
+
+
+def own(place: Place) -> None:
+    """Say that this process removes the folder at its end; if it cannot, the next sweep does."""
+    place.make()
+    own_identity = proc.identity(os.getpid())
+    state.write_json(place.owner, {"pid": own_identity.pid, "ticks": own_identity.start_ticks})
+
+
+def _forget(place: Place) -> None:
+    """Remove the folder of a run that has ended, and whose owner has gone without doing so."""
+    owner, status = state.read_json(place.owner), state.read_json(place.status)
+    if not owner or status.get("state", "ended") != "ended":
+        return
+    if not proc.is_alive(proc.Identity(int(str(owner["pid"])), int(str(owner["ticks"])))):
+        with (
+            contextlib.suppress(errors.Conflict, errors.EnvironmentFault),
+            state.take_lock(place, "lock", f"a sweep (pid {os.getpid()})"),
+        ):
+            place.remove()
 
 
 def mark_vanished(place: Place, message: str, *, reason: Literal["failed", "stopped"] = "failed") -> None:
