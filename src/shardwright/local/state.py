@@ -68,11 +68,6 @@ class Place:
         """Processes of the group."""
         return self.folder / "members.json"
 
-    @property
-    def owner(self) -> Path:
-        """The command that removes this folder at its end; there only for runs that nobody looks back at."""
-        return self.folder / "owner.json"
-
     def log(self, name: str) -> Path:
         """Log of a host (`host-0`), of the `engine`'s loading or of the `supervisor`."""
         return self.folder / "logs" / f"{name}.log"

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["RUN_VARIABLE", "clean", "mark_vanished", "own", "runtime_folder", "shared_memory_prefix", "sweep"]
 
 RUN_VARIABLE = "SHARDWRIGHT_RUN"
+_OWNER = "owner.json"
 _SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - where the kernel keeps it
 _LONGEST_TEMPORARY_FOLDER = 40
 """Engines put sockets below it, whose paths may have 107 characters at most."""
@@ -99,12 +100,12 @@ def own(place: Place) -> None:
     """Say that this process removes the folder at its end; if it cannot, the next sweep does."""
     place.make()
     own_identity = proc.identity(os.getpid())
-    state.write_json(place.owner, {"pid": own_identity.pid, "ticks": own_identity.start_ticks})
+    state.write_json(place.folder / _OWNER, {"pid": own_identity.pid, "ticks": own_identity.start_ticks})
 
 
 def _forget(place: Place) -> None:
     """Remove the folder of a run that has ended, and whose owner has gone without doing so."""
-    owner, status = state.read_json(place.owner), state.read_json(place.status)
+    owner, status = state.read_json(place.folder / _OWNER), state.read_json(place.status)
     if not owner or status.get("state", "ended") != "ended":
         return
     if not proc.is_alive(proc.Identity(int(str(owner["pid"])), int(str(owner["ticks"])))):
