@@ -8,7 +8,7 @@ import secrets
 import signal
 import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from shardwright import errors
 from shardwright.local import following, spec, state, sweeping
@@ -158,18 +158,44 @@ def _spawn(place: Place, lock: int, *, tied: bool) -> int:
 
 
 def _await_hosts(place: Place, guard: int) -> None:
+    """Wait until the hosts stand. Without its guard the supervisor still ends in order, and says why: it is waited for."""
+    ended: str | None = None
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline:
         status = state.read_json(place.status)
         if status["state"] == "ended" and status["reason"] != "stopped":
-            os.waitpid(guard, 0)
+            if ended is None:
+                os.waitpid(guard, 0)
             raise problem_of(status)
         if status["state"] != "preparing":
             return
-        if os.waitpid(guard, os.WNOHANG)[0]:
+        if ended is not None and not _is_supervised(status):
             said = following.last_lines(place.log("supervisor"), 3)
             raise errors.EnvironmentFault(
-                f"{place.name}: the supervisor did not start: {' | '.join(said) or 'it says nothing'}"
+                f"{place.name}: the supervisor did not start: {' | '.join(said) or ended}",
+                hint="try again; dmesg tells whether the kernel ended it for want of memory",
             )
+        ended = ended or _collect(guard)
         time.sleep(_POLL_SECONDS)
     raise errors.EnvironmentFault(f"{place.name}: the supervisor made no hosts in {_START_SECONDS:.0f} s")
+
+
+def _collect(guard: int) -> str | None:
+    """How the guard ended; None if it runs."""
+    from shardwright.local import kernel  # noqa: PLC0415 - Linux only
+
+    pid, status = os.waitpid(guard, os.WNOHANG)
+    if not pid:
+        return None
+    outcome = kernel.outcome_of_status(status)
+    if outcome.signal is None:
+        return f"its guard exited with code {outcome.code}"
+    return f"the supervisor's guard was killed by {signal.Signals(outcome.signal).name}"
+
+
+def _is_supervised(status: Mapping[str, object]) -> bool:
+    """Whether the supervisor of that status lives."""
+    from shardwright.local import proc  # noqa: PLC0415 - Linux only
+
+    known = status.get("supervisor")
+    return known is not None and proc.is_alive(proc.Identity(*cast("list[int]", known)))
