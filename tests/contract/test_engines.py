@@ -28,7 +28,7 @@ def question(engine: Engine, *, tensor: int = 1, pipeline: int = 2, version: str
     """One layout of Llama-3-8B on A10G."""
     asked = builders.recipe(engine={"version": version or engine.versions[-1], "args": {}})
     layout = builders.layout(tensor, pipeline, nodes=1)
-    return Question(asked, builders.llama_shape(), layout, builders.gpu(), version or engine.versions[-1])
+    return Question(asked, builders.llama_shape(), layout, (builders.gpu(),), version or engine.versions[-1])
 
 
 def planned(engine: Engine) -> Plan:

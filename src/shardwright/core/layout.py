@@ -22,6 +22,8 @@ class Rank:
     """Which GPU of that node, from 0."""
     stage: int
     tensor_index: int
+    data_index: int = 0
+    """Which of the data-parallel copies it belongs to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,14 @@ class Layout:
     stages: tuple[int, ...]
     """Layers of each pipeline stage."""
     data: int = 1
+    """Copies of everything but experts, each with its own KV cache; outermost in the order of ranks."""
     expert: bool = False
+    """Whole experts are dealt out over the tensor x data ranks of a stage instead of each being divided."""
+
+    @property
+    def expert_ranks(self) -> int:
+        """Ranks that share the experts of a layer, whole or divided."""
+        return self.tensor * self.data
 
     @property
     def world_size(self) -> int:
@@ -53,6 +62,7 @@ class Layout:
                 local_index=index % self.gpus_per_node,
                 stage=index // self.tensor % self.pipeline,
                 tensor_index=index % self.tensor,
+                data_index=index // (self.tensor * self.pipeline),
             )
             for index in range(self.world_size)
         )
@@ -65,7 +75,8 @@ class Layout:
         """`TP4 x PP2 on 2 nodes`, the form used in all texts."""
         data = f" x DP{self.data}" if self.data > 1 else ""
         nodes = "1 node" if self.nodes == 1 else f"{self.nodes} nodes"
-        return f"TP{self.tensor} x PP{self.pipeline}{data} on {nodes}"
+        expert = " with EP" if self.expert else ""
+        return f"TP{self.tensor} x PP{self.pipeline}{data}{expert} on {nodes}"
 
 
 def split_layers(layers: int, stages: int) -> tuple[int, ...]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from shardwright.core.rules import Finding
+    from shardwright.core.speed import Pace
 
 __all__ = [
     "Demand",
@@ -96,6 +97,8 @@ class Demand:
     """What the engine resolved and why, for the plan's reasons."""
     findings: tuple[Finding, ...] = ()
     """What the engine's own rules warn of."""
+    pace: Pace | None = None
+    """Constants for predicting speed; None where the engine was not timed on such a device."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ def question(
     engine: dict[str, object] = {"version": version, "args": {}}
     asked = builders.recipe(**{"engine": engine, **recipe})
     made = builders.llama_shape(32, **(shape or {}))
-    return Question(asked, made, layout or builders.layout(1, 1, nodes=1), builders.gpu(gpu), version)
+    return Question(asked, made, layout or builders.layout(1, 1, nodes=1), (builders.gpu(gpu),), version)
 
 
 def rules(asked: Question) -> dict[str, str]:
@@ -148,7 +148,7 @@ def test_devices_whose_memory_is_not_known_are_refused() -> None:
     """Never counted as if they were CUDA."""
     asked = question()
     gaudi = dataclasses.replace(asked.gpu, device="hpu")
-    assert "hpu" in rules(dataclasses.replace(asked, gpu=gaudi))["vllm.device"]
+    assert "hpu" in rules(dataclasses.replace(asked, gpus=(gaudi,)))["vllm.device"]
 
 
 def test_eager_stages_on_a_cpu_are_refused() -> None:

@@ -92,7 +92,7 @@ def question(  # noqa: PLR0913 - one keyword a dimension of the measured table
     )
     layers = len(shape.layers)
     layout = Layout(tensor, pipeline, 1, tensor * pipeline, split_layers(layers, pipeline))
-    return Question(asked, shape, layout, builders.gpu(gpu), version)
+    return Question(asked, shape, layout, (builders.gpu(gpu),), version)
 
 
 def terms(asked: Question, rank: int = 0) -> dict[str, tuple[float, bool]]:
@@ -232,7 +232,7 @@ def test_large_devices_and_the_a100_have_their_own_defaults(name: str, version: 
     """160 GiB and more from 0.32 on; an A100 of 80 GB counts as small."""
     gpu = builders.gpu("H200", memory_bytes=(178 if name == "B200" else 79) * GIB)
     asked = dataclasses.replace(
-        question(builders.llama_shape(), "H200", version=version), gpu=dataclasses.replace(gpu, name=name)
+        question(builders.llama_shape(), "H200", version=version), gpus=(dataclasses.replace(gpu, name=name),)
     )
     assert dict(ENGINE.memory(asked).settings)["max-num-batched-tokens"] == expected
 
@@ -272,7 +272,7 @@ def test_an_open_utilization_leaves_room_for_what_comes_on_top() -> None:
 def test_smaller_batches_are_taken_where_only_they_leave_room() -> None:
     """The defaults of a large device would leave none for one request."""
     asked = question(shape_named("llama-3.3-70b"), "H100", tensor=2)
-    demand = ENGINE.memory(dataclasses.replace(asked, gpu=builders.gpu("H100", memory_bytes=74 * GIB)))
+    demand = ENGINE.memory(dataclasses.replace(asked, gpus=(builders.gpu("H100", memory_bytes=74 * GIB),)))
     assert dict(demand.settings)["max-num-batched-tokens"] == 2048
     assert any(finding.id == "vllm.smaller-batches" for finding in demand.findings)
 

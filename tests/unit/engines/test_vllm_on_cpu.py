@@ -42,7 +42,7 @@ def demand(  # noqa: PLR0913 - one keyword a dimension of the runs
         model={"dtype": dtype},
     )
     layout = Layout(tensor, len(stages), 1, tensor * len(stages), stages)
-    return ENGINE.memory(Question(asked, shape, layout, builders.gpu("cpu", memory_bytes=memory_bytes), "0.32.0"))
+    return ENGINE.memory(Question(asked, shape, layout, (builders.gpu("cpu", memory_bytes=memory_bytes),), "0.32.0"))
 
 
 @pytest.mark.parametrize(

@@ -76,7 +76,7 @@ def _plan(ask: Ask, chosen: Trial, tried: Sequence[Trial], unused_fields: Sequen
         recipe=ask.recipe,
         shape=ask.shape,
         cluster=Cluster((used,)),
-        gpu=candidate.pool.gpu,
+        gpus=(candidate.pool.gpu,),
         engine=_engine_choice(ask, demand),
         layout=candidate.layout,
         ranks=memory.settle(demand, pool.blocks),

@@ -106,7 +106,7 @@ def _preference(candidate: Candidate) -> tuple[int, int, int, str]:
 
 def try_candidate(ask: Ask, candidate: Candidate) -> Trial:
     """Ask the engine about one layout."""
-    question = Question(ask.recipe, ask.shape, candidate.layout, candidate.pool.gpu, ask.version.version)
+    question = Question(ask.recipe, ask.shape, candidate.layout, (candidate.pool.gpu,), ask.version.version)
     refusals = (*_refuse_length(question), *ask.engine.limits(question))
     if refusals:
         return Trial(candidate, refusals)

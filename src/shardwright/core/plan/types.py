@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from shardwright.core.hardware import Cluster, Gpu
-    from shardwright.core.layout import Layout
+    from shardwright.core.layout import Layout, Rank
     from shardwright.core.memory import Evidence, Pool, RankMemory, Setting
     from shardwright.core.recipe import Recipe
     from shardwright.core.rules import Finding
     from shardwright.core.shape.base import ModelShape
+    from shardwright.core.speed import Speed
 
 __all__ = ["Alternative", "Change", "EngineChoice", "Infeasible", "Plan", "Question", "Refusal", "Saving"]
 
@@ -23,9 +24,21 @@ class Question:
     recipe: Recipe
     shape: ModelShape
     layout: Layout
-    gpu: Gpu
+    gpus: tuple[Gpu, ...]
+    """The kind of GPU on each node of the layout, in the order of nodes; one entry stands for all nodes."""
     version: str
     """The engine's version, resolved."""
+    draft: ModelShape | None = None
+    """The model that guesses tokens for this one, if the recipe names one."""
+
+    @property
+    def gpu(self) -> Gpu:
+        """The kind with the least memory: what every rank can rely on."""
+        return min(self.gpus, key=lambda gpu: gpu.memory_bytes)
+
+    def gpu_of(self, rank: Rank) -> Gpu:
+        """The kind that a rank stands on."""
+        return self.gpus[rank.node % len(self.gpus)]
 
     @property
     def max_model_len(self) -> int:
@@ -100,7 +113,8 @@ class Plan:
     recipe: Recipe
     shape: ModelShape
     cluster: Cluster
-    gpu: Gpu
+    gpus: tuple[Gpu, ...]
+    """The kind of GPU on each node of the layout, in the order of nodes; one entry stands for all nodes."""
     engine: EngineChoice
     layout: Layout
     ranks: tuple[RankMemory, ...]
@@ -112,6 +126,14 @@ class Plan:
     findings: tuple[Finding, ...]
     alternatives: tuple[Alternative, ...]
     sources: tuple[str, ...]
+    speed: Speed | None = None
+    speed_reason: str = ""
+    """Why there is no prediction of speed; empty where there is one."""
+
+    @property
+    def gpu(self) -> Gpu:
+        """The kind with the least memory: what decides image, tools and resource names."""
+        return min(self.gpus, key=lambda gpu: gpu.memory_bytes)
 
     @property
     def max_concurrency(self) -> float:

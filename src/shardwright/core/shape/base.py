@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-__all__ = ["Cache", "Latent", "Layer", "Mixture", "ModelShape", "Split", "Weight"]
+__all__ = ["Cache", "Latent", "Layer", "Mixture", "ModelShape", "Split", "State", "Weight"]
 
 
 class Split(Enum):
@@ -52,7 +52,7 @@ class Cache:
     """What one token leaves in the KV cache of one layer."""
 
     kind: str
-    """`full`, `window`, `latent` or `none`."""
+    """`full`, `window` (the last `window_tokens`), `chunked` (chunks of `window_tokens`), `latent` or `none`."""
     heads: int
     key_size: int
     value_size: int
@@ -60,11 +60,32 @@ class Cache:
 
 
 @dataclass(frozen=True, slots=True)
+class State:
+    """What a request keeps in a recurrent layer, however long it is; channels and heads are divided over ranks."""
+
+    kind: str
+    """`mamba1`, `mamba2`, `gated-delta` or `short-convolution`."""
+    channels: int
+    """Columns that the convolution remembers, those of groups or keys included."""
+    kernel: int
+    """Width of the convolution; it remembers one column less."""
+    heads: int = 0
+    head_size: int = 0
+    state_size: int = 0
+    """The recurrent part is heads x head_size x state_size numbers."""
+    groups: int = 1
+    """Groups that share keys; repeated by engines where there are fewer than ranks."""
+    element_bytes: float | None = None
+    """Of the recurrent part; None: as the model computes."""
+
+
+@dataclass(frozen=True, slots=True)
 class Layer:
-    """One transformer layer."""
+    """One layer: attention with its cache, or a recurrent one with its state."""
 
     weights: tuple[Weight, ...]
     cache: Cache
+    state: State | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +150,10 @@ class ModelShape:
     """The configuration as read, for what a twin must keep."""
     latent: Latent | None = None
     """Set for multi-head latent attention; `kv_heads` is then 1 and `head_size` that of queries and keys."""
+    encoder: tuple[Weight, ...] = ()
+    """Parts for images or sound; counted, but how they are placed is the engine's business."""
+    draft_layers: tuple[Layer, ...] = ()
+    """Layers of the checkpoint that only guess further tokens (multi-token prediction); used when speculation asks for them."""
     layer_prefix: str = "model.layers."
     """What stands before a layer's index in the names of the checkpoint's tensors."""
     notes: tuple[str, ...] = ()
