@@ -1,5 +1,29 @@
-"""`python -m shardwright` is the `shardwright` command."""
+"""The `shardwright` command, and `python -m shardwright`: as little as can stand before an interrupt is heeded.
 
-from shardwright.cli.main import run
+Importing the command line takes tens of milliseconds, in which Ctrl-C must not end in a traceback.
+"""
 
-run()
+from __future__ import annotations
+
+import os
+
+__all__ = ["run"]
+
+_EXIT_INTERRUPTED = 130
+
+
+def run() -> None:
+    """Import the command line and run it; an interrupt meanwhile is said in one line."""
+    try:
+        from shardwright.cli.main import run as run_command  # noqa: PLC0415 - inside, so that an interrupt is heeded
+    except BaseException as problem:
+        # Python 3.11 wraps an interrupt that came while it made a class.
+        if not isinstance(problem, KeyboardInterrupt) and not isinstance(problem.__cause__, KeyboardInterrupt):
+            raise
+        os.write(2, b"shardwright: interrupted\n")
+        os._exit(_EXIT_INTERRUPTED)
+    run_command()
+
+
+if __name__ == "__main__":
+    run()

@@ -49,10 +49,18 @@ class ShardwrightError(Exception):
 
 
 class InputError(ShardwrightError):
-    """An option, a file or a value that the user gave is wrong."""
+    """An option, a file or a value that the user gave is wrong; `path` is the recipe's field, if it is one."""
 
     code = "input"
     exit_code = 2
+
+    def __init__(self, message: str, *, hint: str = "", path: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.path = path
+
+    def __str__(self) -> str:
+        """As every error, with the field before it."""
+        return f"{self.path}: {super().__str__()}" if self.path else super().__str__()
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ __all__ = ["BUILDS", "ENGINES", "TARGETS", "load_build", "load_engine", "load_ta
 
 ENGINES: dict[str, str] = {
     "vllm": "shardwright.engines.vllm:ENGINE",
-    "sglang": "",
+    "sglang": "shardwright.engines.sglang:ENGINE",
 }
 # Builds of engines that run on this machine without a GPU.
 BUILDS: dict[str, str] = {
@@ -41,6 +41,11 @@ def load_engine(name: str) -> Engine:
 
 def load_build(name: str) -> EngineBuild:
     """The build of that engine for this machine; InputError if there is none in this version."""
+    if ENGINES.get(name) and name not in BUILDS:
+        raise errors.InputError(
+            f"engine.name: {name!r} cannot run on this machine: it is planned and rendered for GPUs only",
+            hint=f"use one of: {', '.join(sorted(BUILDS))}",
+        )
     return cast("EngineBuild", _load(BUILDS, name, "engine"))
 
 

@@ -11,12 +11,14 @@ __all__ = ["HubSettings", "Settings", "load_hub_settings", "load_settings"]
 
 @dataclass(frozen=True, slots=True)
 class HubSettings:
-    """How to reach the hub."""
+    """What a plan needs to know: how to reach the hub, and where calibrations are."""
 
     endpoint: str
     """`HF_ENDPOINT`, else the public hub."""
     offline: bool
     """`HF_HUB_OFFLINE`: the hub is not asked."""
+    calibration_dirs: tuple[Path, ...] = ()
+    """Folders of calibrations: the user's own, where new ones go, then those that `SHARDWRIGHT_CALIBRATIONS` lists as PATH does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +37,27 @@ class Settings:
 
 
 def load_hub_settings() -> HubSettings:
-    """Read what concerns the hub; a plan needs no more."""
+    """Read what a plan needs: the hub's variables, and where calibrations are."""
     return HubSettings(
         endpoint=os.environ.get("HF_ENDPOINT", "https://huggingface.co").rstrip("/"),
         offline=os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"},
+        calibration_dirs=_calibration_dirs(),
     )
+
+
+def _calibration_dirs() -> tuple[Path, ...]:
+    """The user's configuration is in the same place on every system, so that files can be shared and named in texts."""
+    base = os.environ.get("XDG_CONFIG_HOME") or "~/.config"
+    shared = os.environ.get("SHARDWRIGHT_CALIBRATIONS", "").split(os.pathsep)
+    return (_at_home(base) / "shardwright" / "calibrations", *(_at_home(folder) for folder in shared if folder))
+
+
+def _at_home(folder: str) -> Path:
+    """The folder with `~` replaced; in a container whose user has no home, as if that were the root folder."""
+    try:
+        return Path(folder).expanduser().absolute()
+    except RuntimeError:
+        return Path("/", *Path(folder).parts[1:])
 
 
 def load_settings() -> Settings:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from typing import TYPE_CHECKING
 
@@ -92,6 +93,32 @@ def test_a_size_that_does_not_divide_is_refused_with_its_number(engine: Engine, 
     """Heads must divide by the tensor parallel size, and the refusal says which size."""
     refusals = engine.limits(question(engine, tensor=tensor, pipeline=1))
     assert any(str(tensor) in refusal.message and refusal.rule.startswith(engine.name) for refusal in refusals)
+
+
+def test_savings_are_flags_that_the_engine_takes(engine: Engine) -> None:
+    """What a plan advises is no fault in the recipe that follows the advice."""
+    asked = question(engine, pipeline=1)
+    assert engine.savings
+    for saving in engine.savings:
+        args = {name: value for name, value in saving.arguments if value is not None}
+        recipe = builders.recipe(engine={"version": asked.version, "args": args})
+        engine.limits(dataclasses.replace(asked, recipe=recipe))
+
+
+@pytest.mark.parametrize("entry", [0, -1])
+def test_every_known_version_plans(engine: Engine, entry: int) -> None:
+    """The oldest and the newest known release answer, and newer ones follow the newest."""
+    for version in (engine.versions[entry], "99.0.0"):
+        assert engine.limits(question(engine, version=version)) == ()
+        assert pool_of(engine.memory(question(engine, version=version))).tokens > 0
+
+
+def test_members_differ_by_what_is_known_where_they_start(engine: Engine) -> None:
+    """Leader and worker get the same flags, so that one plan holds for both; a worker has at most one more."""
+    made = planned(engine)
+    leader, worker = (engine.launch(LaunchOrder(made, role, builders.wiring())).argv for role in ("leader", "worker"))
+    assert set(leader) <= set(worker)
+    assert len(worker) - len(leader) <= 1
 
 
 def test_only_the_leader_serves(engine: Engine) -> None:

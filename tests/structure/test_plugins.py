@@ -27,9 +27,10 @@ def test_a_new_engine_is_one_registration_line(monkeypatch: pytest.MonkeyPatch) 
     assert registry.load_engine("toy") is registry.load_engine("vllm")
 
 
-@pytest.mark.parametrize("name", ["sglang", "no-such"])
-def test_what_cannot_be_used_names_what_can(name: str) -> None:
+@pytest.mark.parametrize("name", ["known-only", "no-such"])
+def test_what_cannot_be_used_names_what_can(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A name without a module ends in an error that lists the usable ones."""
+    monkeypatch.setitem(registry.ENGINES, "known-only", "")
     with pytest.raises(errors.InputError) as caught:
         registry.load_engine(name)
     assert "vllm" in str(caught.value)

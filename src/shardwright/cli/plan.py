@@ -19,8 +19,19 @@ __all__ = ["plan"]
 @options.overrides
 @options.output("table", "wide", "json", "yaml", "name")
 @click.option("--strict", is_flag=True, help="Warnings fail (exit code 4).")
+@click.option("--all", "with_front", is_flag=True, help="Also the layouts that no other beats in every respect.")
+@click.option("--explain", is_flag=True, help="Every number with its formula, its inputs and its source.")
 @recipes.model_options
-def plan(paths: tuple[str, ...], sets: tuple[str, ...], output: str, *, strict: bool, **short: object) -> None:
+def plan(
+    paths: tuple[str, ...],
+    sets: tuple[str, ...],
+    output: str,
+    *,
+    strict: bool,
+    with_front: bool,
+    explain: bool,
+    **short: object,
+) -> None:
     """Plan a recipe, or MODEL on given hardware.
 
     \b
@@ -31,8 +42,9 @@ def plan(paths: tuple[str, ...], sets: tuple[str, ...], output: str, *, strict: 
     from shardwright.settings import load_hub_settings
 
     settings = load_hub_settings()
-    results = [plan_loaded(loaded, settings) for loaded in recipes.read(paths, sets, short)]
-    _print(results, output)
+    loaded = recipes.read(paths, sets, short)
+    results = [plan_loaded(each, settings, with_front=with_front) for each in loaded]
+    _print(results, "explain" if explain and output in {"table", "wide"} else output)
     raise click.exceptions.Exit(_exit_code(results, strict=strict))
 
 
@@ -50,11 +62,10 @@ def _print(results: list[Plan | Infeasible], output: str) -> None:
         if output == "name":
             click.echo(f"recipe/{result.recipe.metadata.name}")
             continue
-        text = (
-            plan_view.plan_text(result, wide=output == "wide")
-            if isinstance(result, Plan)
-            else plan_view.infeasible_text(result)
-        )
+        if isinstance(result, Plan):
+            text = plan_view.plan_text(result, wide=output == "wide", explain=output == "explain")
+        else:
+            text = plan_view.infeasible_text(result)
         click.echo(f"\n{text}" if index else text)
 
 

@@ -30,6 +30,8 @@ class Gpu:
     device: str = "cuda"
     """`cuda`, `rocm`, `xpu`, `hpu` or `cpu`."""
     source: str = ""
+    network_bytes_per_second: float | None = None
+    """Its share of its node's network to other nodes, one direction; None where the node is not known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from shardwright.core.speed import Pace
 
 __all__ = [
+    "Counting",
     "Demand",
     "Evidence",
     "Pool",
@@ -31,6 +32,9 @@ __all__ = [
 TermName = Literal["weights", "activation", "graphs", "other"]
 Evidence = Literal["measured", "source", "bound"]
 Setting = tuple[str, str | int | float | bool]
+Counting = Literal["requests", "rounded-requests", "blocks"]
+"""How an engine states its pool in tokens: as longest requests times their length, exactly or in floating point, or as whole
+blocks of every group of layers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +101,11 @@ class Demand:
     """What the engine resolved and why, for the plan's reasons."""
     findings: tuple[Finding, ...] = ()
     """What the engine's own rules warn of."""
+    counted_as: Counting = "requests"
+    groups: int = 1
+    """Groups of layers that take blocks from the pool each by itself."""
+    tokens_per_block: int = 0
+    """For the rule `blocks`: tokens that one block of every group stands for."""
     pace: Pace | None = None
     """Constants for predicting speed; None where the engine was not timed on such a device."""
 
@@ -140,13 +149,24 @@ class Shortfall:
     there_bytes: int
 
 
+def _unlike(demand: Demand) -> tuple[RankDemand, ...]:
+    """The first of all ranks that are alike: a thousand ranks have but a few kinds of numbers."""
+    first: dict[tuple[int, ...], RankDemand] = {}
+    for rank in demand.ranks:
+        # The terms of a stage are one tuple for all its ranks; equal ones that are not the same only cost time.
+        fixed = -1 if rank.fixed_pool_bytes is None else rank.fixed_pool_bytes
+        key = (id(rank.terms), rank.total_bytes, rank.budget_bytes, rank.block_bytes, rank.uncertainty_bytes, fixed)
+        first.setdefault(key, rank)
+    return tuple(first.values())
+
+
 def _blocks(demand: RankDemand, left_bytes: int) -> int:
     return max(left_bytes, 0) // demand.block_bytes
 
 
 def pool_of(demand: Demand) -> Pool:
     """The pool of the whole group; ValueError if no rank caches anything."""
-    holding = [rank for rank in demand.ranks if rank.block_bytes > 0]
+    holding = [rank for rank in _unlike(demand) if rank.block_bytes > 0]
     if not holding:
         raise ValueError("no rank holds a KV cache")
     smallest = min(holding, key=lambda rank: (_blocks(rank, rank.left_bytes), rank.left_bytes, rank.rank))
@@ -165,7 +185,12 @@ def pool_of(demand: Demand) -> Pool:
 
 
 def _tokens(demand: Demand, blocks: int) -> int:
-    # Engines report the pool as the number of longest requests it holds, times their length.
+    if demand.counted_as == "blocks":
+        return blocks // demand.groups * demand.tokens_per_block
+    if demand.counted_as == "rounded-requests":
+        return int(
+            blocks / demand.request_blocks * demand.request_tokens
+        )  # one token less where the quotient rounds down
     return blocks * demand.request_tokens // demand.request_blocks
 
 
@@ -183,10 +208,9 @@ def _settle_rank(demand: RankDemand, blocks: int) -> RankMemory:
 
 
 def shortfalls(demand: Demand) -> tuple[Shortfall, ...]:
-    """Every rank that does not fit; empty if the layout does."""
+    """Every rank that does not fit, of those that are alike the first; empty if the layout does."""
     pool = pool_of(demand)
-    settled = settle(demand, pool.blocks)
-    found = (_shortfall(demand, rank, after) for rank, after in zip(demand.ranks, settled, strict=True))
+    found = (_shortfall(demand, rank, _settle_rank(rank, pool.blocks)) for rank in _unlike(demand))
     return tuple(shortfall for shortfall in found if shortfall is not None)
 
 

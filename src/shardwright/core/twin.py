@@ -71,8 +71,8 @@ def twin_config(shape: ModelShape, layout: Layout, available_bytes: int) -> Twin
     config = {
         "architectures": [shape.architecture],
         "model_type": dict(shape.config).get("model_type", shape.architecture.removesuffix("ForCausalLM").lower()),
-        **family.twin(shape, sizes),
         "dtype": "float32",
+        **family.twin(shape, sizes),
         "bos_token_id": 1,
         "eos_token_id": 2,
     }
@@ -150,6 +150,7 @@ def _too_little_memory(layout: Layout, available_bytes: int) -> str:
 
 def _notes(shape: ModelShape, twin: ModelShape, layout: Layout, twin_layout: Layout) -> list[str]:
     pairs: list[tuple[str, object, object]] = [
+        ("architecture", shape.architecture, twin.architecture),
         ("layers", len(shape.layers), len(twin.layers)),
         ("hidden size", shape.hidden_size, twin.hidden_size),
         ("heads", shape.attention_heads, twin.attention_heads),
@@ -163,6 +164,8 @@ def _notes(shape: ModelShape, twin: ModelShape, layout: Layout, twin_layout: Lay
     if shape.mixture and twin.mixture:
         pairs.append(("experts", shape.mixture.experts, twin.mixture.experts))
     notes = [f"{name} {before} -> {after}" for name, before, after in pairs if before != after]
+    if shape.mixture and not twin.mixture:
+        notes.append(f"experts {shape.mixture.experts} -> none: the engine has no such experts on a CPU")
     if shape.quantization:
         notes.append(f"quantization {shape.quantization} -> none")
     return notes + _layout_notes(layout, twin_layout)

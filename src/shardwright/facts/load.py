@@ -21,10 +21,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CatalogueModel",
+    "GpuFacts",
     "NodeShape",
     "catalogue_model",
     "catalogue_models",
     "gpu",
+    "gpu_facts",
     "gpus",
     "node_shape",
     "node_shapes",
@@ -33,6 +35,22 @@ __all__ = [
 _FOLDER = Path(__file__).parent
 _EVIDENCE = {"measured": "measured", "source": "not measured by this project", "given": "given"}
 _MAKERS = re.compile(r"^(nvidia|tesla|amd|instinct)+")
+
+
+@dataclass(frozen=True, slots=True)
+class GpuFacts:
+    """A GPU with what is known about its figures."""
+
+    gpu: Gpu
+    aliases: tuple[str, ...]
+    """What drivers, clouds and node labels call it."""
+    memory_seen_bytes: tuple[int, int] | None
+    """The smallest and the largest total that was seen."""
+    memory_evidence: str
+    """`measured` by this project, `source`: a public log, or `given` by the recipe."""
+    memory_source: str
+    data_sheet: str | None
+    """Where bandwidth, operations and links stand; None where there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +105,24 @@ def gpu(name: str, memory_bytes: int | None = None) -> Gpu:
 def gpus() -> tuple[Gpu, ...]:
     """All GPUs of the catalogue."""
     return tuple(_gpus().values())
+
+
+def gpu_facts() -> tuple[GpuFacts, ...]:
+    """All GPUs of the catalogue with the origin of their figures."""
+    return tuple(_facts_of(_gpus()[name], row) for name, row in _table("gpus").items())
+
+
+def _facts_of(known: Gpu, row: Mapping[str, Any]) -> GpuFacts:
+    seen = row.get("memory_seen_gib")
+    sheet = row.get("data_sheet")
+    return GpuFacts(
+        gpu=known,
+        aliases=tuple(row["aliases"]),
+        memory_seen_bytes=(round(seen[0] * units.GIB), round(seen[1] * units.GIB)) if seen else None,
+        memory_evidence=row["memory_evidence"],
+        memory_source=f"{row['memory_source']}, {row['memory_date']}",
+        data_sheet=f"{sheet}, {row['data_sheet_date']}" if sheet else None,
+    )
 
 
 def node_shape(name: str) -> NodeShape:

@@ -2,31 +2,32 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from shardwright import errors
 from shardwright.core.shape import shape_of
 from shardwright.core.shape.checkpoint import Checkpoint
-from shardwright.models import safetensors
+from shardwright.models import plain_files, safetensors
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from shardwright.core.shape import ModelShape
 
-__all__ = ["MAX_CONFIG_BYTES", "load_directory"]
+__all__ = ["MAX_CONFIG_BYTES", "MAX_INDEX_BYTES", "MAX_TENSORS", "load_directory"]
 
 MAX_CONFIG_BYTES = 8 * 2**20
-"""Configurations are a few kilobytes; indexes of thousands of tensors a few megabytes."""
-_MAX_INDEX_BYTES = 64 * 2**20
+"""Configurations are a few kilobytes; indexes of a hundred thousand tensors some megabytes."""
+MAX_INDEX_BYTES = 32 * 2**20
+MAX_TENSORS = 1_000_000
+"""Of all files together; the largest published models have a hundred thousand."""
 
 
 def load_directory(folder: Path, *, name: str = "", source: str = "") -> ModelShape:
     """The shape of the model in `folder`; `source` is what is said of its origin, else its path."""
-    if not folder.is_dir():
-        what = "is not a directory" if folder.exists() else "does not exist"
-        raise errors.NotFound(f"model directory {folder} {what}", hint="give the directory that holds config.json")
+    _require(folder)
     path = folder / "config.json"
     config = safetensors.parse_object(_read(path, MAX_CONFIG_BYTES), str(path))
     checkpoint, notes = _checkpoint(folder)
@@ -34,13 +35,26 @@ def load_directory(folder: Path, *, name: str = "", source: str = "") -> ModelSh
     return replace(shape, notes=(*shape.notes, *notes))
 
 
+def _require(folder: Path) -> None:
+    """NotFound where there is no such folder; EnvironmentFault where the system will not say."""
+    try:
+        if folder.is_dir():
+            return
+        what = "is not a directory" if folder.exists() else "does not exist"
+    except OSError as error:
+        raise _unreadable(folder, error) from error
+    if folder.is_symlink():
+        what = "is a link that leads to no directory"
+    raise errors.NotFound(f"model directory {folder} {what}", hint="give the directory that holds config.json")
+
+
 def _checkpoint(folder: Path) -> tuple[Checkpoint | None, tuple[str, ...]]:
     """What the headers say, as far as the files are there, and notes on what is not."""
     index = folder / "model.safetensors.index.json"
     if not index.is_file():
         return _headers(_weight_files(folder)), ()
-    names, total_bytes = safetensors.parse_index(_read(index, _MAX_INDEX_BYTES), str(index))
-    missing = [name for name in names if not (folder / name).is_file()]
+    names, total_bytes = safetensors.parse_index(_read(index, MAX_INDEX_BYTES), str(index))
+    missing = [name for name in names if not os.path.isfile(folder / name)]  # noqa: PTH113 - says no where pathlib raises
     if not missing:
         return _headers([folder / name for name in names]), ()
     note = f"{len(missing)} of {len(names)} safetensors files of the index are not there: {missing[0]}"
@@ -56,8 +70,12 @@ def _weight_files(folder: Path) -> list[Path]:
 def _headers(files: list[Path]) -> Checkpoint | None:
     if not files:
         return None
-    tensors = tuple(tensor for path in files for tensor in _load_header(path))
-    return Checkpoint(tensors, sum(tensor.bytes for tensor in tensors))
+    tensors: list[safetensors.Tensor] = []
+    for path in files:
+        tensors.extend(_load_header(path))
+        if len(tensors) > MAX_TENSORS:
+            raise errors.InputError(f"{path.parent}: its safetensors files describe more than {MAX_TENSORS} tensors")
+    return Checkpoint(tuple(tensors), sum(tensor.bytes for tensor in tensors))
 
 
 def _load_header(path: Path) -> tuple[safetensors.Tensor, ...]:
@@ -69,15 +87,17 @@ def _load_header(path: Path) -> tuple[safetensors.Tensor, ...]:
 
 def _read(path: Path, limit_bytes: int) -> bytes:
     try:
-        if path.stat().st_size > limit_bytes:
-            raise errors.InputError(f"{path}: larger than {limit_bytes} bytes, which no such file is")
-        return path.read_bytes()
+        with plain_files.opened(path) as file:
+            content = file.read(limit_bytes + 1)
     except FileNotFoundError as error:
         raise errors.NotFound(
             f"{path} does not exist", hint="a model's directory holds its config.json; that alone is enough to plan"
         ) from error
     except OSError as error:
         raise _unreadable(path, error) from error
+    if len(content) > limit_bytes:
+        raise errors.InputError(f"{path}: larger than {limit_bytes} bytes, which no such file is")
+    return content
 
 
 def _unreadable(path: Path, error: OSError) -> errors.EnvironmentFault:

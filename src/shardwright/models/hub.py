@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 from shardwright import __version__, errors
 from shardwright.core.shape import shape_of
 from shardwright.core.shape.checkpoint import Checkpoint
-from shardwright.models import directory, hub_errors, safetensors
+from shardwright.models import directory, hub_errors, safetensors, waiting
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from shardwright.core.shape import ModelShape
     from shardwright.core.shape.checkpoint import Tensor
@@ -25,14 +25,28 @@ if TYPE_CHECKING:
 
 __all__ = ["cached_shape", "fetch_shape"]
 
-_MAX_INDEX_BYTES = 64 * 2**20
 _FIRST_READ_BYTES = 100_000
 """Most headers are shorter, so one request a file is enough."""
+_MAX_ERROR_BYTES = 64 * 1024
+_MAX_FILES = 2000
 _HEADERS_AT_ONCE = 8
+PATIENCE_SECONDS = 120.0
+"""For all questions about one model together. A hub that sends a byte now and then never runs into a time-out of the network."""
 
 
-def fetch_shape(model: HubModel) -> ModelShape:
+def fetch_shape(model: HubModel, *, patience_seconds: float = PATIENCE_SECONDS) -> ModelShape:
     """Ask the hub; errors say who must act: the licence's reader, the network, whoever wrote the name."""
+    waited = waiting.within(patience_seconds, partial(_fetch_shape, model))
+    if waited is None:
+        raise errors.TemporaryError(
+            f"{model.endpoint} did not answer in full for {model.source} within {patience_seconds:.0f} s",
+            retry_after_seconds=30,
+            hint="try again later, or give a directory with its config.json, which is enough to plan",
+        )
+    return waited[0]
+
+
+def _fetch_shape(model: HubModel) -> ModelShape:
     with hub_errors.translated(model):
         text = _fetch(model, "config.json", limit_bytes=directory.MAX_CONFIG_BYTES)
     config = safetensors.parse_object(text, f"{model.source}: config.json")
@@ -72,22 +86,18 @@ def _fetch_checkpoint(model: HubModel) -> Checkpoint:
     from huggingface_hub.errors import EntryNotFoundError  # noqa: PLC0415 - slow to import, see above
 
     try:
-        index = _fetch(model, "model.safetensors.index.json", limit_bytes=_MAX_INDEX_BYTES)
+        index = _fetch(model, "model.safetensors.index.json", limit_bytes=directory.MAX_INDEX_BYTES)
     except EntryNotFoundError:
         names: tuple[str, ...] = ("model.safetensors",)
     else:
         names, _ = safetensors.parse_index(index, f"{model.source}: model.safetensors.index.json")
-    tensors = tuple(tensor for header in _fetch_headers(model, names) for tensor in header)
+    if len(names) > _MAX_FILES:
+        raise errors.InputError(f"{model.source}: its index names {len(names)} files; at most {_MAX_FILES} are read")
+    headers = waiting.in_parallel(partial(_fetch_header, model), names, at_once=_HEADERS_AT_ONCE)
+    if sum(len(header) for header in headers) > directory.MAX_TENSORS:
+        raise errors.InputError(f"{model.source}: its files describe more than {directory.MAX_TENSORS} tensors")
+    tensors = tuple(tensor for header in headers for tensor in header)
     return Checkpoint(tensors, sum(tensor.bytes for tensor in tensors))
-
-
-def _fetch_headers(model: HubModel, names: tuple[str, ...]) -> list[tuple[Tensor, ...]]:
-    if len(names) == 1:
-        return [_fetch_header(model, names[0])]
-    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - only needed for many files
-
-    with ThreadPoolExecutor(_HEADERS_AT_ONCE) as pool:
-        return list(pool.map(partial(_fetch_header, model), names))
 
 
 def _fetch_header(model: HubModel, name: str) -> tuple[Tensor, ...]:
@@ -102,7 +112,8 @@ def _fetch_header(model: HubModel, name: str) -> tuple[Tensor, ...]:
 
 def _fetch(model: HubModel, name: str, *, part: tuple[int, int] | None = None, limit_bytes: int = 0) -> bytes:
     """One file, or the bytes of it from part[0] up to part[1]; a server that ignores ranges is cut off there."""
-    from huggingface_hub import constants, hf_hub_url  # noqa: PLC0415 - slow to import, see above
+    from httpx2 import Response  # noqa: PLC0415 - slow to import, see above
+    from huggingface_hub import constants, hf_hub_url  # noqa: PLC0415
     from huggingface_hub.utils import get_session, hf_raise_for_status  # noqa: PLC0415
 
     url = hf_hub_url(model.repository, name, revision=model.revision, endpoint=model.endpoint)
@@ -110,15 +121,25 @@ def _fetch(model: HubModel, name: str, *, part: tuple[int, int] | None = None, l
     if part:
         headers["Range"] = f"bytes={part[0]}-{part[1] - 1}"
     with get_session().stream("GET", url, headers=headers, timeout=constants.HF_HUB_DOWNLOAD_TIMEOUT) as response:
+        if response.headers.get("Content-Encoding", "identity") != "identity":
+            # It was not asked for, and a few bytes of it may stand for gigabytes.
+            raise errors.TargetError(f"{model.endpoint} sent {name} of {model.source} packed, which was not asked for")
         if response.status_code >= 400:
-            response.read()
-            hf_raise_for_status(response)
+            said = _read_up_to(response.iter_raw(), _MAX_ERROR_BYTES)
+            hf_raise_for_status(
+                Response(response.status_code, headers=_kept(response.headers), content=said, request=response.request)
+            )
         skipped = part[0] if part and response.status_code == 200 else 0
         wanted = skipped + (part[1] - part[0] if part else limit_bytes + 1)
-        content = _read_up_to(response.iter_bytes(), wanted)[skipped:]
+        content = _read_up_to(response.iter_raw(), wanted)[skipped:]
     if not part and len(content) > limit_bytes:
         raise errors.InputError(f"{model.source}: {name} is larger than {limit_bytes} bytes, which no such file is")
     return content
+
+
+def _kept(headers: Mapping[str, str]) -> dict[str, str]:
+    """The headers of a refusal whose text was not read to its end: without the length, which no longer holds."""
+    return {name: value for name, value in headers.items() if name not in {"content-length", "transfer-encoding"}}
 
 
 def _headers(model: HubModel) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -44,16 +45,26 @@ def load_shape(
 
 
 def _local_shape(place: str) -> ModelShape:
-    path = Path(place).expanduser()
+    path = _at_home(place)
     if place.startswith((".", "~", "/")) or path.is_absolute():
         return directory.load_directory(path)
     try:
         return _catalogue_shape(facts.catalogue_model(place))
     except errors.NotFound as error:
-        if path.is_dir():
+        if os.path.isdir(path):  # noqa: PTH112 - says no where pathlib raises
             return directory.load_directory(path)
         hint = f"on the hub it would be hf://{place}" if place.count("/") == 1 else error.hint
         raise errors.NotFound(f"model.source: {error.message}", hint=hint) from error
+
+
+def _at_home(place: str) -> Path:
+    """The path with `~` replaced; NotFound for a user that the system does not know."""
+    try:
+        return Path(place).expanduser()
+    except RuntimeError as error:
+        raise errors.NotFound(
+            f"model.source: {place}: there is no such home directory", hint="write the path in full"
+        ) from error
 
 
 def _catalogue_shape(model: CatalogueModel) -> ModelShape:

@@ -127,8 +127,10 @@ def _content(name: str, tensors: Mapping[str, tuple[int, ...]], seed: int) -> by
     """A tensor's bytes: norms are constant, their biases zero, all else random around zero."""
     dimensions = tensors[name]
     gain = next((gain for ending, gain in _GAINS.items() if name.endswith(ending)), 1.0)
-    if len(dimensions) == 2:
-        return _numbers(name, math.prod(dimensions), gain / math.sqrt(dimensions[1]), seed)
+    if len(dimensions) > 1:
+        # Three dimensions are all experts in one tensor, inputs before outputs, or a convolution of one channel each.
+        inputs = dimensions[1] if dimensions[1] > 1 else dimensions[-1]
+        return _numbers(name, math.prod(dimensions), gain / math.sqrt(inputs), seed)
     if not name.endswith("bias"):
         return struct.pack("<f", gain) * dimensions[0]
     projection = tensors.get(name.removesuffix("bias") + "weight", ())

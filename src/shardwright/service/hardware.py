@@ -11,7 +11,7 @@ from shardwright.facts import load as facts
 
 if TYPE_CHECKING:
     from shardwright.core.hardware import Gpu
-    from shardwright.core.recipe.model import Hardware
+    from shardwright.core.recipe.model import Hardware, Pool
 
 __all__ = ["AUTO_NODES", "cluster_of"]
 
@@ -22,43 +22,58 @@ AUTO_NODES = 64
 def cluster_of(hardware: Hardware) -> Cluster:
     """What one replica may use; InputError names the field that is missing or unknown."""
     if hardware.pools:
-        raise errors.InputError(
-            "hardware.pools: inventories of several kinds of nodes are read but not planned in this version",
-            hint="give hardware.gpu, hardware.gpusPerNode and hardware.nodes for one kind",
+        pools = (
+            _pool(pool, pool.nodes, f"hardware.pools[{index}]", hardware.resource)
+            for index, pool in enumerate(hardware.pools)
         )
-    gpu, gpus_per_node = _node(hardware)
+        return Cluster(tuple(pools))
     nodes = AUTO_NODES if hardware.nodes == "auto" else hardware.nodes
-    pool = NodePool(
-        gpu=_checked(gpu, hardware),
-        gpus_per_node=hardware.gpus_per_node or gpus_per_node,
-        nodes=nodes,
-        node_shape=hardware.node_shape or "",
-    )
-    return Cluster((pool,))
+    return Cluster((_pool(hardware, nodes, "hardware", hardware.resource),))
 
 
-def _node(hardware: Hardware) -> tuple[Gpu, int]:
-    """The GPU, and how many of it a node has unless the recipe says otherwise."""
-    if hardware.node_shape:
-        shape = facts.node_shape(hardware.node_shape)
-        if hardware.gpus_per_node and hardware.gpus_per_node > shape.gpus:
-            raise errors.InputError(
-                f"hardware.gpusPerNode: {hardware.gpus_per_node} is more than {hardware.node_shape} has ({shape.gpus})",
-                hint=f"at most {shape.gpus}, or another nodeShape",
-            )
-        return facts.gpu(shape.gpu, hardware.gpu_memory), shape.gpus
-    if hardware.gpu is None:
-        raise errors.InputError(
-            "hardware.gpu is missing: a plan needs to know the GPUs",
-            hint="add hardware: {gpu: L40S, gpusPerNode: 4, nodes: 2}, or use --gpu, --gpus-per-node and --nodes; with -f: --set hardware.gpu=L40S",
-        )
-    return facts.gpu(hardware.gpu, hardware.gpu_memory), 1
-
-
-def _checked(gpu: Gpu, hardware: Hardware) -> Gpu:
+def _pool(asked: Hardware | Pool, nodes: int, path: str, resource: str | None) -> NodePool:
+    gpu, gpus_per_node = _node(asked, path)
     if not gpu.memory_bytes:
         raise errors.InputError(
-            f"hardware.gpuMemory is missing: the catalogue has no memory for {gpu.name}",
-            hint="give what the runtime reports as total: hardware.gpuMemory: 22Gi",
+            f"it is missing: the catalogue has no memory for {gpu.name}",
+            hint=f"give what the runtime reports as total: {path}.gpuMemory: 22Gi",
+            path=f"{path}.gpuMemory",
         )
-    return dataclasses.replace(gpu, resource=hardware.resource or gpu.resource)
+    return NodePool(
+        gpu=dataclasses.replace(gpu, resource=resource or gpu.resource),
+        gpus_per_node=asked.gpus_per_node or gpus_per_node,
+        nodes=nodes,
+        node_shape=asked.node_shape or "",
+    )
+
+
+def _node(asked: Hardware | Pool, path: str) -> tuple[Gpu, int]:
+    """The GPU, and how many of it a node has unless the recipe says otherwise."""
+    if asked.node_shape:
+        return _shaped(asked, path)
+    if asked.gpu is None:
+        raise errors.InputError(
+            "it is missing: a plan needs to know the GPUs",
+            hint="add hardware: {gpu: L40S, gpusPerNode: 4, nodes: 2}, or use --gpu, --gpus-per-node and --nodes; with -f: --set hardware.gpu=L40S",
+            path=f"{path}.gpu",
+        )
+    try:
+        return facts.gpu(asked.gpu, asked.gpu_memory), 1
+    except errors.InputError as error:
+        raise errors.InputError(error.message, hint=error.hint, path=f"{path}.gpu") from error
+
+
+def _shaped(asked: Hardware | Pool, path: str) -> tuple[Gpu, int]:
+    try:
+        shape = facts.node_shape(asked.node_shape or "")
+    except errors.InputError as error:
+        raise errors.InputError(error.message, hint=error.hint, path=f"{path}.nodeShape") from error
+    if asked.gpus_per_node and asked.gpus_per_node > shape.gpus:
+        raise errors.InputError(
+            f"{asked.gpus_per_node} is more than {asked.node_shape} has ({shape.gpus})",
+            hint=f"at most {shape.gpus}, or another nodeShape",
+            path=f"{path}.gpusPerNode",
+        )
+    gpu = facts.gpu(shape.gpu, asked.gpu_memory)
+    network = (shape.rdma_bits_per_second or shape.network_bits_per_second) / 8 / shape.gpus
+    return dataclasses.replace(gpu, network_bytes_per_second=network), shape.gpus

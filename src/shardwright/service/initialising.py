@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = ["NewRecipe", "initialise", "write"]
 
+_SMALLEST_SHARE = 0.9
+"""Nodes with less memory than this part of the checkpoint are not asked about: engines load it nearly as it is."""
 GPUS_PER_NODE = (1, 2, 4, 8)
 BF16_CAPABILITY = 8.0
 
@@ -98,14 +100,15 @@ def _smallest_node(recipe: Recipe, shape: ModelShape) -> Hardware:
         for gpu in facts.gpus()
         if _is_current(gpu)
         for count in GPUS_PER_NODE
+        if gpu.memory_bytes * count > shape.weights_bytes * _SMALLEST_SHARE
     )
     for _, name, count in sizes:
         hardware = Hardware(gpu=name, gpus_per_node=count)
         result = planning.plan_shape(dataclasses.replace(recipe, hardware=hardware), shape)
         if isinstance(result, Plan) and result.layout.world_size == count:
             return hardware
-    _, name, count = sizes[-1]
-    return Hardware(gpu=name, gpus_per_node=count, nodes="auto")
+    largest = max((gpu for gpu in facts.gpus() if _is_current(gpu)), key=lambda gpu: gpu.memory_bytes)
+    return Hardware(gpu=largest.name, gpus_per_node=max(GPUS_PER_NODE), nodes="auto")
 
 
 def _is_current(gpu: Gpu) -> bool:

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 from shardwright import errors, models, registry
 from shardwright.core.plan import plan
-from shardwright.core.recipe.later import later_fields
 from shardwright.core.rules import Finding
-from shardwright.service import hardware
+from shardwright.service import calibration_files, hardware
 
 if TYPE_CHECKING:
     from shardwright.core.plan.types import Infeasible, Plan
@@ -18,34 +17,72 @@ if TYPE_CHECKING:
     from shardwright.service.recipes import LoadedRecipe
     from shardwright.settings import HubSettings
 
-__all__ = ["plan_loaded", "plan_recipe", "plan_shape", "shape_of_recipe"]
+__all__ = ["draft_of", "plan_loaded", "plan_recipe", "plan_shape", "shape_of_recipe"]
 
 
 def shape_of_recipe(recipe: Recipe, settings: HubSettings) -> ModelShape:
     """The shape of a recipe's model, read from where the recipe says."""
     model = recipe.model
-    return models.load_shape(model.shape or model.source, revision=model.revision, settings=settings)
+    field = "model.shape" if model.shape else "model.source"
+    return _shape(model.shape or model.source, field, model.revision, settings)
 
 
-def plan_loaded(loaded: LoadedRecipe, settings: HubSettings) -> Plan | Infeasible:
-    """As `plan_recipe`; faults that only the engine finds are placed where they are written."""
+def draft_of(recipe: Recipe, settings: HubSettings) -> ModelShape | None:
+    """The shape of the model that guesses tokens, if the recipe names one."""
+    draft = recipe.model.draft
+    return None if draft is None else _shape(draft.source, "model.draft.source", None, settings)
+
+
+def _shape(place: str, field: str, revision: str | None, settings: HubSettings) -> ModelShape:
     try:
-        return plan_recipe(loaded.recipe, settings)
+        return models.load_shape(place, revision=revision, settings=settings)
+    except errors.NotFound as error:
+        # A name that the catalogue has not is a wrong value; a repository that the hub has not may come to be.
+        if "://" in place:
+            raise
+        message = error.message.removeprefix("model.source: ")
+        raise errors.InputError(message, hint=error.hint, path=field) from error
+
+
+def plan_loaded(loaded: LoadedRecipe, settings: HubSettings, *, with_front: bool = False) -> Plan | Infeasible:
+    """As `plan_recipe`; faults that only planning finds are placed where they are written."""
+    try:
+        return plan_recipe(loaded.recipe, settings, with_front=with_front)
     except errors.RecipeError as error:
         raise errors.RecipeError(tuple(loaded.placed(fault) for fault in error.faults)) from error
+    except errors.InputError as error:
+        if not error.path:
+            raise
+        fault = errors.Fault(error.message, error.path, loaded.file, 0, error.hint)
+        raise errors.RecipeError((loaded.placed(fault),)) from error
 
 
-def plan_recipe(recipe: Recipe, settings: HubSettings) -> Plan | Infeasible:
+def plan_recipe(recipe: Recipe, settings: HubSettings, *, with_front: bool = False) -> Plan | Infeasible:
     """Read the model's shape, look the hardware up, ask the engine, choose a layout."""
-    return plan_shape(recipe, shape_of_recipe(recipe, settings))
-
-
-def plan_shape(recipe: Recipe, shape: ModelShape) -> Plan | Infeasible:
-    """The same with the model's shape at hand."""
-    engine = registry.load_engine(recipe.engine.name)
     cluster = hardware.cluster_of(recipe.hardware)
-    made = plan(recipe, shape, cluster, engine, unused_fields=later_fields(recipe))
-    return dataclasses.replace(made, findings=(*made.findings, *_target_findings(recipe)))
+    shape, draft = shape_of_recipe(recipe, settings), draft_of(recipe, settings)
+    shelf = calibration_files.load_shelf(settings.calibration_dirs)
+    made = plan(
+        recipe,
+        shape,
+        cluster,
+        registry.load_engine(recipe.engine.name),
+        draft=draft,
+        calibrations=tuple(one for _, one in shelf.calibrations),
+        with_front=with_front,
+    )
+    return _with_findings(made, *calibration_files.shelf_findings(shelf))
+
+
+def plan_shape(recipe: Recipe, shape: ModelShape, *, draft: ModelShape | None = None) -> Plan | Infeasible:
+    """The same with the model's shape at hand, and without calibrations."""
+    cluster = hardware.cluster_of(recipe.hardware)
+    return _with_findings(plan(recipe, shape, cluster, registry.load_engine(recipe.engine.name), draft=draft))
+
+
+def _with_findings(made: Plan | Infeasible, *found: Finding) -> Plan | Infeasible:
+    """What only the rim knows: platforms that cannot be rendered for yet, files that are not what they should be."""
+    return dataclasses.replace(made, findings=(*made.findings, *found, *_target_findings(made.recipe)))
 
 
 def _target_findings(recipe: Recipe) -> tuple[Finding, ...]:

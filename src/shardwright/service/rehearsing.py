@@ -138,7 +138,11 @@ def _recipe(plan: Plan, shrunken: Twin, folder: str, version: str, host_kind: st
         ),
         workload=workload,
         parallelism=recipe_model.Parallelism(
-            tensor=layout.tensor, pipeline=layout.pipeline, layer_partition=layout.stages
+            tensor=layout.tensor,
+            pipeline=layout.pipeline,
+            data=layout.data,
+            expert=layout.expert,
+            layer_partition=layout.stages,
         ),
         hardware=recipe_model.Hardware(
             gpu="cpu",

@@ -103,7 +103,12 @@ def test_what_fits_nowhere_leaves_with_three_and_the_cheapest_change(shardwright
         (["plan", "llama-3-8b"], 2, ["hardware.gpu", "--gpu"]),
         (["plan", "llama-3-8b", "--gpu", "L40Z"], 2, ["L40Z", "L40S"]),
         (["plan", "llama-3-8b", "-f", str(EXAMPLE)], 2, ["--set"]),
-        (["plan", "no-such-model", "--gpu", "L40S"], 1, ["no-such-model"]),
+        (["plan", "no-such-model", "--gpu", "L40S"], 2, ["no-such-model"]),
+        (["model", "no-such-model"], 2, ["no-such-model", "llama-3-8b"]),
+        (["model", "./no-such-folder"], 2, ["no-such-folder", "config.json"]),
+        (["gpu", "show", "L40X"], 2, ["L40X", "L40S", "gpu list"]),
+        (["calibrate", "-f", str(EXAMPLE)], 2, ["--from"]),
+        (["calibrate", "remove", "../x"], 1, ["../x"]),
         (["plan", "llama-3-8b", "--gpu", "L40S", "--tensor", "3"], 3, []),
         (["render", "llama-3-8b", "--gpu", "L40S"], 2, ["target.kind"]),
         (["render", "llama-3-8b", "--gpu", "L40S", "--target", "kserve"], 2, ["kserve", "lws"]),
@@ -166,9 +171,11 @@ def test_a_recipe_comes_from_standard_input() -> None:
     assert "kind: LeaderWorkerSet" in done.stdout
 
 
-def test_init_says_that_no_single_node_holds_the_model(shardwright: Call) -> None:
+def test_init_says_that_no_single_node_holds_the_model(shardwright: Call, tmp_path: Path) -> None:
     """What stands in for a GPU that was not named is not praised as fitting."""
-    code, out, err = shardwright("init", "deepseek-v3")
+    deep = {**CONFIG, "num_hidden_layers": 4000}
+    (tmp_path / "config.json").write_text(json.dumps(deep), "utf-8")
+    code, out, err = shardwright("init", str(tmp_path))
     assert code == 0
     assert "nodes: auto" in out
     assert "smallest node" not in err

@@ -149,20 +149,17 @@ def test_requests_that_fit_or_were_never_described_are_not_called_too_long(workl
 
 def test_a_pool_that_may_be_too_small_is_warned_of() -> None:
     """It fits by the prediction, but not at the lower end of the interval."""
-    made = fit(recipe(), builders.cluster(), overhead_bytes=3 * GIB, uncertainty_bytes=2 * GIB)
+    asked = recipe(workload={"concurrency": 1})
+    made = fit(asked, builders.cluster(), overhead_bytes=3 * GIB, uncertainty_bytes=2 * GIB)
     assert found(made, "memory.near-limit")
 
 
 def test_fields_that_nothing_uses_yet_are_named() -> None:
     """What was read but has no effect is said."""
-    made = plan(
-        recipe(), builders.llama_shape(), builders.cluster(), ToyEngine(), unused_fields=("prices", "model.draft")
-    )
-    assert isinstance(made, Plan)
-    assert [finding.path for finding in made.findings if finding.id == "recipe.not-used-yet"] == [
-        "prices",
-        "model.draft",
-    ]
+    asked = recipe(network={"ip_family": "ipv6"}, target={"patches": ({"a": 1},)})
+    made = fit(asked, builders.cluster())
+    paths = [finding.path for finding in made.findings if finding.id == "recipe.not-used-yet"]
+    assert paths == ["target.patches", "network.ipFamily"]
 
 
 def test_an_unknown_version_is_planned_by_older_rules_and_said_so() -> None:
@@ -185,10 +182,12 @@ def test_a_gpu_of_unknown_memory_is_an_input_error() -> None:
     assert "gpuMemory" in caught.value.hint
 
 
-def test_other_objectives_are_said_not_to_be_used() -> None:
-    """Speed is not predicted, so it cannot be sought."""
+def test_a_figure_that_is_not_predicted_cannot_be_sought_and_the_plan_says_so() -> None:
+    """The toy engine has no speed: the fewest GPUs are taken, with the reason."""
     made = fit(recipe(workload={"objective": "latency"}), builders.cluster())
-    assert any("objective: latency is not used yet" in reason for reason in made.reasons)
+    assert made.speed is None
+    assert made.speed_reason
+    assert any("latency cannot be sought" in reason and made.speed_reason in reason for reason in made.reasons)
 
 
 def test_alternatives_say_why_they_were_not_taken() -> None:
@@ -197,8 +196,9 @@ def test_alternatives_say_why_they_were_not_taken() -> None:
     unfit_ones = [one for one in made.alternatives if not one.fits]
     fitting = [one for one in made.alternatives if one.fits]
     assert "GiB" in unfit_ones[0].reason
-    assert any("longer pipeline" in one.reason for one in fitting)
-    assert any("2 are enough" in one.reason for one in fitting)
+    assert unfit_ones[0].rule == "memory.budget"
+    assert any("longer pipeline" in one.reason and one.rule == "layout.preference" for one in fitting)
+    assert any("2 are enough" in one.reason and one.rule == "objective.fewest-gpus" for one in fitting)
 
 
 def test_no_gpu_is_no_layout() -> None:

@@ -26,8 +26,10 @@ KEYS = {
     "ranks",
     "speed",
     "speedReason",
+    "pricePerHour",
     "engine",
     "alternatives",
+    "front",
     "reasons",
     "sources",
     "findings",
@@ -88,7 +90,7 @@ def test_an_unfit_plan_has_the_same_keys() -> None:
     assert made["kvTokens"] is None
     assert made["ranks"] == []
     assert made["infeasible"]["reasons"] == made["reasons"] != []
-    assert set(made["infeasible"]["changes"][0]) == {"what", "cost", "kvTokens", "gpus"}
+    assert set(made["infeasible"]["changes"][0]) == {"what", "cost", "kvTokens", "gpus", "pricePerHour"}
 
 
 def test_the_engine_is_named_with_version_and_runner() -> None:

@@ -31,6 +31,7 @@ def test_what_is_no_version_is_an_input_error(text: str) -> None:
     with pytest.raises(errors.InputError) as caught:
         parse_version(text)
     assert repr(text) in caught.value.message
+    assert caught.value.path == "engine.version"
     assert caught.value.hint
 
 

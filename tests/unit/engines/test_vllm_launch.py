@@ -132,6 +132,10 @@ def test_flags_are_written_with_hyphens_switches_without_values_and_objects_as_j
         "served": None,
         "disable-log-stats": False,
         "allowed-origins": ["a", "b"],
+        "cudagraph-capture-sizes": [1, 2],
+        "middleware": ["m.a", "m.b"],
+        "api-key": "-secret",
+        "max-logprobs": -1,
     }
     assert list(arguments.as_argv(arguments.normalized(given).items())) == [
         "--no-enable-prefix-caching",
@@ -141,8 +145,17 @@ def test_flags_are_written_with_hyphens_switches_without_values_and_objects_as_j
         "--limit-mm-per-prompt",
         '{"audio":0,"image":2}',
         "--allowed-origins",
-        "a",
-        "b",
+        '["a","b"]',
+        "--cudagraph-capture-sizes",
+        "1",
+        "2",
+        "--middleware",
+        "m.a",
+        "--middleware",
+        "m.b",
+        "--api-key=-secret",
+        "--max-logprobs",
+        "-1",
     ]
 
 

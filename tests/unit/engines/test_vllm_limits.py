@@ -9,7 +9,8 @@ import pytest
 from shardwright import errors
 from shardwright.core.layout import Layout
 from shardwright.core.plan.types import Question
-from shardwright.core.shape.base import Cache, Layer, Mixture
+from shardwright.core.recipe.model import Draft
+from shardwright.core.shape.base import Cache, Layer, Mixture, Split, Weight
 from shardwright.engines.vllm import ENGINE, arguments
 from shardwright.testing import builders
 
@@ -122,13 +123,129 @@ def test_quantized_checkpoints_need_a_capability(gpu: str, method: str, *, refus
     assert ("vllm.quantization-capability" in rules(asked)) is refused
 
 
-def test_fp8_blocks_must_stay_whole_until_0_32() -> None:
-    """A rank of 96 rows cuts a block of 128; 0.32 refines the scales."""
-    config = (("quantization_config", {"quant_method": "fp8", "weight_block_size": [128, 128]}),)
-    shape: dict[str, object] = {"quantization": "fp8", "config": config, "intermediate_size": 768}
-    layout = Layout(8, 1, 1, 8, (32,))
-    assert "96 rows" in rules(question(layout, shape=shape))["vllm.fp8-blocks"]
-    assert "vllm.fp8-blocks" not in rules(question(layout, shape=shape, version="0.32.0"))
+FP8_BLOCKS = (("quantization_config", {"quant_method": "fp8", "weight_block_size": [128, 128]}),)
+
+
+@pytest.mark.parametrize("version", ["0.24.0", "0.32.0"])
+def test_fp8_blocks_must_stay_whole(version: str) -> None:
+    """A rank with 96 columns of a perceptron cuts a block of 128."""
+    shape: dict[str, object] = {"quantization": "fp8", "config": FP8_BLOCKS, "intermediate_size": 768}
+    asked = question(Layout(8, 1, 1, 8, (32,)), shape=shape, version=version)
+    assert "96 of the intermediate size" in rules(asked)["vllm.fp8-blocks"]
+
+
+@pytest.mark.parametrize(
+    ("version", "tensor", "expert", "refused"),
+    [("0.24.0", 2, False, False), ("0.24.0", 4, False, True), ("0.24.0", 4, True, False), ("0.32.0", 4, False, False)],
+)
+def test_fp8_blocks_of_experts_may_be_cut_from_0_32_on_or_dealt_out_whole(
+    version: str, tensor: int, *, expert: bool, refused: bool
+) -> None:
+    """Experts of 768: two ranks hold 384 each, four 192; 0.32 refines the scales."""
+    mixture = Mixture(experts=128, experts_per_token=8, intermediate_size=768)
+    shape: dict[str, object] = {"quantization": "fp8", "config": FP8_BLOCKS, "mixture": mixture}
+    layout = Layout(tensor, 1, 1, tensor, (32,), expert=expert)
+    found = rules(question(layout, shape=shape, version=version)).get("vllm.fp8-blocks", "")
+    assert ("192 of the experts' intermediate size" in found) is refused
+
+
+@pytest.mark.parametrize(
+    ("layout", "rule"),
+    [
+        (Layout(2, 1, 1, 4, (32,), data=2), "vllm.intermediate-size"),
+        (Layout(2, 1, 1, 4, (32,), data=2, expert=True), ""),
+        (Layout(8, 1, 1, 16, (32,), data=2, expert=True), "vllm.expert-ranks"),
+        (Layout(2, 2, 2, 3, (16, 16), data=2, expert=True), "vllm.data-parallel-nodes"),
+    ],
+)
+def test_copies_and_whole_experts(layout: Layout, rule: str) -> None:
+    """Experts are divided over TP x DP unless dealt out; nodes hold whole copies."""
+    mixture = Mixture(experts=8, experts_per_token=2, intermediate_size=6)
+    shape: dict[str, object] = {"mixture": mixture, "architecture": "MixtralForCausalLM"}
+    found = rules(question(layout, shape=shape))
+    assert rule in found if rule else found == {}
+
+
+@pytest.mark.parametrize(
+    ("architecture", "version", "refused"),
+    [
+        ("MiniMaxM1ForCausalLM", "0.23.0", True),
+        ("MiniMaxM1ForCausalLM", "0.24.0", False),
+        ("HrmTextForCausalLM", "0.24.0", True),
+        ("Zamba2ForCausalLM", "0.10.0", True),
+    ],
+)
+def test_support_for_stages_comes_with_versions(architecture: str, version: str, *, refused: bool) -> None:
+    """As the model classes of each version say."""
+    layout = Layout(1, 2, 1, 2, (16, 16))
+    found = rules(question(layout, version=version, shape={"architecture": architecture}))
+    assert ("vllm.no-pipeline" in found) is refused
+
+
+def test_whole_experts_need_experts() -> None:
+    """And a dense model has none."""
+    assert "no experts" in rules(question(Layout(2, 1, 1, 2, (32,), expert=True)))["vllm.expert-parallel"]
+
+
+@pytest.mark.parametrize(
+    ("version", "method", "refused"),
+    [
+        ("0.24.0", "bitsandbytes", False),
+        ("0.28.0", "bitsandbytes", True),
+        ("0.10.0", "mxfp4", True),
+        ("0.24.0", "gguf", True),
+    ],
+)
+def test_methods_of_quantization_come_and_go(version: str, method: str, *, refused: bool) -> None:
+    """MXFP4 came with 0.11, GGUF went with 0.24, bitsandbytes with 0.28."""
+    asked = question(gpu="H100", version=version, shape={"quantization": method})
+    assert ("vllm.quantization-version" in rules(asked)) is refused
+
+
+def test_groups_of_int4_must_stay_whole() -> None:
+    """A rank with 192 inputs cuts a group of 128."""
+    layer = Layer(
+        (Weight("mlp.down_proj.weight", 4096, 768, Split.TENSOR, element_bytes=0.5),), Cache("full", 8, 128, 128)
+    )
+    config = (("quantization_config", {"quant_method": "awq", "group_size": 128}),)
+    shape: dict[str, object] = {
+        "quantization": "awq",
+        "config": config,
+        "intermediate_size": 768,
+        "layers": (layer,) * 32,
+    }
+    assert "192" in rules(question(Layout(4, 1, 1, 4, (32,)), shape=shape))["vllm.quantization-groups"]
+    assert "vllm.quantization-groups" not in rules(question(Layout(2, 1, 1, 2, (32,)), shape=shape))
+
+
+@pytest.mark.parametrize(
+    ("version", "model", "rule"),
+    [
+        ("0.24.0", {"lora_slots": 2}, ""),
+        ("0.24.0", {"draft": Draft("hf://test/small", 4)}, ""),
+        ("0.14.0", {"draft": Draft("hf://test/small", 4)}, "vllm.draft-version"),
+        ("0.24.0", {"draft": Draft("hf://test/same", 1), "source": "hf://test/same"}, "vllm.no-draft-layers"),
+    ],
+)
+def test_adapters_and_drafts_by_version(version: str, model: dict[str, object], rule: str) -> None:
+    """Draft models from 0.16 on; a model without guessing layers is not its own draft."""
+    found = rules(question(version=version, model=model))
+    assert rule in found if rule else found == {}
+
+
+def test_adapter_ranks_are_those_that_vllm_takes() -> None:
+    """48 is none of them."""
+    engine = with_args(max_lora_rank=48)
+    assert "64" in rules(question(engine=engine, model={"lora_slots": 2}))["vllm.lora-rank"]
+
+
+def test_adapters_of_experts_came_late_to_expert_parallelism() -> None:
+    """Refused until 0.21."""
+    mixture = Mixture(experts=8, experts_per_token=2, intermediate_size=64)
+    layout = Layout(2, 1, 1, 2, (32,), expert=True)
+    for version, refused in (("0.20.0", True), ("0.21.0", False)):
+        found = rules(question(layout, version=version, shape={"mixture": mixture}, model={"lora_slots": 1}))
+        assert ("vllm.lora-experts" in found) is refused
 
 
 def test_a_model_without_cache_is_refused() -> None:

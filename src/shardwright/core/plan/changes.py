@@ -1,7 +1,7 @@
 """The cheapest changes that make an unfit recipe fit, each found by planning again; never a guess.
 
 Cheapest first: another layout on the hardware there (rank 0), then what an engine offers (its own ranks), a shorter context
-(rank 4), more of the same hardware (rank 10).
+(rank 4), more of the same hardware (rank 10). With prices, of equal rank the lower price an hour comes first.
 """
 
 from __future__ import annotations
@@ -10,12 +10,16 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from shardwright.core.hardware import Cluster
-from shardwright.core.plan import search
+from shardwright.core.layout import split_layers
+from shardwright.core.plan import choose, objectives
+from shardwright.core.plan import search as searching
 from shardwright.core.plan.types import Change
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from shardwright.core.hardware import NodePool
+    from shardwright.core.layout import Layout
     from shardwright.core.plan.search import Ask, Trial
     from shardwright.core.plan.types import Saving
 
@@ -37,15 +41,19 @@ def find_changes(ask: Ask, tried: Sequence[Trial]) -> tuple[Change, ...]:
         *_shorter_context(ask, tried),
         *_more_hardware(ask),
     ]
-    return tuple(change for _, change in sorted(found, key=lambda pair: (pair[0], pair[1].gpus))[:MOST_CHANGES])
+    ordered = sorted(found, key=lambda pair: (pair[0], pair[1].price_per_hour or 0.0, pair[1].gpus))
+    return tuple(change for _, change in ordered[:MOST_CHANGES])
 
 
 def _change(ask: Ask, what: str, cost: str) -> Change | None:
     """The change if planning with it fits."""
-    trial, _ = search.first_fit(ask)
-    if trial is None or trial.candidate is None:
-        return None
-    return Change(what=what, cost=cost, kv_tokens=trial.tokens, gpus=trial.candidate.layout.world_size)
+    trial = choose.choose(ask).chosen
+    return None if trial is None else _made(ask, trial, what, cost)
+
+
+def _made(ask: Ask, trial: Trial, what: str, cost: str) -> Change:
+    price = objectives.price_of(ask.recipe, trial.candidate.counts) if trial.candidate else None
+    return Change(what, cost, trial.tokens, trial.layout.world_size, price)
 
 
 def _with_recipe(ask: Ask, **sections: object) -> Ask:
@@ -57,17 +65,31 @@ def _with_recipe(ask: Ask, **sections: object) -> Ask:
 
 
 def _other_layout(ask: Ask) -> Iterator[tuple[int, Change]]:
+    """On the hardware that is there: stages of other lengths for a pinned layout, or another layout."""
     if not ask.is_pinned:
         return
     free = _with_recipe(ask, parallelism="auto")
-    trial, _ = search.first_fit(free)
+    trial = choose.choose(free).chosen
     if trial is None or trial.candidate is None:
         return
-    layout = trial.candidate.layout
-    nodes = f", hardware.nodes: {layout.nodes}" if layout.nodes != ask.recipe.hardware.nodes else ""
-    what = f"parallelism: {{tensor: {layout.tensor}, pipeline: {layout.pipeline}}}{nodes}"
-    cost = f"no cost: {layout} on the GPUs that are there"
-    yield 0, Change(what=what, cost=cost, kv_tokens=trial.tokens, gpus=layout.world_size)
+    layout = trial.layout
+    nodes = f", hardware.nodes: {layout.nodes}" if _names_other_nodes(ask, layout) else ""
+    what = f"parallelism: {_sizes(layout)}{nodes}"
+    yield 0, _made(free, trial, what, f"no cost: {layout} on the GPUs that are there")
+
+
+def _names_other_nodes(ask: Ask, layout: Layout) -> bool:
+    return not ask.recipe.hardware.pools and layout.nodes != ask.recipe.hardware.nodes
+
+
+def _sizes(layout: Layout) -> str:
+    """A layout as a recipe writes it."""
+    parts = [f"tensor: {layout.tensor}", f"pipeline: {layout.pipeline}"]
+    parts += [f"data: {layout.data}"] if layout.data > 1 else []
+    parts += ["expert: true"] if layout.expert else []
+    own = split_layers(sum(layout.stages), layout.pipeline)
+    parts += [f"layerPartition: [{', '.join(map(str, layout.stages))}]"] if layout.stages != own else []
+    return f"{{{', '.join(parts)}}}"
 
 
 def _savings(ask: Ask) -> Iterator[tuple[int, Change]]:
@@ -141,41 +163,35 @@ def _room_tokens(trial: Trial) -> int:
 
 
 def _more_hardware(ask: Ask) -> Iterator[tuple[int, Change]]:
-    """More nodes of the same kind, more GPUs in one node, else more of both, with the layout left to the planner."""
-    if len(ask.cluster.pools) != 1:
-        return
-    pool = ask.cluster.pools[0]
-    free = _with_recipe(ask, parallelism="auto")
-    there = pool.nodes * pool.gpus_per_node
+    """More of the same hardware, of each kind that is there, with the layout left to the planner."""
+    for pool in searching.pools_of(ask):
+        yield from _more_of(ask, pool)
+
+
+def _more_of(ask: Ask, pool: NodePool) -> Iterator[tuple[int, Change]]:
+    """More nodes of the same kind, more GPUs in one node, else more of both."""
+    free = _with_recipe(ask, parallelism="auto", workload={"objective": "fewest-gpus"})
     more_nodes: list[tuple[int, Change]] = []
     if ask.recipe.hardware.nodes != "auto" and pool.nodes < _MOST_NODES:
-        more = dataclasses.replace(pool, nodes=_MOST_NODES)
-        more_nodes += _bought(free, Cluster((more,)), before=there, per_node=pool.gpus_per_node)
+        more_nodes += _bought(free, pool, nodes=_MOST_NODES, per_node=pool.gpus_per_node)
     yield from more_nodes
     larger = [gpus for gpus in (2, 4, 8) if gpus > pool.gpus_per_node and pool.gpu.device != "cpu"]
     for gpus in larger:
-        more = dataclasses.replace(pool, nodes=1, gpus_per_node=gpus)
-        bought = list(_bought(free, Cluster((more,)), before=there, per_node=gpus))
+        bought = list(_bought(free, pool, nodes=1, per_node=gpus))
         yield from bought
         if bought:
             return
     if larger and not more_nodes:
-        more = dataclasses.replace(pool, nodes=_MOST_NODES, gpus_per_node=larger[-1])
-        yield from _bought(free, Cluster((more,)), before=there, per_node=larger[-1])
+        yield from _bought(free, pool, nodes=_MOST_NODES, per_node=larger[-1])
 
 
-def _bought(ask: Ask, cluster: Cluster, *, before: int, per_node: int) -> Iterator[tuple[int, Change]]:
-    trial, _ = search.first_fit(dataclasses.replace(ask, cluster=cluster))
-    if trial is None or trial.candidate is None:
+def _bought(ask: Ask, pool: NodePool, *, nodes: int, per_node: int) -> Iterator[tuple[int, Change]]:
+    more, before = dataclasses.replace(pool, nodes=nodes, gpus_per_node=per_node), pool.nodes * pool.gpus_per_node
+    trial = choose.choose(dataclasses.replace(ask, cluster=Cluster((more,)))).chosen
+    if trial is None or trial.candidate is None or trial.layout.world_size <= before:
         return
-    layout = trial.candidate.layout
-    added = layout.world_size - before
-    if added <= 0:
-        return
-    gpu = trial.candidate.pool.gpu.name
-    what = (
-        f"hardware: {{gpu: {gpu}, gpusPerNode: {per_node}, nodes: {layout.nodes}}},"
-        f" parallelism: {{tensor: {layout.tensor}, pipeline: {layout.pipeline}}}"
-    )
-    cost = f"{added} more {gpu} ({layout.world_size} instead of {before})"
-    yield _HARDWARE_RANK, Change(what=what, cost=cost, kv_tokens=trial.tokens, gpus=layout.world_size)
+    layout, gpu = trial.layout, pool.gpu.name
+    field = "hardware.pools" if ask.recipe.hardware.pools else "hardware"
+    what = f"{field}: {{gpu: {gpu}, gpusPerNode: {per_node}, nodes: {layout.nodes}}}, parallelism: {_sizes(layout)}"
+    cost = f"{layout.world_size - before} more {gpu} ({layout.world_size} instead of {before})"
+    yield _HARDWARE_RANK, _made(ask, trial, what, cost)

@@ -3,58 +3,65 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
 from typing import TYPE_CHECKING
 
 from shardwright.core import memory
 from shardwright.core.hardware import Cluster
-from shardwright.core.plan import changes, explain, search, warnings
-from shardwright.core.plan.types import Alternative, EngineChoice, Infeasible, Plan
+from shardwright.core.plan import alternatives, changes, choose, explain, objectives, search, warnings
+from shardwright.core.plan.types import EngineChoice, Infeasible, Plan
 from shardwright.core.plan.version import resolve_version
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
+    from shardwright.core.calibration import Calibration
     from shardwright.core.memory import Demand
-    from shardwright.core.plan.search import Ask, Trial
+    from shardwright.core.plan.choose import Choice
+    from shardwright.core.plan.search import Ask, Candidate, Trial
     from shardwright.core.plugins import Engine
     from shardwright.core.recipe import Recipe
     from shardwright.core.shape.base import ModelShape
 
 __all__ = ["plan"]
 
-_MOST_ALTERNATIVES = 8
-_MORE_FITTING = 3
 
-
-def plan(
+def plan(  # noqa: PLR0913 - each is something that the plan depends on
     recipe: Recipe,
     shape: ModelShape,
     cluster: Cluster,
     engine: Engine,
     version: str | None = None,
     *,
-    unused_fields: Sequence[str] = (),
+    draft: ModelShape | None = None,
+    calibrations: Sequence[Calibration] = (),
+    with_front: bool = False,
 ) -> Plan | Infeasible:
     """The layout for this recipe with memory rank by rank, or why nothing fits and what would.
 
-    `version` overrides the recipe's, for a rehearsal with another one; `unused_fields` are fields of the recipe that no
-    step uses yet, as paths. InputError for a version that cannot be read and for a GPU of unknown memory.
+    `version` overrides the recipe's, for a rehearsal with another one; `draft` is the model that guesses tokens;
+    `calibrations` are what engines printed of earlier starts;
+    `with_front` also looks for the layouts than which none is better in every respect. InputError for a version that cannot
+    be read, a GPU of unknown memory, a price that is missing.
     """
     resolved = resolve_version(version or recipe.engine.version, engine.versions)
-    ask = search.Ask(recipe, shape, cluster, engine, resolved)
-    chosen, tried = search.first_fit(ask)
-    if chosen is None:
-        return Infeasible(
-            recipe=recipe,
-            shape=shape,
-            cluster=cluster,
-            engine=_engine_choice(ask, next((trial.demand for trial in tried if trial.demand), None)),
-            reasons=explain.refusal_reasons(tried),
-            changes=changes.find_changes(ask, tried),
-            alternatives=tuple(_alternatives(ask, None, tried)),
-        )
-    return _plan(ask, chosen, tried, unused_fields)
+    ask = search.Ask(recipe, shape, cluster, engine, resolved, draft, calibrations)
+    choice = choose.choose(ask)
+    if choice.chosen is None:
+        return _infeasible(ask, choice)
+    return _plan(ask, choice, with_front=with_front)
+
+
+def _infeasible(ask: Ask, choice: Choice) -> Infeasible:
+    reasons = explain.refusal_reasons(choice)
+    return Infeasible(
+        recipe=ask.recipe,
+        shape=ask.shape,
+        cluster=ask.cluster,
+        engine=_engine_choice(ask, next((trial.demand for trial in choice.tried if trial.demand), None)),
+        reasons=reasons,
+        changes=changes.find_changes(ask, choice.tried),
+        alternatives=alternatives.of(ask, choice),
+    )
 
 
 def _engine_choice(ask: Ask, demand: Demand | None) -> EngineChoice:
@@ -67,16 +74,16 @@ def _engine_choice(ask: Ask, demand: Demand | None) -> EngineChoice:
     )
 
 
-def _plan(ask: Ask, chosen: Trial, tried: Sequence[Trial], unused_fields: Sequence[str]) -> Plan:
-    candidate, demand, pool = chosen.candidate, chosen.demand, chosen.pool
-    if candidate is None or demand is None or pool is None:
+def _plan(ask: Ask, choice: Choice, *, with_front: bool) -> Plan:
+    chosen = choice.chosen
+    if chosen is None or chosen.candidate is None or chosen.demand is None or chosen.pool is None:
         raise ValueError("a trial that fits has a layout, a demand and a pool")
-    used = dataclasses.replace(candidate.pool, nodes=max(candidate.layout.nodes, _nodes_there(ask)))
+    candidate, demand, pool = chosen.candidate, chosen.demand, chosen.pool
     return Plan(
         recipe=ask.recipe,
         shape=ask.shape,
-        cluster=Cluster((used,)),
-        gpus=(candidate.pool.gpu,),
+        cluster=_used(ask, candidate),
+        gpus=candidate.gpus,
         engine=_engine_choice(ask, demand),
         layout=candidate.layout,
         ranks=memory.settle(demand, pool.blocks),
@@ -84,40 +91,33 @@ def _plan(ask: Ask, chosen: Trial, tried: Sequence[Trial], unused_fields: Sequen
         max_model_len=demand.request_tokens,
         evidence=demand.evidence,
         evidence_reason=demand.evidence_reason,
-        reasons=explain.plan_reasons(ask, chosen, tried),
-        findings=warnings.plan_findings(ask, chosen, unused_fields),
-        alternatives=tuple(_alternatives(ask, chosen, tried)),
-        sources=demand.sources,
+        reasons=explain.plan_reasons(ask, choice, chosen),
+        findings=warnings.plan_findings(ask, chosen),
+        alternatives=alternatives.of(ask, choice),
+        sources=_sources(demand, chosen),
+        speed=chosen.speed,
+        speed_reason=chosen.speed_reason,
+        price_per_hour=objectives.price_of(ask.recipe, candidate.counts),
+        front=alternatives.front(ask, choice) if with_front else (),
+        ledger=demand.ranks,
+        block_tokens=pool.tokens / pool.blocks if pool.blocks else 0.0,
     )
 
 
-def _nodes_there(ask: Ask) -> int:
-    """Nodes that the recipe names; with `auto` only those that are used count."""
-    nodes = ask.recipe.hardware.nodes
-    return 0 if nodes == "auto" else nodes
+def _sources(demand: Demand, chosen: Trial) -> tuple[str, ...]:
+    pace = (demand.pace.source,) if demand.pace and chosen.speed else ()
+    gpus = (
+        tuple(f"{gpu.name}: {gpu.source}" for gpu, _ in chosen.candidate.counts if gpu.source)
+        if chosen.candidate
+        else ()
+    )
+    return tuple(dict.fromkeys((*demand.sources, *pace, *gpus)))
 
 
-def _alternatives(ask: Ask, chosen: Trial | None, tried: Sequence[Trial]) -> Iterator[Alternative]:
-    """What was looked at and not taken: the unfit ones nearest to the choice, then the next that fit."""
-    unfit = [trial for trial in tried if trial is not chosen and trial.candidate is not None]
-    for trial in unfit[-_MOST_ALTERNATIVES + _MORE_FITTING :]:
-        if trial.candidate is not None:
-            yield Alternative(trial.candidate.layout, fits=False, kv_tokens=trial.tokens, reason=explain.why_not(trial))
-    if chosen is not None and not ask.is_pinned:
-        yield from itertools.islice(_next_fitting(ask, chosen, len(tried)), _MORE_FITTING)
-
-
-def _next_fitting(ask: Ask, chosen: Trial, done: int) -> Iterator[Alternative]:
-    if chosen.candidate is None:
-        return
-    best = chosen.candidate.layout
-    for candidate in itertools.islice(search.candidates(ask), done, done + 4 * _MORE_FITTING):
-        trial = search.try_candidate(ask, candidate)
-        if trial.fits:
-            layout = candidate.layout
-            reason = (
-                f"takes {layout.world_size} GPUs; {best.world_size} are enough"
-                if layout.world_size > best.world_size
-                else f"as many GPUs, but {'more nodes' if layout.nodes > best.nodes else 'a longer pipeline'}"
-            )
-            yield Alternative(layout, fits=True, kv_tokens=trial.tokens, reason=reason)
+def _used(ask: Ask, candidate: Candidate) -> Cluster:
+    """The nodes of the plan: of several kinds those that are used, of one kind at least as many as the recipe names."""
+    if candidate.is_mixed:
+        return Cluster(candidate.pools)
+    named = ask.recipe.hardware.nodes
+    there = 0 if named == "auto" or ask.recipe.hardware.pools else named
+    return Cluster((dataclasses.replace(candidate.pool, nodes=max(candidate.layout.nodes, there)),))

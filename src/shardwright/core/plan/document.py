@@ -15,10 +15,9 @@ if TYPE_CHECKING:
     from shardwright.core.layout import Layout, Rank
     from shardwright.core.memory import RankMemory
     from shardwright.core.plan.types import Alternative, EngineChoice, Plan
+    from shardwright.core.speed import Range, Speed
 
 __all__ = ["plan_document"]
-
-_NO_SPEED = "speed is not predicted in this version"
 
 
 def plan_document(plan: Plan | Infeasible) -> dict[str, object]:
@@ -39,10 +38,12 @@ def _fit(plan: Plan) -> dict[str, object]:
         "layout": _layout(plan.layout),
         "stages": [{"layers": layers} for layers in plan.layout.stages],
         "ranks": [_rank(plan, *pair) for pair in zip(plan.layout.ranks, plan.ranks, strict=True)],
-        "speed": None,
-        "speedReason": _NO_SPEED,
+        "speed": _speed(plan.speed),
+        "speedReason": plan.speed_reason or None,
+        "pricePerHour": plan.price_per_hour,
         "engine": _engine(plan.engine),
         "alternatives": [_alternative(one) for one in plan.alternatives],
+        "front": [_alternative(one) for one in plan.front],
         "reasons": list(plan.reasons),
         "sources": list(plan.sources),
         "findings": [finding_document(finding) for finding in plan.findings],
@@ -52,7 +53,13 @@ def _fit(plan: Plan) -> dict[str, object]:
 
 def _unfit(plan: Infeasible) -> dict[str, object]:
     changes = [
-        {"what": change.what, "cost": change.cost, "kvTokens": change.kv_tokens, "gpus": change.gpus}
+        {
+            "what": change.what,
+            "cost": change.cost,
+            "kvTokens": change.kv_tokens,
+            "gpus": change.gpus,
+            "pricePerHour": change.price_per_hour,
+        }
         for change in plan.changes
     ]
     return {
@@ -69,8 +76,10 @@ def _unfit(plan: Infeasible) -> dict[str, object]:
         "ranks": [],
         "speed": None,
         "speedReason": "nothing fits",
+        "pricePerHour": None,
         "engine": _engine(plan.engine),
         "alternatives": [_alternative(one) for one in plan.alternatives],
+        "front": [],
         "reasons": list(plan.reasons),
         "sources": [],
         "findings": [finding_document(finding) for finding in plan.findings],
@@ -94,7 +103,7 @@ def _rank(plan: Plan, place: Rank, used: RankMemory) -> dict[str, object]:
         "rank": used.rank,
         "node": place.node,
         "stage": place.stage,
-        "gpu": plan.gpu.name,
+        "gpu": plan.gpu_of(place).name,
         "weightsBytes": used.sum_of("weights"),
         "kvCacheBytes": used.kv_cache_bytes,
         "activationBytes": used.sum_of("activation"),
@@ -115,4 +124,30 @@ def _engine(engine: EngineChoice) -> dict[str, object]:
 
 
 def _alternative(one: Alternative) -> dict[str, object]:
-    return {"layout": _layout(one.layout), "fits": one.fits, "kvTokens": one.kv_tokens, "reason": one.reason}
+    return {
+        "layout": _layout(one.layout),
+        "stages": [{"layers": layers} for layers in one.layout.stages],
+        "gpus": list(dict.fromkeys(gpu.name for gpu in one.gpus)),
+        "fits": one.fits,
+        "kvTokens": one.kv_tokens,
+        "rule": one.rule,
+        "reason": one.reason,
+        "speed": _speed(one.speed),
+        "pricePerHour": one.price_per_hour,
+    }
+
+
+def _speed(speed: Speed | None) -> dict[str, object] | None:
+    if speed is None:
+        return None
+    return {
+        "timeToFirstTokenSeconds": _range(speed.time_to_first_token_seconds),
+        "interTokenSeconds": _range(speed.inter_token_seconds),
+        "outputTokensPerSecond": _range(speed.output_tokens_per_second),
+        "batchSeconds": _range(speed.batch_seconds),
+        "assumptions": list(speed.assumptions),
+    }
+
+
+def _range(figure: Range) -> dict[str, float]:
+    return {"expected": figure.expected, "low": figure.low, "high": figure.high}

@@ -1,119 +1,182 @@
-"""Why a layout was taken, why another was not, in short sentences with numbers."""
+"""Why a layout was taken, in short sentences with numbers; why none could be."""
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
+from shardwright.core.layout import split_layers
+from shardwright.core.plan import objectives, verdicts
+from shardwright.core.plan.layouts import node_layouts
+from shardwright.core.plan.search import WEIGHTS_RULE
 from shardwright.units import format_bytes, format_gib
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
-    from shardwright.core.memory import RankDemand, Shortfall
+    from shardwright.core.plan.choose import Choice
     from shardwright.core.plan.search import Ask, Trial
 
-__all__ = ["plan_reasons", "refusal_reasons", "summary_of", "why_not"]
+__all__ = ["plan_reasons", "refusal_reasons"]
 
 _MOST_REFUSALS = 5
 
 
-def why_not(trial: Trial) -> str:
-    """The one reason why a trial does not fit: the first refusal, or the rank that lacks most."""
-    if trial.refusals:
-        return trial.refusals[0].message
-    worst = max(trial.shortfalls, key=lambda shortfall: shortfall.needed_bytes - shortfall.there_bytes)
-    return _lacking(trial, worst)
-
-
-def _lacking(trial: Trial, worst: Shortfall) -> str:
-    demand, candidate = trial.demand, trial.candidate
-    if demand is None or candidate is None:
-        return ""
-    rank = demand.ranks[worst.rank]
-    needed, there = format_gib(worst.needed_bytes), format_gib(worst.there_bytes)
-    gpu = candidate.pool.gpu.name
-    if worst.kind == "budget":
-        return (
-            f"rank {worst.rank} needs {needed} GiB before any KV cache ({_terms(rank, counted=True)});"
-            f" it may use {there} GiB of the {format_gib(rank.total_bytes)} of {gpu}"
-        )
-    if worst.kind == "cache":
-        return (
-            f"rank {worst.rank} has {there} GiB left for the KV cache;"
-            f" one request of {demand.request_tokens:,} tokens needs {needed} GiB there"
-        )
-    used = f"rank {worst.rank} would use {needed} GiB of the {there} of {gpu}:"
-    if rank.fixed_pool_bytes is not None:
-        rest = f"{_terms(rank, counted=True)}, outside the budget {_terms(rank, counted=False)}"
-        return f"{used} a fixed pool of {format_gib(rank.fixed_pool_bytes)} besides {rest}"
-    return f"{used} {_terms(rank, counted=False)} come on top of the engine's budget"
-
-
-def _terms(rank: RankDemand, *, counted: bool) -> str:
-    sums: dict[str, int] = {}
-    for term in rank.terms:
-        if term.counted == counted:
-            sums[term.name] = sums.get(term.name, 0) + term.bytes
-    return ", ".join(f"{name} {format_gib(count)}" for name, count in sums.items() if count) or "nothing"
-
-
-def plan_reasons(ask: Ask, chosen: Trial, tried: Sequence[Trial]) -> tuple[str, ...]:
+def plan_reasons(ask: Ask, choice: Choice, chosen: Trial) -> tuple[str, ...]:
     """All reasons of a plan that fits."""
     return (
-        *_layout_reasons(ask, chosen, tried),
+        *_layout_reasons(ask, choice, chosen),
+        *_stage_reasons(ask, choice, chosen),
         *_pool_reasons(ask, chosen),
         *_evidence_reasons(ask, chosen),
         *ask.shape.notes,
     )
 
 
-def _layout_reasons(ask: Ask, chosen: Trial, tried: Sequence[Trial]) -> Iterator[str]:
-    if chosen.candidate is None:
-        return
-    layout = chosen.candidate.layout
+def _layout_reasons(ask: Ask, choice: Choice, chosen: Trial) -> Iterator[str]:
+    layout = chosen.layout
     if ask.is_pinned:
         yield f"{layout} is pinned by the recipe, so it is kept."
         return
-    gpus = "1 GPU" if layout.world_size == 1 else f"{layout.world_size} GPUs"
-    unfit = [trial for trial in tried if not trial.fits]
-    yield f"{layout} takes {gpus}, the fewest that fit."
-    if unfit:
-        nearest = max(unfit, key=_nearness)
-        yield f"Next below, {summary_of(nearest)}: {why_not(nearest)}."
-    if layout.tensor > 1 and layout.tensor <= layout.gpus_per_node:
+    yield _taken(ask, chosen)
+    yield from choice.notes
+    yield from _below(ask, choice, chosen)
+    yield from _fewer_nodes(ask, choice, chosen)
+    if 1 < layout.tensor <= layout.gpus_per_node:
         yield (
             f"TP{layout.tensor} before a longer pipeline: GPUs of one node share the work on every token,"
             f" while stages wait for each other."
         )
     if layout.tensor > layout.gpus_per_node:
         yield f"TP{layout.tensor} spans nodes because no layout with tensor parallelism inside a node fits."
+    if chosen.candidate is not None and chosen.candidate.is_mixed:
+        yield f"{chosen.candidate.kinds} are used together: no kind alone holds it."
 
 
-def _nearness(trial: Trial) -> tuple[int, int]:
-    world = trial.candidate.layout.world_size if trial.candidate else 0
-    return (world if trial.demand else 0, trial.pool.left_bytes if trial.pool else 0)
+def _taken(ask: Ask, chosen: Trial) -> str:
+    layout, speed, objective = chosen.layout, chosen.speed, ask.recipe.workload.objective
+    gpus = "1 GPU" if layout.world_size == 1 else f"{layout.world_size} GPUs"
+    if objective in {"latency", "throughput"}:
+        if speed is None:
+            return f"{layout} takes {gpus}: {objective} cannot be sought ({chosen.speed_reason}), so the fewest that fit are."
+        found = (
+            f"one request takes {objectives.request_seconds(ask, speed):.2f} s"
+            if objective == "latency"
+            else f"{speed.output_tokens_per_second.expected:,.0f} tokens/s"
+        )
+        return f"{layout} takes {gpus} and has the best {objective} of the layouts that were looked at: {found}."
+    price = objectives.price_of(ask.recipe, chosen.candidate.counts) if chosen.candidate else None
+    if objective == "price" and price is not None:
+        return f"{layout} takes {gpus} for {price:g} an hour, the least that holds the workload."
+    enough = "" if objectives.holds(ask, chosen) else "; none holds the whole workload"
+    return f"{layout} takes {gpus}, the fewest that fit{enough}."
 
 
-def summary_of(trial: Trial) -> str:
-    """The layout of a trial as text."""
+def _below(ask: Ask, choice: Choice, chosen: Trial) -> Iterator[str]:
+    """The nearest cheaper one that was not good enough."""
+    if ask.recipe.workload.objective in {"latency", "throughput"}:
+        return
+    fewer = [
+        trial
+        for trial in choice.tried
+        if trial.candidate is not None
+        and trial is not chosen
+        and trial.layout.world_size <= chosen.layout.world_size
+        and verdicts.shortcoming(ask, trial) is not None
+    ]
+    # What another refusal rules out anyway says little; of the rest the largest that is still too small says most.
+    if fewer:
+        nearest = _in_full(choice, max(fewer, key=_nearness))
+        yield f"Next below, {_name(nearest)}: {verdicts.why_not(ask, nearest, chosen).message}."
+
+
+def _fewer_nodes(ask: Ask, choice: Choice, chosen: Trial) -> Iterator[str]:
+    """With `nodes: auto`: the number, and why one fewer does not do."""
+    if ask.recipe.hardware.nodes != "auto":
+        return
+    nodes = chosen.layout.nodes
+    yield f"nodes: auto gives {nodes} {'node' if nodes == 1 else 'nodes'} of {chosen.layout.gpus_per_node} GPUs."
+    fewer = _on_fewer_nodes(ask, choice, chosen)
+    if fewer:
+        nearest = _in_full(choice, max(fewer, key=_nearness))
+        why = verdicts.why_not(ask, nearest, chosen)
+        yield f"{nodes - 1} {'node does' if nodes == 2 else 'nodes do'} not do: {_name(nearest)}: {why.message}."
+
+
+def _on_fewer_nodes(ask: Ask, choice: Choice, chosen: Trial) -> list[Trial]:
+    """Layouts on one node fewer, all its GPUs used; asked about now where the search had no reason to."""
+    nodes, candidate = chosen.layout.nodes - 1, chosen.candidate
+    if not nodes or candidate is None or candidate.is_mixed:
+        return []
+    found = node_layouts(
+        len(ask.shape.layers), candidate.pool.gpus_per_node, nodes, mixture=ask.shape.mixture is not None
+    )
+    placed = (dataclasses.replace(candidate, layout=layout) for layout in found)
+    return [choice.trials.of(one) for one in placed if one.layout.pipeline <= 2 * nodes or nodes == 1]
+
+
+def _in_full(choice: Choice, trial: Trial) -> Trial:
+    """The trial with the engine's numbers, also where its weights alone ruled it out."""
+    if trial.demand is not None or trial.candidate is None:
+        return trial
+    return choice.trials.of(trial.candidate, prune=False)
+
+
+def _nearness(trial: Trial) -> tuple[bool, int, int, int]:
+    """How near a trial comes to fitting: what the engine refuses outright is farthest, then by GPUs, room and TP."""
+    layout = trial.candidate.layout if trial.candidate else None
+    is_possible = trial.demand is not None or any(refusal.rule == WEIGHTS_RULE for refusal in trial.refusals)
+    left = trial.pool.left_bytes if trial.pool else -(1 << 62)
+    return (is_possible, layout.world_size if layout else 0, left, layout.tensor if layout else 0)
+
+
+def _name(trial: Trial) -> str:
     return str(trial.candidate.layout) if trial.candidate else "the pinned layout"
 
 
+def _stage_reasons(ask: Ask, choice: Choice, chosen: Trial) -> Iterator[str]:
+    """Stages that are not the engine's own split."""
+    layout = chosen.layout
+    own = split_layers(len(ask.shape.layers), layout.pipeline)
+    if layout.stages == own or (ask.recipe.parallelism != "auto" and ask.recipe.parallelism.layer_partition):
+        return
+    even = next(
+        (one for one in choice.tried if one.candidate and one.layout.stages == own and _same(one, chosen)), None
+    )
+    instead = f"; with the engine's own split it holds {even.tokens:,}" if even and even.fits else ""
+    instead = f"; with the engine's own split {verdicts.why_unfit(even).message}" if even and not even.fits else instead
+    stages = " + ".join(str(count) for count in layout.stages)
+    yield f"Stages of {stages} layers are sized to what each has room for: {chosen.tokens:,} tokens{instead}."
+
+
+def _same(one: Trial, other: Trial) -> bool:
+    first, second = one.layout, other.layout
+    return (first.tensor, first.pipeline, first.nodes, first.data) == (
+        second.tensor,
+        second.pipeline,
+        second.nodes,
+        second.data,
+    ) and (one.candidate is not None and other.candidate is not None and one.candidate.gpus == other.candidate.gpus)
+
+
 def _pool_reasons(ask: Ask, chosen: Trial) -> Iterator[str]:
-    demand, pool, candidate = chosen.demand, chosen.pool, chosen.candidate
-    if demand is None or pool is None or candidate is None:
+    demand, pool = chosen.demand, chosen.pool
+    if demand is None or pool is None:
         return
     if ask.recipe.workload.max_model_len is None:
         yield f"maxModelLen is not given: the model's own limit holds, {demand.request_tokens:,} tokens."
-    rank, place = demand.ranks[pool.smallest_rank], candidate.layout.ranks[pool.smallest_rank]
-    others = "" if candidate.layout.world_size == 1 else " and decides for all"
+    layout, rank = chosen.layout, demand.ranks[pool.smallest_rank]
+    stage, node = rank.rank // layout.tensor % layout.pipeline, rank.rank // layout.gpus_per_node
+    others = "" if layout.world_size == 1 else " and decides for all"
     yield (
-        f"Rank {rank.rank} (stage {place.stage}, node {place.node}) has the least room{others}: of {format_gib(rank.budget_bytes)}"
-        f" GiB that the engine may use {_terms(rank, counted=True)} GiB are taken; {format_bytes(rank.left_bytes)} hold the KV cache."
+        f"Rank {rank.rank} (stage {stage}, node {node}) has the least room{others}: of {format_gib(rank.budget_bytes)}"
+        f" GiB that the engine may use {verdicts.terms_text(rank, counted=True)} GiB are taken;"
+        f" {format_bytes(rank.left_bytes)} hold the KV cache."
     )
     requests = pool.tokens / demand.request_tokens
+    copies = f" in each of {layout.data} copies" if layout.data > 1 else ""
     yield (
-        f"The pool holds {pool.tokens:,} tokens ({pool.tokens_low:,} to {pool.tokens_high:,}):"
+        f"The pool holds {pool.tokens:,} tokens ({pool.tokens_low:,} to {pool.tokens_high:,}){copies}:"
         f" {requests:.1f} requests of {demand.request_tokens:,} tokens at once."
     )
     yield from demand.notes
@@ -128,31 +191,39 @@ def _evidence_reasons(ask: Ask, chosen: Trial) -> Iterator[str]:
             f"{ask.engine.name} {ask.version.version} is not among the known versions;"
             f" the rules of {ask.version.rules}, the nearest older one, were used."
         )
-    if ask.recipe.workload.objective != "fewest-gpus":
-        yield f"objective: {ask.recipe.workload.objective} is not used yet; the fewest GPUs were sought."
 
 
-def refusal_reasons(tried: Sequence[Trial]) -> tuple[str, ...]:
+def refusal_reasons(choice: Choice) -> tuple[str, ...]:
     """Why nothing fits: every refusal once, and of the layouts that are possible the one that comes nearest."""
+    tried = _asked_again(choice)
     if not tried:
         return ("There is no layout to try: the cluster has no GPU.",)
     # Sizes that do not divide are of interest only where no other size is possible.
     refused = dict.fromkeys(refusal.message for trial in tried for refusal in trial.refusals)
     possible = [trial for trial in tried if trial.demand is not None]
-    reasons: list[str] = []
-    if possible:
-        nearest = max(possible, key=_nearness)
-        lead = "" if len(tried) == 1 else f"None of {len(tried)} layouts fits. The nearest is "
-        reasons.append(f"{lead}{summary_of(nearest)}: {why_not(nearest)}")
-        if _is_close(nearest) and nearest.pool:
-            reasons.append(
-                f"It is close: the pool is predicted with {nearest.pool.tokens:,}"
-                f" tokens, and could have up to {nearest.pool.tokens_high:,}."
-            )
-        reasons.append(nearest.demand.evidence_reason if nearest.demand else "")
-    else:
-        reasons.extend(list(refused)[:_MOST_REFUSALS])
+    if not possible:
+        return tuple(list(refused)[:_MOST_REFUSALS])
+    nearest = max(possible, key=_nearness)
+    lead = "" if len(tried) == 1 else f"None of {len(tried)} layouts fits. The nearest is "
+    reasons = [f"{lead}{_name(nearest)}: {verdicts.why_unfit(nearest).message}"]
+    if _is_close(nearest) and nearest.pool:
+        reasons.append(
+            f"It is close: the pool is predicted with {nearest.pool.tokens:,}"
+            f" tokens, and could have up to {nearest.pool.tokens_high:,}."
+        )
+    reasons.append(nearest.demand.evidence_reason if nearest.demand else "")
     return tuple(reason for reason in reasons if reason)
+
+
+def _asked_again(choice: Choice) -> tuple[Trial, ...]:
+    """The trials, with those of the most GPUs asked in full: their numbers say how far off it is."""
+    placed = [trial for trial in choice.tried if trial.candidate is not None]
+    most = max((trial.layout.world_size for trial in placed), default=0)
+    last = [trial.candidate for trial in placed if trial.layout.world_size == most and trial.demand is None]
+    for candidate in last[:_MOST_REFUSALS]:
+        if candidate is not None:
+            choice.trials.of(candidate, prune=False)
+    return choice.tried
 
 
 def _is_close(trial: Trial) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from shardwright.core.hardware import Cluster, Gpu
     from shardwright.core.layout import Layout, Rank
-    from shardwright.core.memory import Evidence, Pool, RankMemory, Setting
+    from shardwright.core.memory import Evidence, Pool, RankDemand, RankMemory, Setting
     from shardwright.core.recipe import Recipe
     from shardwright.core.rules import Finding
     from shardwright.core.shape.base import ModelShape
@@ -70,10 +70,18 @@ class Alternative:
     """Another layout that was looked at."""
 
     layout: Layout
+    gpus: tuple[Gpu, ...]
+    """The kind of GPU on each node, in the order of nodes; one entry stands for all nodes."""
     fits: bool
     kv_tokens: int
+    """Tokens of the whole replica: of all data-parallel copies together."""
+    rule: str
+    """What it fell by; of a layout on the front: `layout.front`."""
     reason: str
-    """Why it was not chosen."""
+    """Why it was not chosen, with numbers."""
+    speed: Speed | None = None
+    price_per_hour: float | None = None
+    """Of all its GPUs; None where the recipe gives no price."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +95,8 @@ class Change:
     """Tokens that the pool would then hold."""
     gpus: int
     """GPUs that would then be used."""
+    price_per_hour: float | None = None
+    """Of those GPUs; None where the recipe gives no price."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,16 +139,28 @@ class Plan:
     speed: Speed | None = None
     speed_reason: str = ""
     """Why there is no prediction of speed; empty where there is one."""
+    price_per_hour: float | None = None
+    """Of all GPUs of a replica; None where the recipe gives no price."""
+    front: tuple[Alternative, ...] = ()
+    """Layouts than which none is better in every respect, the chosen one among them; only where they were asked for."""
+    ledger: tuple[RankDemand, ...] = ()
+    """Budget and interval rank by rank, from which the pool follows."""
+    block_tokens: float = 0.0
+    """Tokens that one block of the pool stands for."""
 
     @property
     def gpu(self) -> Gpu:
         """The kind with the least memory: what decides image, tools and resource names."""
         return min(self.gpus, key=lambda gpu: gpu.memory_bytes)
 
+    def gpu_of(self, rank: Rank) -> Gpu:
+        """The kind that a rank stands on."""
+        return self.gpus[rank.node % len(self.gpus)]
+
     @property
     def max_concurrency(self) -> float:
-        """Requests of full length that the pool holds at once."""
-        return self.pool.tokens / self.max_model_len
+        """Requests of full length that the pools of all data-parallel copies hold at once."""
+        return self.pool.tokens * self.layout.data / self.max_model_len
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ def parse_version(text: str) -> tuple[int, int, int]:
     """The release of `0.24.0`, `v0.24`, `0.24.0.post1` or `0.32.0+cpu`; InputError if it is none."""
     match = _VERSION.fullmatch(text.strip())
     if match is None:
-        raise errors.InputError(f"engine.version: {text!r} is not a version", hint="write it as 0.32.0")
+        raise errors.InputError(f"{text!r} is not a version", hint="write it as 0.32.0", path="engine.version")
     return int(match[1]), int(match[2]), int(match[3] or 0)
 
 
@@ -48,7 +48,8 @@ def resolve_version(asked: str | None, known: Sequence[str]) -> Resolved:
     older = [version for version in known if parse_version(version) <= release]
     if not older:
         raise errors.InputError(
-            f"engine.version: {asked} is older than {known[0]}, the oldest version whose rules are known",
+            f"{asked} is older than {known[0]}, the oldest version whose rules are known",
             hint=f"use {known[0]} or newer; the newest known is {known[-1]}",
+            path="engine.version",
         )
     return Resolved(asked.strip().removeprefix("v"), older[-1])

@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from shardwright.core.plan import search
+from shardwright.core.plan import candidates, objectives
+from shardwright.core.plan.search import Trials
+from shardwright.core.recipe.later import later_fields
 from shardwright.core.recipe.model import Workload
 from shardwright.core.rules import Finding
 from shardwright.units import format_gib
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["plan_findings"]
 
 
-def plan_findings(ask: Ask, chosen: Trial, unused_fields: Sequence[str]) -> tuple[Finding, ...]:
+def plan_findings(ask: Ask, chosen: Trial) -> tuple[Finding, ...]:
     """All findings of a plan; errors are none among them, they would have refused it."""
     return (
         *_larger_than_needed(ask, chosen),
@@ -27,9 +29,11 @@ def plan_findings(ask: Ask, chosen: Trial, unused_fields: Sequence[str]) -> tupl
         *_odd_count(ask, chosen),
         *_long_requests(ask, chosen),
         *_small_pool(ask, chosen),
+        *_latency_goal(ask, chosen),
+        *_mixed_gpus(chosen),
         *_near_limit(chosen),
         *_unknown_version(ask),
-        *_unused(unused_fields),
+        *_unused(later_fields(ask.recipe)),
         *(chosen.demand.findings if chosen.demand else ()),
     )
 
@@ -64,20 +68,17 @@ def _smaller_fit(ask: Ask, chosen: Trial) -> Trial | None:
         return None
     pinned = chosen.candidate.layout
     free = dataclasses.replace(ask, recipe=dataclasses.replace(ask.recipe, parallelism="auto"))
-    enough = min(_workload_tokens(ask), chosen.tokens)
-    for candidate in search.candidates(free):
+    trials = Trials(free)
+    enough = min(ask.workload_tokens, chosen.tokens)
+    for candidate in candidates.one_kind(free):
         layout = candidate.layout
         smaller = (layout.world_size, layout.nodes) < (pinned.world_size, pinned.nodes)
-        if layout.world_size <= pinned.world_size and smaller:
-            trial = search.try_candidate(free, candidate)
-            if trial.fits and trial.tokens >= enough:
-                return trial
+        if layout.world_size > pinned.world_size or not smaller or trials.most_tokens(candidate) < enough:
+            continue
+        trial = trials.of(candidate)
+        if trial.fits and trial.tokens >= enough and not objectives.goal_misses(free, trial):
+            return trial
     return None
-
-
-def _workload_tokens(ask: Ask) -> int:
-    workload = ask.recipe.workload
-    return workload.concurrency * (workload.input_tokens + workload.output_tokens)
 
 
 def _spanning(chosen: Trial) -> Iterator[Finding]:
@@ -160,7 +161,7 @@ def _long_requests(ask: Ask, chosen: Trial) -> Iterator[Finding]:
 
 
 def _small_pool(ask: Ask, chosen: Trial) -> Iterator[Finding]:
-    wanted, workload = _workload_tokens(ask), ask.recipe.workload
+    wanted, workload = ask.workload_tokens, ask.recipe.workload
     if chosen.tokens >= wanted:
         return
     each = workload.input_tokens + workload.output_tokens
@@ -171,6 +172,61 @@ def _small_pool(ask: Ask, chosen: Trial) -> Iterator[Finding]:
         fix="fewer requests at once, shorter ones, or more GPUs",
         path="workload.concurrency",
         value=str(workload.concurrency),
+    )
+
+
+def _latency_goal(ask: Ask, chosen: Trial) -> Iterator[Finding]:
+    goal = ask.recipe.workload.latency_goal
+    misses = objectives.goal_misses(ask, chosen)
+    if misses:
+        looked = "the pinned layout misses it" if ask.is_pinned else "no layout on this hardware keeps it"
+        yield _warn(
+            "workload.latency-goal",
+            f"the latency goal is missed: {'; '.join(misses)}",
+            why=f"{looked}, by the expected speed; the nearest was planned" if not ask.is_pinned else looked,
+            fix=_what_keeps_the_goal(ask, chosen),
+            path="workload.latencyGoal",
+            value=str(chosen.layout),
+        )
+    if goal is not None and chosen.speed is None:
+        yield Finding(
+            "workload.latency-goal",
+            "unknown",
+            "warning",
+            f"whether the latency goal is kept is not known: {chosen.speed_reason}",
+            why="speed is not predicted here, so the goal had no part in the choice",
+            fix="measure it on the running deployment",
+            path="workload.latencyGoal",
+        )
+
+
+def _what_keeps_the_goal(ask: Ask, chosen: Trial) -> str:
+    """The most requests at once with which this layout keeps the goal, found by asking again; halves are tried."""
+    requests = ask.recipe.workload.concurrency // 2
+    while requests and chosen.candidate is not None:
+        workload = dataclasses.replace(ask.recipe.workload, concurrency=requests)
+        fewer = dataclasses.replace(ask, recipe=dataclasses.replace(ask.recipe, workload=workload))
+        if not objectives.goal_misses(fewer, Trials(fewer).of(chosen.candidate, prune=False)):
+            return (
+                f"workload.concurrency: {requests} keeps it with this layout; so may faster GPUs or a quantized model"
+            )
+        requests //= 2
+    return "not even one request alone keeps it on this layout: shorter prompts, faster GPUs or a quantized model"
+
+
+def _mixed_gpus(chosen: Trial) -> Iterator[Finding]:
+    """A group over kinds of nodes depends on which node is which."""
+    candidate = chosen.candidate
+    if candidate is None or not candidate.is_mixed:
+        return
+    order = ", then ".join(f"{pool.nodes} x {pool.gpu.name}" for pool in candidate.pools)
+    yield _warn(
+        "layout.mixed-gpus",
+        f"nodes of several kinds form one group: {order}",
+        why="every stage is sized to the node it is planned for, and the slowest kind sets the pace",
+        fix="let the leader and the workers select their nodes: pods.leader.nodeSelector, pods.worker.nodeSelector",
+        path="hardware.pools",
+        value=candidate.kinds,
     )
 
 

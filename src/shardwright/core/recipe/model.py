@@ -106,8 +106,11 @@ class Model:
         "Type of weights and activations; that of the checkpoint if omitted.", None
     )
     trust_remote_code: bool = setting("Run code that comes with the model.", default=False)
-    lora_slots: int = setting("Adapters held at once.", 0, later=True, minimum=0)
-    draft: Draft | None = setting("A draft model for speculation.", None, later=True)
+    lora_slots: int = setting("Adapters held at once.", 0, minimum=0)
+    draft: Draft | None = setting(
+        "A draft model for speculation; the model itself as its source means its own layers that guess further tokens.",
+        None,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +144,7 @@ class Workload:
     concurrency: int = setting("Requests at once.", 1, minimum=1)
     input_tokens: int = setting("Tokens of a typical prompt.", 512, minimum=1)
     output_tokens: int = setting("Tokens of a typical answer.", 128, minimum=1)
-    latency_goal: LatencyGoal | None = setting("Limits to keep.", None, later=True)
+    latency_goal: LatencyGoal | None = setting("Limits to keep, by the expected speed.", None)
     objective: Literal["fewest-gpus", "latency", "throughput", "price"] = setting(
         "What `auto` seeks; of the layouts with the fewest GPUs the fastest.", "fewest-gpus"
     )
@@ -185,9 +188,7 @@ class Hardware:
     )
     resource: str | None = setting("Kubernetes resource of a GPU; the catalogue's if omitted.", None, form="resource")
     node_shape: str | None = setting("Node shape of the catalogue instead of `gpu`.", None)
-    pools: tuple[Pool, ...] = setting(
-        "An inventory of several kinds of nodes, instead of the fields above.", (), later=True
-    )
+    pools: tuple[Pool, ...] = setting("An inventory of several kinds of nodes, instead of the fields above.", ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,8 +290,8 @@ class Expose:
 class Prices:
     """What GPUs cost, for the objective `price`."""
 
-    currency: str = setting("Currency of the prices.", "USD", later=True)
-    gpu_hour: dict[str, float] = setting("Price of one GPU for an hour, by its name.", dict, later=True, minimum=0)
+    currency: str = setting("Currency of the prices.", "USD")
+    gpu_hour: dict[str, float] = setting("Price of one GPU for an hour, by its name.", dict, minimum=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,7 +310,7 @@ class Recipe:
     storage: Storage = setting("Where the model's files are kept.", Storage)
     expose: Expose = setting("How it is reached from outside.", Expose)
     replicas: int = setting("Groups of the same kind.", 1, minimum=0)
-    prices: Prices | None = setting("What GPUs cost.", None, later=True)
+    prices: Prices | None = setting("What GPUs cost.", None)
 
     @property
     def served_name(self) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-__all__ = ["Cache", "Latent", "Layer", "Mixture", "ModelShape", "Split", "State", "Weight"]
+__all__ = ["Cache", "Latent", "Layer", "Mixture", "ModelShape", "Rotary", "Split", "State", "Weight"]
 
 
 class Split(Enum):
@@ -24,6 +24,8 @@ class Split(Enum):
     """Rows are the vocabulary, padded by the engine, then divided."""
     EXPERTS = "experts"
     """Rows are those of all experts; divided inside each expert, or by whole experts with expert parallelism."""
+    EXPERTS_WHOLE = "experts_whole"
+    """Rows are those of all experts; a rank holds all rows of each expert that it has a part of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,15 @@ class Weight:
     fused: str = ""
     """Tensors of a layer with the same label are one allocation in engines that fuse them; empty: alone."""
     element_bytes: float | None = None
-    """None: as `ModelShape.element_bytes`; quantized tensors include their scales here."""
+    """None: as `ModelShape.element_bytes`."""
+    heads: int = 0
+    """What KV_HEADS divides by, where it is not the model's KV heads: groups of a recurrent layer. 0: the KV heads."""
+    fixed: bool = False
+    """Engines never quantize it, though it is a matrix: routers, convolutions."""
+    auxiliary: bool = False
+    """Belongs to a quantized tensor (scales, zero points) and is no parameter of the model."""
+    inner: tuple[int, ...] = ()
+    """Dimensions of a row in the checkpoint, where it has more than one."""
 
     @property
     def elements(self) -> int:
@@ -57,6 +67,8 @@ class Cache:
     key_size: int
     value_size: int
     window_tokens: int | None = None
+    index_size: int = 0
+    """Numbers a token that an indexer keeps beside the latent vector, in fp8 with a float32 scale for every 128."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +92,27 @@ class State:
 
 
 @dataclass(frozen=True, slots=True)
+class Rotary:
+    """A table of cosines and sines that engines make and keep; layers that rotate alike share one on a rank."""
+
+    positions: int
+    size: int
+    """Rotated part of a head."""
+    label: str = ""
+    """Tables of equal sizes with different labels are different tables."""
+    element_bytes: float | None = None
+    """None: as the model computes."""
+
+
+@dataclass(frozen=True, slots=True)
 class Layer:
-    """One layer: attention with its cache, or a recurrent one with its state."""
+    """One layer: attention with its cache, or a recurrent one with its state, or both."""
 
     weights: tuple[Weight, ...]
     cache: Cache
     state: State | None = None
+    rotary: tuple[Rotary, ...] | None = None
+    """Tables that it looks up; None: the one that `ModelShape.rotary_size` and `max_positions` say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +181,10 @@ class ModelShape:
     """Parts for images or sound; counted, but how they are placed is the engine's business."""
     draft_layers: tuple[Layer, ...] = ()
     """Layers of the checkpoint that only guess further tokens (multi-token prediction); used when speculation asks for them."""
+    draft_prefix: str = ""
+    """What stands before names of draft layers, `{index}` for their number; empty: they continue the layers' indices."""
+    kv_cache_dtype: str | None = None
+    """How the checkpoint wants keys and values to be kept (`fp8`); None: as the model computes."""
     layer_prefix: str = "model.layers."
     """What stands before a layer's index in the names of the checkpoint's tensors."""
     notes: tuple[str, ...] = ()
@@ -161,9 +192,9 @@ class ModelShape:
 
     @property
     def parameters(self) -> int:
-        """Elements of all tensors, tied ones once."""
-        layers = sum(weight.elements for layer in self.layers for weight in layer.weights)
-        return layers + sum(weight.elements for weight in (*self.embedding, *self.head))
+        """Elements of all tensors but those of quantization, tied ones once."""
+        layers = sum(weight.elements for layer in self.layers for weight in layer.weights if not weight.auxiliary)
+        return layers + sum(weight.elements for weight in (*self.embedding, *self.head) if not weight.auxiliary)
 
     @property
     def weights_bytes(self) -> int:

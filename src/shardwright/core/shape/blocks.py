@@ -9,6 +9,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from shardwright.core.shape import rotary
 from shardwright.core.shape.base import Cache, Layer, ModelShape, Split, Weight
 from shardwright.core.shape.fields import MAX_LAYERS, MAX_POSITIONS
 
@@ -18,8 +19,10 @@ if TYPE_CHECKING:
     from shardwright.core.shape.fields import Fields
 
 __all__ = [
+    "UNCHECKED",
     "Sizes",
     "attention",
+    "correction",
     "experts",
     "full_cache",
     "gated_mlp",
@@ -27,12 +30,15 @@ __all__ = [
     "linear",
     "model",
     "norm",
+    "plain_mlp",
     "read_sizes",
     "router",
     "skeleton",
     "standard_twin",
 ]
 
+UNCHECKED = "how its tensors are divided is read from the engine's source, but not checked against what it allocates"
+"""For models that the engine builds on a GPU only, or no longer."""
 _KEPT = ("hidden_act", "attention_bias", "mlp_bias", "tie_word_embeddings", "rms_norm_eps")
 
 
@@ -103,17 +109,27 @@ def linear(
 
 
 def attention(
-    sizes: Sizes, *, bias: bool = False, output_bias: bool = False, head_norms: bool = False
+    sizes: Sizes,
+    *,
+    bias: bool = False,
+    output_bias: bool = False,
+    head_norms: bool = False,
+    prefix: str = "self_attn.",
+    query_parts: int = 1,
 ) -> tuple[Weight, ...]:
-    """Grouped-query attention: query heads and KV heads are divided, the output adds up over ranks."""
+    """Grouped-query attention: query heads and KV heads are divided, the output adds up over ranks.
+
+    `query_parts` is 2 where the query projection makes a gate as well.
+    """
     query, kv = sizes.heads * sizes.head, sizes.kv_heads * sizes.head
+    rows = query * query_parts
     return (
-        *linear("self_attn.q_proj", query, sizes.hidden, split=Split.TENSOR, bias=bias, fused="qkv"),
-        *linear("self_attn.k_proj", kv, sizes.hidden, split=Split.KV_HEADS, bias=bias, fused="qkv"),
-        *linear("self_attn.v_proj", kv, sizes.hidden, split=Split.KV_HEADS, bias=bias, fused="qkv"),
-        *linear("self_attn.o_proj", sizes.hidden, query, split=Split.TENSOR, bias=output_bias, bias_split=Split.NONE),
-        *(norm("self_attn.q_norm", sizes.head) if head_norms else ()),
-        *(norm("self_attn.k_norm", sizes.head) if head_norms else ()),
+        *linear(f"{prefix}q_proj", rows, sizes.hidden, split=Split.TENSOR, bias=bias, fused="qkv"),
+        *linear(f"{prefix}k_proj", kv, sizes.hidden, split=Split.KV_HEADS, bias=bias, fused="qkv"),
+        *linear(f"{prefix}v_proj", kv, sizes.hidden, split=Split.KV_HEADS, bias=bias, fused="qkv"),
+        *linear(f"{prefix}o_proj", sizes.hidden, query, split=Split.TENSOR, bias=output_bias, bias_split=Split.NONE),
+        *(norm(f"{prefix}q_norm", sizes.head) if head_norms else ()),
+        *(norm(f"{prefix}k_norm", sizes.head) if head_norms else ()),
     )
 
 
@@ -126,9 +142,25 @@ def gated_mlp(prefix: str, hidden: int, intermediate: int, *, bias: bool = False
     )
 
 
-def router(name: str, hidden: int, count: int) -> Weight:
-    """Every rank chooses among all experts."""
-    return Weight(f"{name}.weight", count, hidden, Split.NONE)
+def plain_mlp(
+    prefix: str, names: tuple[str, str], hidden: int, intermediate: int, *, bias: bool = False
+) -> tuple[Weight, ...]:
+    """A perceptron without gate: up, then down."""
+    up, down = (f"{prefix}.{name}" for name in names)
+    return (
+        *linear(up, intermediate, hidden, split=Split.TENSOR, bias=bias),
+        *linear(down, hidden, intermediate, split=Split.TENSOR, bias=bias, bias_split=Split.NONE),
+    )
+
+
+def router(name: str, hidden: int, count: int, *, element_bytes: float | None = None) -> Weight:
+    """Every rank chooses among all experts, in the model's own dtype or a wider one."""
+    return Weight(f"{name}.weight", count, hidden, Split.NONE, element_bytes=element_bytes, fixed=True)
+
+
+def correction(name: str, count: int) -> Weight:
+    """What is added to the scores of experts before they are chosen, always in float32."""
+    return Weight(name, count, 1, Split.NONE, element_bytes=4.0)
 
 
 def experts(prefix: str, names: tuple[str, str, str], mixture: Mixture, hidden: int) -> tuple[Weight, ...]:
@@ -157,7 +189,11 @@ def model(
     latent: Latent | None = None,
     bound: str = "",
 ) -> ModelShape:
-    """A decoder with the usual names outside its layers: `model.embed_tokens`, `model.norm`, `lm_head`."""
+    """A decoder with the usual names outside its layers: `model.embed_tokens`, `model.norm`, `lm_head`.
+
+    Layers that name no rotary table get the one that the configuration describes.
+    """
+    table = rotary.table(fields, latent.rotated_size if latent else sizes.head, positions=sizes.positions)
     tied = fields.flag("tie_word_embeddings", default=False)
     head = norm("model.norm", sizes.hidden)
     if not tied:
@@ -165,9 +201,9 @@ def model(
     return dataclasses.replace(
         skeleton(fields, sizes, family),
         tied_embeddings=tied,
-        rotary_size=latent.rotated_size if latent else sizes.head,
+        rotary_size=table.size,
         embedding=(Weight("model.embed_tokens.weight", sizes.vocabulary, sizes.hidden, Split.VOCABULARY),),
-        layers=layers,
+        layers=rotary.shared(layers, table),
         head=head,
         mixture=mixture,
         latent=latent,

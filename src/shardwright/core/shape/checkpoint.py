@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from shardwright import units
+from shardwright.core.shape.base import Split
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -21,9 +22,11 @@ __all__ = ["Checkpoint", "Tensor", "checked", "compared_sums", "expected_tensors
 
 _STORED_DTYPES = {"BF16": "bfloat16", "F16": "float16", "F32": "float32"}
 _QUANTIZED_PARTS = re.compile(
-    r"\.(weight_scale(_inv)?|input_scale|weight_zero_point|weight_shape|scales|qzeros|g_idx)$"
+    r"\.(weight_scale(_inv|_2)?|input_scale|weight_zero_point|weight_shape|weight_g_idx|scales|qzeros|g_idx|[kqv]_scale"
+    r"|(weight|input)_global_scale|SCB|weight\.(absmax|quant_map|nested_absmax|nested_quant_map|quant_state\.\w+))$"
+    r"|_scales$"
 )
-_PACKED = re.compile(r"\.(qweight|weight_packed)$")
+_PACKED = re.compile(r"(\.qweight|\.weight_packed|_blocks)$")
 _INDEX = re.compile(r"(?<=\.)\d+(?=\.|$)")
 _SHOWN = 3
 _FAR_MORE = 10
@@ -75,17 +78,35 @@ def expected_tensors(shape: ModelShape) -> Iterator[tuple[str, tuple[int, ...]]]
     yield from _named(shape.head, "", 1)
 
 
+def _draft_tensors(shape: ModelShape) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """Those of layers that only guess further tokens: a checkpoint may hold them or not."""
+    experts = shape.mixture.experts if shape.mixture else 1
+    for index, layer in enumerate(shape.draft_layers):
+        prefix = shape.draft_prefix or f"{shape.layer_prefix}{len(shape.layers) + index}."
+        yield from _named(layer.weights, prefix, experts)
+
+
 def _named(weights: Iterable[Weight], prefix: str, experts: int) -> Iterator[tuple[str, tuple[int, ...]]]:
-    rows_of: dict[str, tuple[int, int]] = {}
+    rows_of: dict[str, tuple[int, Weight]] = {}
     for weight in weights:
-        rows, _ = rows_of.get(weight.name, (0, 0))
-        rows_of[weight.name] = (rows + weight.rows, weight.columns)
-    for name, (rows, columns) in rows_of.items():
+        if not weight.auxiliary:
+            rows, _ = rows_of.get(weight.name, (0, weight))
+            rows_of[weight.name] = (rows + weight.rows, weight)
+    for name, (rows, weight) in rows_of.items():
         if "{expert}" not in name:
-            yield prefix + name, (rows, columns) if columns > 1 else (rows,)
+            yield prefix + name, _dimensions(weight, rows, experts)
             continue
         for expert in range(experts):
-            yield prefix + name.replace("{expert}", str(expert)), (rows // experts, columns)
+            yield prefix + name.replace("{expert}", str(expert)), (rows // experts, weight.columns)
+
+
+def _dimensions(weight: Weight, rows: int, experts: int) -> tuple[int, ...]:
+    """All experts in one tensor have a dimension of their own; a vector has one, a convolution three."""
+    if weight.inner:
+        return (rows, *weight.inner)
+    if weight.split in {Split.EXPERTS, Split.EXPERTS_WHOLE} and rows > experts:
+        return (experts, rows // experts, weight.columns)
+    return (rows, weight.columns) if weight.columns > 1 else (rows,)
 
 
 def group_name(name: str) -> str:
@@ -103,8 +124,9 @@ def checked(shape: ModelShape, checkpoint: Checkpoint) -> ModelShape:
         return replace(shape, bound="; ".join(part for part in (shape.bound, reason) if part))
     stored = {_PACKED.sub(".weight", tensor.name): tensor for tensor in checkpoint.tensors}
     expected = dict(expected_tensors(shape))
+    known = {*expected, *dict(_draft_tensors(shape)), *(weight.name for weight in shape.encoder)}
     missing = [name for name in expected if name not in stored]
-    extra = [tensor for name, tensor in stored.items() if name not in expected and not _QUANTIZED_PARTS.search(name)]
+    extra = [tensor for name, tensor in stored.items() if name not in known and not _QUANTIZED_PARTS.search(name)]
     other = (
         [] if shape.quantization else [name for name in expected if _has_other_size(stored.get(name), expected[name])]
     )

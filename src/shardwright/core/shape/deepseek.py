@@ -1,15 +1,18 @@
 """DeepSeek V2 and V3: latent attention, the first layers dense, then experts with shared ones beside them.
 
+V3.2 has an indexer a layer, which chooses the tokens to attend to and keeps a cache of its own.
+
 Compressions of hidden states are repeated on every rank, what expands them is divided by heads.
 Source: the configuration classes of transformers 5.19 and vLLM 0.32 model_executor/models/deepseek_v2.py.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
-from shardwright.core.shape import blocks, mixture
-from shardwright.core.shape.base import Cache, Latent, Layer, Mixture, ModelShape, Split, Weight
+from shardwright.core.shape import blocks, drafts, mixture, rotary
+from shardwright.core.shape.base import Cache, Latent, Layer, Mixture, ModelShape, Rotary, Split, Weight
 from shardwright.core.shape.family import Family
 from shardwright.core.shape.fields import MAX_LAYERS, MAX_POSITIONS
 
@@ -19,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DEEPSEEK"]
 
-_BOUND = "memory of models with latent attention and experts is bounded, not predicted, in this version"
+_DEFAULT_QUERY_RANK = 1536
 _TWIN_KV_RANK = 512
 _TWIN_ROTATED = 64
 """vLLM's CPU kernel for latent attention is compiled for 512 + 64 only (0.32, v1/attention/backends/mla/cpu_mla.py)."""
@@ -30,21 +33,42 @@ def _read(fields: Fields) -> ModelShape:
     sizes = _sizes(fields, latent)
     mixed = _mixture(fields)
     shared = _shared_weights(fields, sizes, latent)
-    cache = Cache("latent", 1, latent.kv_rank + latent.rotated_size, 0)
-    dense = Layer((*shared, *blocks.gated_mlp("mlp", sizes.hidden, sizes.intermediate)), cache)
-    sparse = Layer((*shared, *_experts(fields, mixed, sizes.hidden)), cache) if mixed else dense
+    cache = Cache("latent", 1, latent.kv_rank + latent.rotated_size, 0, index_size=_index_size(fields))
+    tables = _tables(fields, sizes, latent)
+    dense = Layer((*shared, *blocks.gated_mlp("mlp", sizes.hidden, sizes.intermediate)), cache, rotary=tables)
+    sparse = Layer((*shared, *_experts(fields, mixed, sizes.hidden)), cache, rotary=tables) if mixed else dense
     layers = tuple(sparse if chosen else dense for chosen in _sparse_layers(fields, sizes.layers))
-    return blocks.model(fields, sizes, layers, family="deepseek", mixture=mixed, latent=latent, bound=_BOUND)
+    shape = blocks.model(fields, sizes, layers, family="deepseek", mixture=mixed, latent=latent)
+    guesses = drafts.read(fields, sparse, hidden=sizes.hidden, vocabulary=sizes.vocabulary)
+    return dataclasses.replace(shape, draft_layers=guesses, bound=blocks.UNCHECKED if _index_size(fields) else "")
+
+
+def _tables(fields: Fields, sizes: blocks.Sizes, latent: Latent) -> tuple[Rotary, ...]:
+    """The indexer rotates in another order of the same size, and so has a table of its own."""
+    table = rotary.table(fields, latent.rotated_size, positions=sizes.positions)
+    return (table, dataclasses.replace(table, label="indexer")) if _index_size(fields) else (table,)
+
+
+def _index_size(fields: Fields) -> int:
+    """Width of the indexer's head; 0 where there is no indexer."""
+    return fields.integer("index_head_dim", default=0, minimum=0) if "index_topk" in fields.values else 0
 
 
 def _latent(fields: Fields) -> Latent:
     return Latent(
-        query_rank=fields.optional_integer("q_lora_rank") or 0,
+        query_rank=_query_rank(fields),
         kv_rank=fields.integer("kv_lora_rank"),
         unrotated_size=fields.integer("qk_nope_head_dim"),
         rotated_size=fields.integer("qk_rope_head_dim"),
         value_size=fields.integer("v_head_dim"),
     )
+
+
+def _query_rank(fields: Fields) -> int:
+    """Null means that queries are not compressed; absent means what the configuration class has."""
+    if "q_lora_rank" not in fields.values:
+        return _DEFAULT_QUERY_RANK
+    return fields.optional_integer("q_lora_rank") or 0
 
 
 def _sizes(fields: Fields, latent: Latent) -> blocks.Sizes:
@@ -86,7 +110,23 @@ def _shared_weights(fields: Fields, sizes: blocks.Sizes, latent: Latent) -> tupl
         *blocks.norm("self_attn.kv_a_layernorm", latent.kv_rank),
         *blocks.linear("self_attn.kv_b_proj", expanded, latent.kv_rank, split=Split.TENSOR),
         *blocks.linear("self_attn.o_proj", sizes.hidden, sizes.heads * latent.value_size, split=Split.TENSOR),
+        *_indexer(fields, sizes.hidden, latent.query_rank),
         *blocks.norm("post_attention_layernorm", sizes.hidden),
+    )
+
+
+def _indexer(fields: Fields, hidden: int, query_rank: int) -> tuple[Weight, ...]:
+    """Every rank holds all of it. What is fused for one multiplication is held unquantized, its norm in float32."""
+    size = _index_size(fields)
+    if not size:
+        return ()
+    heads = fields.integer("index_n_heads")
+    norm = blocks.norm("self_attn.indexer.k_norm", size, bias=True)
+    return (
+        Weight("self_attn.indexer.wq_b.weight", heads * size, query_rank or hidden, Split.NONE),
+        Weight("self_attn.indexer.wk.weight", size, hidden, Split.NONE, "indexer", fixed=True),
+        Weight("self_attn.indexer.weights_proj.weight", heads, hidden, Split.NONE, "indexer", fixed=True),
+        *(dataclasses.replace(weight, element_bytes=4.0) for weight in norm),
     )
 
 
@@ -107,8 +147,7 @@ def _experts(fields: Fields, mixed: Mixture, hidden: int) -> tuple[Weight, ...]:
         *blocks.experts("mlp.experts", ("gate_proj", "up_proj", "down_proj"), mixed, hidden),
     )
     if fields.text("topk_method", default="") == "noaux_tc":
-        correction = Weight("mlp.gate.e_score_correction_bias", mixed.experts, 1, Split.NONE, element_bytes=4.0)
-        routed = (correction, *routed)
+        routed = (blocks.correction("mlp.gate.e_score_correction_bias", mixed.experts), *routed)
     if not mixed.shared_intermediate_size:
         return routed
     return (*routed, *blocks.gated_mlp("mlp.shared_experts", hidden, mixed.shared_intermediate_size))
@@ -135,7 +174,14 @@ def _twin(shape: ModelShape, sizes: TwinSizes) -> dict[str, object]:
         "moe_layer_freq": 1,
         "n_group": 1,
         "topk_group": 1,
+        **_twin_indexer(shape, sizes),
     }
+
+
+def _twin_indexer(shape: ModelShape, sizes: TwinSizes) -> dict[str, object]:
+    if not shape.layers[0].cache.index_size:
+        return {}
+    return {"index_head_dim": 128, "index_n_heads": sizes.heads, "index_topk": sizes.max_positions}
 
 
 DEEPSEEK = Family(_read, _twin)

@@ -5,12 +5,42 @@ An architecture that is not in the table is never counted as another one.
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from shardwright import errors
 from shardwright.core.shape import checkpoint as checkpoints
-from shardwright.core.shape import deepseek, dense, falcon, mixtral, precision, qwen_moe, unknown
+from shardwright.core.shape import (
+    cohere,
+    deepseek,
+    dense,
+    falcon,
+    falcon_h1,
+    gemma,
+    glm_moe,
+    gpt_oss,
+    granite_hybrid,
+    granite_moe,
+    images,
+    jamba,
+    llama4,
+    mamba,
+    minimax,
+    mixtral,
+    nemotron_h,
+    olmoe,
+    phi,
+    phi_moe,
+    plain,
+    postnorm,
+    precision,
+    quantization,
+    qwen_moe,
+    qwen_next,
+    remote,
+    unknown,
+)
 from shardwright.core.shape.fields import Fields
 
 if TYPE_CHECKING:
@@ -29,13 +59,65 @@ FAMILIES: dict[str, Family] = {
     "Qwen3ForCausalLM": dense.QWEN3,
     "GraniteForCausalLM": dense.GRANITE,
     "FalconForCausalLM": falcon.FALCON,
+    "SmolLM3ForCausalLM": dense.SMOLLM3,
+    "SeedOssForCausalLM": dense.SEED_OSS,
+    "Ministral3ForCausalLM": dense.MINISTRAL3,
+    "InternLM3ForCausalLM": dense.INTERNLM3,
+    "InternLM2ForCausalLM": remote.INTERNLM2,
+    "ExaoneForCausalLM": remote.EXAONE,
+    "Ernie4_5ForCausalLM": dense.ERNIE,
+    "GemmaForCausalLM": gemma.GEMMA,
+    "Gemma2ForCausalLM": gemma.GEMMA2,
+    "Gemma3ForCausalLM": gemma.GEMMA3,
+    "Olmo2ForCausalLM": postnorm.OLMO2,
+    "Olmo3ForCausalLM": postnorm.OLMO3,
+    "Exaone4ForCausalLM": postnorm.EXAONE4,
+    "GlmForCausalLM": postnorm.GLM,
+    "Glm4ForCausalLM": postnorm.GLM4,
+    "CohereForCausalLM": cohere.COHERE,
+    "Cohere2ForCausalLM": cohere.COHERE2,
+    "PhiForCausalLM": phi.PHI,
+    "Phi3ForCausalLM": phi.PHI3,
+    "GPTNeoXForCausalLM": plain.GPT_NEOX,
+    "NemotronForCausalLM": plain.NEMOTRON,
+    "StableLmForCausalLM": plain.STABLELM,
+    "Starcoder2ForCausalLM": plain.STARCODER2,
+    "Gemma3ForConditionalGeneration": images.GEMMA3,
+    "LlavaForConditionalGeneration": images.LLAVA,
+    "Mistral3ForConditionalGeneration": images.MISTRAL3,
+    "Qwen2VLForConditionalGeneration": images.QWEN2,
+    "Qwen2_5_VLForConditionalGeneration": images.QWEN25,
+    "Qwen3VLForConditionalGeneration": images.QWEN3,
     "MixtralForCausalLM": mixtral.MIXTRAL,
     "Qwen2MoeForCausalLM": qwen_moe.QWEN2_MOE,
     "Qwen3MoeForCausalLM": qwen_moe.QWEN3_MOE,
     "DeepseekV2ForCausalLM": deepseek.DEEPSEEK,
     "DeepseekV3ForCausalLM": deepseek.DEEPSEEK,
+    "DeepseekV32ForCausalLM": deepseek.DEEPSEEK,
+    "Glm4MoeForCausalLM": glm_moe.GLM4_MOE,
+    "GptOssForCausalLM": gpt_oss.GPT_OSS,
+    "Llama4ForCausalLM": llama4.LLAMA4,
+    "Llama4ForConditionalGeneration": llama4.LLAMA4_WITH_IMAGES,
+    "GraniteMoeForCausalLM": granite_moe.GRANITE_MOE,
+    "GraniteMoeSharedForCausalLM": granite_moe.GRANITE_MOE,
+    "MiniMaxM2ForCausalLM": minimax.MINIMAX_M2,
+    "OlmoeForCausalLM": olmoe.OLMOE,
+    "PhiMoEForCausalLM": phi_moe.PHI_MOE,
+    "Qwen3NextForCausalLM": qwen_next.QWEN3_NEXT,
+    "BambaForCausalLM": granite_hybrid.BAMBA,
+    "FalconH1ForCausalLM": falcon_h1.FALCON_H1,
+    "GraniteMoeHybridForCausalLM": granite_hybrid.GRANITE_HYBRID,
+    "JambaForCausalLM": jamba.JAMBA,
+    "Mamba2ForCausalLM": mamba.MAMBA2,
+    "NemotronHForCausalLM": nemotron_h.NEMOTRON_H,
 }
-_BY_MODEL_TYPE = {name.removesuffix("ForCausalLM").lower(): name for name in FAMILIES}
+_SUFFIX = re.compile(r"(ForCausalLM|ForConditionalGeneration)$|_")
+_BY_MODEL_TYPE = {
+    **{_SUFFIX.sub("", name).lower(): name for name in FAMILIES},
+    "gemma3text": "Gemma3ForCausalLM",
+    "llama4": "Llama4ForConditionalGeneration",
+    "llama4text": "Llama4ForCausalLM",
+}
 """`llama`, `qwen2moe` ...: the `model_type` of a configuration without its underscores."""
 _LANGUAGE_PARTS = ("text_config", "llm_config", "language_config")
 _INHERITED = ("dtype", "torch_dtype", "quantization_config", "tie_word_embeddings")
@@ -59,7 +141,7 @@ def shape_of(config: Mapping[str, Any], *, name: str, source: str, checkpoint: C
 
 def _family_shape(fields: Fields, architecture: str, checkpoint: Checkpoint | None) -> ModelShape:
     shape = _finished(FAMILIES[architecture].read(fields), fields, architecture, checkpoint)
-    return precision.quantized(shape, fields)
+    return quantization.quantized(shape, fields)
 
 
 def _unknown_shape(fields: Fields, architecture: str, checkpoint: Checkpoint | None) -> ModelShape:
@@ -86,7 +168,7 @@ def _language_shape(language: Fields, architecture: str, checkpoint: Checkpoint 
 
 
 def _finished(shape: ModelShape, fields: Fields, architecture: str, checkpoint: Checkpoint | None) -> ModelShape:
-    dtype, note = precision.read_dtype(fields, checkpoint.stored_dtype if checkpoint else "")
+    dtype, note = precision.read_dtype(_with_dtype(fields), checkpoint.stored_dtype if checkpoint else "")
     return replace(
         shape,
         architecture=architecture,
@@ -95,6 +177,14 @@ def _finished(shape: ModelShape, fields: Fields, architecture: str, checkpoint: 
         config=tuple(fields.values.items()),
         notes=(*shape.notes, note) if note else shape.notes,
     )
+
+
+def _with_dtype(fields: Fields) -> Fields:
+    """Some models for several kinds of input name the dtype in their language part only."""
+    text = fields.section("text_config")
+    if text is None or fields.values.get("dtype") or fields.values.get("torch_dtype"):
+        return fields
+    return fields.with_defaults(dtype=text.values.get("dtype"), torch_dtype=text.values.get("torch_dtype"))
 
 
 def _architecture(fields: Fields) -> str:

@@ -31,7 +31,7 @@ def _read(fields: Fields) -> ModelShape:
     )
     layer = Layer(weights, blocks.full_cache(sizes, fields.optional_integer("sliding_window")))
     layers = (layer,) * sizes.layers
-    return blocks.model(fields, sizes, layers, family="mixtral", mixture=mixed, bound=mixture.BOUND)
+    return blocks.model(fields, sizes, layers, family="mixtral", mixture=mixed)
 
 
 def _twin(shape: ModelShape, sizes: TwinSizes) -> dict[str, object]:

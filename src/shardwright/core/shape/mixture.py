@@ -10,9 +10,8 @@ if TYPE_CHECKING:
     from shardwright.core.shape.base import ModelShape
     from shardwright.core.shape.fields import Fields
 
-__all__ = ["BOUND", "read_width", "twin_width"]
+__all__ = ["read_width", "twin_width"]
 
-BOUND = "memory of mixture-of-experts models is bounded, not predicted, in this version"
 _TWIN_EXPERTS = 4
 _TWIN_EXPERTS_PER_TOKEN = 2
 

@@ -16,36 +16,39 @@ if TYPE_CHECKING:
     from shardwright.core.shape.family import TwinSizes
     from shardwright.core.shape.fields import Fields
 
-__all__ = ["QWEN2_MOE", "QWEN3_MOE"]
+__all__ = ["QWEN2_MOE", "QWEN3_MOE", "expert_weights", "read_mixture", "sparse_layers"]
 
 
 def _read(fields: Fields, *, second: bool) -> ModelShape:
     sizes = blocks.read_sizes(fields)
-    mixed = _mixture(fields, shared=second)
+    mixed = read_mixture(fields, shared=second)
     bias = fields.flag("qkv_bias" if second else "attention_bias", default=second)
     attention = blocks.attention(sizes, bias=bias, output_bias=bias and not second, head_norms=not second)
     cache = blocks.full_cache(sizes)
     before = (*blocks.norm("input_layernorm", sizes.hidden), *attention)
     after = blocks.norm("post_attention_layernorm", sizes.hidden)
     dense = Layer((*before, *after, *blocks.gated_mlp("mlp", sizes.hidden, sizes.intermediate)), cache)
-    sparse = Layer((*before, *after, *_experts(mixed, sizes.hidden)), cache)
-    layers = tuple(sparse if chosen else dense for chosen in _sparse_layers(fields, sizes.layers))
-    return blocks.model(fields, sizes, layers, family="qwen-moe", mixture=mixed, bound=mixture.BOUND)
+    sparse = Layer((*before, *after, *expert_weights(mixed, sizes.hidden)), cache)
+    layers = tuple(sparse if chosen else dense for chosen in sparse_layers(fields, sizes.layers))
+    return blocks.model(fields, sizes, layers, family="qwen-moe", mixture=mixed)
 
 
-def _mixture(fields: Fields, *, shared: bool) -> Mixture:
+def read_mixture(fields: Fields, *, shared: bool = True) -> Mixture:
+    """Routed experts, and the width of the shared one, which must be given where `shared`."""
     count, per_token = mixture.read_width(fields, "num_experts", "num_local_experts")
     shared_size = fields.integer("shared_expert_intermediate_size", default=None if shared else 0, minimum=0)
     return Mixture(count, per_token, fields.integer("moe_intermediate_size"), shared_size)
 
 
-def _sparse_layers(fields: Fields, layers: int) -> list[bool]:
+def sparse_layers(fields: Fields, layers: int) -> list[bool]:
+    """Which layers have experts."""
     dense = set(fields.integers("mlp_only_layers"))
     step = fields.integer("decoder_sparse_step", default=1)
     return [layer not in dense and (layer + 1) % step == 0 for layer in range(layers)]
 
 
-def _experts(mixed: Mixture, hidden: int) -> tuple[Weight, ...]:
+def expert_weights(mixed: Mixture, hidden: int) -> tuple[Weight, ...]:
+    """The router, the routed experts, and the shared one with its gate."""
     routed = (
         blocks.router("mlp.gate", hidden, mixed.experts),
         *blocks.experts("mlp.experts", ("gate_proj", "up_proj", "down_proj"), mixed, hidden),

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from shardwright.core.shape.base import Split
+from shardwright.core.shape.base import Rotary, Split
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from shardwright.core.shape.base import Layer, ModelShape, Weight
 
-__all__ = ["VOCABULARY_MULTIPLE", "StageParts", "rank_elements", "stage_parts"]
+__all__ = ["VOCABULARY_MULTIPLE", "StageParts", "rank_elements", "rotary_tables", "stage_parts"]
 
 VOCABULARY_MULTIPLE = 64
 """Rows of the vocabulary are padded to this. Source: vLLM 0.24 and 0.32, vocab_parallel_embedding.py."""
@@ -37,13 +39,14 @@ def rank_elements(
         case Split.TENSOR:
             return _up(weight.elements, tensor)
         case Split.KV_HEADS:
-            return weight.elements // kv_heads * _up(kv_heads, tensor)
+            heads = weight.heads or kv_heads
+            return weight.elements * _up(heads, tensor) // heads
         case Split.VOCABULARY:
             return _up(_up(weight.rows, vocabulary_multiple) * vocabulary_multiple, tensor) * weight.columns
-        case Split.EXPERTS:
+        case Split.EXPERTS | Split.EXPERTS_WHOLE:
             if expert_ranks > 1:
                 return weight.elements // experts * _up(experts, expert_ranks)
-            return _up(weight.elements, tensor)
+            return _up(weight.elements, tensor) if weight.split is Split.EXPERTS else weight.elements
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,16 @@ def stage_parts(shape: ModelShape, stages: tuple[int, ...], stage: int) -> Stage
         layers=shape.layers[first : first + stages[stage]],
         head=shape.head if is_last else (),
     )
+
+
+def rotary_tables(shape: ModelShape, layers: Iterable[Layer]) -> tuple[Rotary, ...]:
+    """The tables of cosines and sines that a rank with these layers keeps, each once.
+
+    Source: vLLM 0.32, model_executor/layers/rotary_embedding.
+    """
+    own = Rotary(shape.max_positions, shape.rotary_size)
+    tables = (table for layer in layers for table in ((own,) if layer.rotary is None else layer.rotary))
+    return tuple(dict.fromkeys(table for table in tables if table.size))
 
 
 def _up(number: int, divisor: int) -> int:

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 __all__ = ["argument_faults", "as_argv", "check_arguments", "normalized"]
 
 _ALIASES = {"device-memory-utilization": "gpu-memory-utilization"}
+_JSON_LISTS = frozenset({"allowed-headers", "allowed-methods", "allowed-origins"})
+"""Lists that are one JSON text; all others are several words after the flag, or the flag several times."""
+_REPEATED = frozenset({"middleware"})
 
 
 @functools.cache
@@ -49,9 +52,27 @@ def as_argv(arguments: Iterable[tuple[str, Any]]) -> Iterator[str]:
         elif isinstance(value, dict):
             yield from (f"--{name}", json.dumps(value, separators=(",", ":"), sort_keys=True))
         elif isinstance(value, list):
-            yield from (f"--{name}", *_items(value))  # pyright: ignore[reportUnknownArgumentType] - JSON of the recipe
+            yield from _list(name, value)  # pyright: ignore[reportUnknownArgumentType] - JSON of the recipe
         else:
-            yield from (f"--{name}", str(value))
+            yield from _word(name, str(value))
+
+
+def _word(name: str, value: str) -> Iterator[str]:
+    """A value that begins with a dash would be taken for a flag, unless it is a number."""
+    if value.startswith("-") and not _is_number(value):
+        yield f"--{name}={value}"
+    else:
+        yield from (f"--{name}", value)
+
+
+def _list(name: str, values: list[Any]) -> Iterator[str]:
+    if name in _JSON_LISTS:
+        yield from (f"--{name}", json.dumps(values, separators=(",", ":")))
+    elif name in _REPEATED:
+        for item in values:
+            yield from _word(name, str(item))
+    else:
+        yield from (f"--{name}", *_items(values))
 
 
 def _switch(name: str, *, on: bool) -> Iterator[str]:

@@ -16,13 +16,11 @@ if TYPE_CHECKING:
 __all__ = ["evidence_of"]
 
 _BLACKWELL = 10.0
-_COUNTING = ("kv-cache-dtype", "quantization", "enforce-eager")
-"""Flags that change what is counted; a point holds only for the same ones."""
 
 
 def evidence_of(question: Question, resolved: Flags) -> tuple[Evidence, str]:
     """The kind of evidence, and the nearest measured point in words."""
-    nearest = min(facts.points(), key=lambda point: _distance(question, resolved, point))
+    nearest = min(facts.points(), key=lambda point: (_distance(question, resolved, point), point.tokens))
     if resolved.fixed_pool_bytes is not None or resolved.fixed_blocks is not None:
         return "source", "The pool is fixed by a flag: it does not depend on what vLLM would measure."
     if question.shape.bound:
@@ -36,7 +34,8 @@ def evidence_of(question: Question, resolved: Flags) -> tuple[Evidence, str]:
         if is_gpu_known
         else f"nothing was measured on {question.gpu.name}"
     )
-    return "source", f"Memory is computed from vLLM's source; {where}. Nearest measured: {_words(nearest)}."
+    reason = f"Memory is computed from vLLM's source{_unbounded(question)}; {where}"
+    return "source", f"{reason}. Nearest measured: {_words(nearest)}."
 
 
 def _unbounded(question: Question) -> str:
@@ -48,24 +47,36 @@ def _unbounded(question: Question) -> str:
 
 
 def _distance(question: Question, resolved: Flags, point: Point) -> tuple[bool, ...]:
-    """What differs, the weightiest first; all False where a point was measured for this very kind of start."""
-    layout = question.layout
-    given = {
-        name: resolved.arguments[name]
-        for name in _COUNTING
-        if resolved.arguments.get(name) not in (None, False, "auto")
-    }
+    """What differs, the weightiest first; all False where a point was measured for this very kind of start.
+
+    T, n and max-model-len do not count: the formulas hold for all of them.
+    """
+    layout, shape = question.layout, question.shape
+    quantization = shape.quantization or resolved.quantization or ""
+    has_extras = bool(resolved.lora_slots or resolved.speculation)
     return (
-        question.shape.architecture != point.architecture,
-        (len(question.shape.layers), question.shape.hidden_size) != (point.layers, point.hidden_size),
-        question.gpu.name != point.gpu,
-        (layout.tensor, layout.pipeline) != (point.tensor, point.pipeline),
-        given != dict(point.args),
-        parse_version(question.version) != parse_version(facts.table("measured")["version"]),
+        shape.architecture != point.architecture,
+        (len(shape.layers), shape.hidden_size) != (point.layers, point.hidden_size),
+        has_extras,
+        any(gpu.name != point.gpu for gpu in question.gpus),
+        (layout.tensor, layout.pipeline, layout.data, layout.expert)
+        != (point.tensor, point.pipeline, point.data, point.expert),
+        (quantization, resolved.kv_dtype, resolved.has_graphs)
+        != (point.quantization, point.kv_cache_dtype, not point.eager),
+        parse_version(question.version) != parse_version(point.version),
     )
 
 
 def _words(point: Point) -> str:
-    flags = "".join(f", {name} {value}" for name, value in point.args)
-    version = facts.table("measured")["version"]
-    return f"{point.model} TP{point.tensor} x PP{point.pipeline} on {point.gpu}{flags}, vLLM {version}: {point.tokens:,} tokens"
+    data = f" x DP{point.data}" if point.data > 1 else ""
+    expert = " with EP" if point.expert else ""
+    given = [
+        f"quantization {point.quantization}" if point.quantization else "",
+        f"kv-cache-dtype {point.kv_cache_dtype}" if point.kv_cache_dtype != "auto" else "",
+        "enforce-eager" if point.eager else "",
+    ]
+    flags_given = "".join(f", {text}" for text in given if text)
+    return (
+        f"{point.config} TP{point.tensor} x PP{point.pipeline}{data}{expert} on {point.gpu}{flags_given},"
+        f" vLLM {point.version}: {point.tokens:,} tokens"
+    )

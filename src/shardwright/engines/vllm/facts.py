@@ -1,15 +1,18 @@
-"""The only reader of `facts.toml`: what is known of vLLM, as typed values, read when first asked for."""
+"""The only reader of `facts.toml` and `measured.toml`: what is known of vLLM, as typed values, read when first asked for."""
 
 from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from shardwright.core.plan.version import resolve_version
+from shardwright.core.plan.version import parse_version, resolve_version
 
-__all__ = ["Formula", "Point", "Rules", "Tier", "points", "rules_of", "table", "versions"]
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["Formula", "Point", "Rules", "Tier", "holds_in", "points", "rules_of", "table", "versions"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,60 +37,75 @@ class Formula:
     external_gib: tuple[float, float]
     external_v1_gib: float
     gather_gib: dict[str, float]
-    sampler_bytes: dict[str, int]
-    moe_hidden_factor: int
+    sampler_bytes: dict[str, float]
+    moe_hidden_factor: float
     graphs_v1_layer_gib: float
     graphs_gib: float
     graphs_layer_gib: float
     graphs_counted_gib: float
-    stage_buffers: bool
-    uncertainty_measured_gib: float
-    uncertainty_source_gib: float
-    uncertainty_bound_gib: float
-    uncertainty_graphs_gib: dict[str, float]
     source: str
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What holds for one known version."""
+    """What holds for one known version; facts.toml says what each field means."""
 
     version: str
     utilization: float
     v2_architectures: tuple[str, ...]
+    v2_quantized: bool
+    v2_mixtures: bool
+    v2_methods: tuple[str, ...]
     graphs_counted: tuple[str, ...]
+    graphs_devices: tuple[str, ...]
     sampler_counted: tuple[str, ...]
     spans_nodes: bool
     spare_blocks: int
+    workspace_stays: bool
+    expert_chunk_tokens: int
     formula: Formula
     tiers: tuple[Tier, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A pool that vLLM printed on a GPU."""
+    """A pool that vLLM printed on a GPU, and the kind of start that gave it."""
 
+    version: str
     gpu: str
     memory_gib: float
-    model: str
+    config: str
+    """Name of the model's configuration in the tests' data."""
+    architecture: str
     layers: int
     hidden_size: int
-    architecture: str
     tensor: int
     pipeline: int
     weights_gib: float
     pool_gib: float
     tokens: int
     graphs_gib: float
+    data: int = 1
+    expert: bool = False
+    quantization: str = ""
+    """While loading, or that of the checkpoint; empty: none."""
+    kv_cache_dtype: str = "auto"
+    eager: bool = False
     max_model_len: int = 8192
-    args: tuple[tuple[str, Any], ...] = ()
+    batched_tokens: int = 16384
+    sequences: int = 1024
+    utilization: float = 0.92
 
 
 @functools.cache
 def _all() -> dict[str, Any]:
+    return _read("facts.toml")
+
+
+def _read(name: str) -> dict[str, Any]:
     import tomllib  # noqa: PLC0415 - costs milliseconds that `--help` should not pay
 
-    return tomllib.loads(Path(__file__).with_name("facts.toml").read_text(encoding="utf-8"))
+    return tomllib.loads(Path(__file__).with_name(name).read_text(encoding="utf-8"))
 
 
 def table(name: str) -> dict[str, Any]:
@@ -95,9 +113,16 @@ def table(name: str) -> dict[str, Any]:
     return _all()[name]
 
 
+def holds_in(version: str, row: Mapping[str, Any]) -> bool:
+    """Whether a version is neither before `since` nor at or after `until` of a row that may name them."""
+    release = parse_version(version)
+    is_early = "since" in row and release < parse_version(row["since"])
+    return not is_early and ("until" not in row or release < parse_version(row["until"]))
+
+
 @functools.cache
 def versions() -> tuple[str, ...]:
-    """Versions whose rules are known, oldest first."""
+    """Versions whose rules were read, oldest first."""
     return tuple(row["version"] for row in _all()["versions"])
 
 
@@ -105,18 +130,20 @@ def versions() -> tuple[str, ...]:
 def rules_of(version: str) -> Rules:
     """The rules that a version follows: its own, or those of the nearest older known one."""
     resolved = resolve_version(version, versions())
-    row: dict[str, Any] = next(row for row in _all()["versions"] if row["version"] == resolved.rules)
-    return Rules(
-        version=row["version"],
-        utilization=row["utilization"],
-        v2_architectures=tuple(row["v2_architectures"]),
-        graphs_counted=tuple(row["graphs_counted"]),
-        sampler_counted=tuple(row["sampler_counted"]),
-        spans_nodes=row["spans_nodes"],
-        spare_blocks=row["spare_blocks"],
-        formula=_formula(row["formula"]),
-        tiers=tuple(Tier(**tier) for tier in _all()["tiers"][row["tiers"]]),
-    )
+    row = _version(resolved.rules)
+    names = ("v2_architectures", "v2_methods", "graphs_counted", "graphs_devices", "sampler_counted")
+    values: dict[str, Any] = {name: value for name, value in row.items() if name not in {*names, "read"}}
+    values.update({name: tuple(row[name]) for name in names})
+    values["version"] = resolved.rules
+    values["formula"] = _formula(row["formula"])
+    values["tiers"] = tuple(Tier(**tier) for tier in _all()["tiers"][row["tiers"]])
+    return Rules(**values)
+
+
+def _version(version: str) -> dict[str, Any]:
+    """The row of a version, or the one that it is like."""
+    row: dict[str, Any] = next(row for row in _all()["versions"] if row["version"] == version)
+    return _version(row["like"]) if "like" in row else row
 
 
 def _formula(name: str) -> Formula:
@@ -128,8 +155,4 @@ def _formula(name: str) -> Formula:
 @functools.cache
 def points() -> tuple[Point, ...]:
     """All measured pools."""
-    return tuple(_point(dict(row)) for row in _all()["measured"]["points"])
-
-
-def _point(row: dict[str, Any]) -> Point:
-    return Point(args=tuple(row.pop("args", {}).items()), **row)
+    return tuple(Point(**row) for row in _read("measured.toml")["points"])

@@ -7,9 +7,10 @@ _resolve_auto_dtype, config/vllm.py use_v2_model_runner, platforms/interface.py 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from shardwright.engines.vllm import arguments, facts
+from shardwright.core.plan.version import parse_version
+from shardwright.engines.vllm import arguments, drafting, encoder, facts
 from shardwright.units import GIB, parse_bytes
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from shardwright.core.plan.types import Question
     from shardwright.engines.vllm.facts import Rules
 
-__all__ = ["Flags", "base_flags", "batches", "capability", "dtype_of", "has_bfloat16", "runner_of"]
+__all__ = ["Flags", "base_flags", "batches", "capability", "dtype_of", "has_bfloat16", "kv_dtype_of", "runner_of"]
 
 _DTYPE_BYTES = {"bfloat16": 2, "float16": 2, "float32": 4}
 _BLOCK_TOKENS = 16
@@ -44,17 +45,31 @@ class Flags:
     quantization: str | None
     """Quantization while loading; None where the checkpoint is taken as it is."""
     online_element_bytes: float | None
+    counts_graphs: bool = False
+    """Whether an estimate of CUDA graphs is taken from the budget."""
+    capability: float | None = None
+    """Of the device with the least memory."""
+    mxfp4_steps: tuple[int, int] = (1, 1)
+    """Multiples to which kernels for MXFP4 round hidden size and width of experts up."""
+    encoder: bool = False
+    """Whether an encoder for images or sound is loaded."""
+    lora_slots: int = 0
+    lora_rank: int = 0
+    fully_sharded_loras: bool = False
+    speculation: str = ""
+    """Where a draft takes memory: `mtp` or `draft_model`; empty: none."""
 
 
 def base_flags(question: Question, rules: Rules) -> Flags:
     """All that does not depend on the size of the device."""
-    given = arguments.normalized(question.recipe.engine.args)
+    given = _arguments(question)
     dtype = dtype_of(question)
-    kv_dtype = str(given.get("kv-cache-dtype", "auto"))
+    kv_dtype = kv_dtype_of(question)
     kv_bytes = facts.table("kv_cache_dtype").get(kv_dtype, {}).get("bytes", 0) or _DTYPE_BYTES[dtype]
     asked = str(given.get("quantization") or "")
     online = facts.table("online_quantization").get(asked) if question.shape.quantization is None else None
     blocks = given.get("num-gpu-blocks-override")
+    runner, has_graphs = runner_of(question, rules), not _is_eager(given)
     return Flags(
         arguments=given,
         dtype=dtype,
@@ -62,13 +77,65 @@ def base_flags(question: Question, rules: Rules) -> Flags:
         kv_dtype=kv_dtype,
         kv_element_bytes=kv_bytes,
         block_tokens=int(given.get("block-size") or _BLOCK_TOKENS),
-        runner=runner_of(question, rules),
-        has_graphs=not _is_eager(given),
+        runner=runner,
+        has_graphs=has_graphs,
         fixed_pool_bytes=_size(given.get("kv-cache-memory-bytes")),
         fixed_blocks=int(blocks) if blocks else None,
         quantization=asked or None,
         online_element_bytes=online["bytes"] if online else None,
+        counts_graphs=has_graphs and _counts_graphs(question, rules, runner),
+        capability=capability(question.gpu),
+        mxfp4_steps=_mxfp4_steps(question),
+        encoder=encoder.is_held(question.shape, given),
+        lora_slots=question.recipe.model.lora_slots,
+        lora_rank=int(given.get("max-lora-rank") or facts.table("lora")["default_rank"]),
+        fully_sharded_loras=bool(given.get("fully-sharded-loras")),
+        speculation=_speculation(question, given),
     )
+
+
+def _mxfp4_steps(question: Question) -> tuple[int, int]:
+    rows: list[dict[str, Any]] = facts.table("mxfp4")["steps"]
+    has = capability(question.gpu) or 0.0
+    row = next(row for row in rows if has >= row["capability"] and facts.holds_in(question.version, row))
+    return row["hidden"], row["wide"]
+
+
+def _method(given: dict[str, Any]) -> str:
+    """The way of speculation that the flags name."""
+    config = given.get("speculative-config")
+    return str(cast("dict[str, Any]", config).get("method", "")) if isinstance(config, dict) else ""
+
+
+def _speculation(question: Question, given: dict[str, Any]) -> str:
+    """Where a drafter takes memory that is counted here."""
+    method = _method(given)
+    if "mtp" in method:
+        return "mtp"
+    return method if question.draft is not None else ""
+
+
+def _arguments(question: Question) -> dict[str, Any]:
+    """The recipe's flags in one spelling, with those that its fields stand for."""
+    given = arguments.normalized(question.recipe.engine.args)
+    config = drafting.config_of(question.recipe, question.layout.tensor)
+    return {**given, "speculative-config": config} if config else given
+
+
+def kv_dtype_of(question: Question) -> str:
+    """As asked; left open, what the checkpoint's own cache scheme says, from the version on that reads it."""
+    given = arguments.normalized(question.recipe.engine.args)
+    asked, scheme = str(given.get("kv-cache-dtype", "auto")), question.shape.kv_cache_dtype
+    if asked != "auto" or scheme is None:
+        return asked
+    is_read = parse_version(question.version) >= parse_version(facts.table("kv_cache_scheme")["since"])
+    return scheme if is_read else "auto"
+
+
+def _counts_graphs(question: Question, rules: Rules, runner: str) -> bool:
+    """Source: v1/worker/gpu_worker.py determine_available_memory: by runner and device, and an environment variable."""
+    is_off = question.recipe.engine.env.get("VLLM_MEMORY_PROFILER_ESTIMATE_CUDAGRAPHS") == "0"
+    return runner in rules.graphs_counted and question.gpu.device in rules.graphs_devices and not is_off
 
 
 def dtype_of(question: Question) -> str:
@@ -99,8 +166,24 @@ def runner_of(question: Question, rules: Rules) -> str:
     forced = question.recipe.engine.env.get("VLLM_USE_V2_MODEL_RUNNER")
     if isinstance(forced, str):
         return "v1" if forced.lower() in _FALSE else "v2"
-    served = rules.v2_architectures
-    return "v2" if "all" in served or question.shape.architecture in served else "v1"
+    return "v2" if _is_served(question, rules) else "v1"
+
+
+def _is_served(question: Question, rules: Rules) -> bool:
+    """Whether the V2 runner takes this model by default. Source: config/vllm.py use_v2_model_runner of every version read."""
+    shape, served = question.shape, rules.v2_architectures
+    given = _arguments(question)
+    method = _method(given)
+    if method and "all" not in rules.v2_methods and method not in rules.v2_methods:
+        return False
+    if "all" in served:
+        return True
+    if (shape.quantization is not None or given.get("quantization")) and not rules.v2_quantized:
+        return False
+    if shape.mixture is not None and not rules.v2_mixtures:
+        return False
+    is_plain = shape.mixture is None and all(layer.state is None for layer in shape.layers)
+    return shape.architecture in served or ("dense" in served and is_plain)
 
 
 def batches(question: Question, rules: Rules, flags: Flags) -> Iterator[tuple[int, int]]:

@@ -48,7 +48,8 @@ def _image(plan: Plan) -> str:
 
 def _argv(order: LaunchOrder) -> Iterator[str]:
     plan, wiring = order.plan, order.wiring
-    yield from ("vllm", "serve", wiring.model, "--served-model-name", plan.recipe.served_name)
+    yield from ("vllm", "serve", wiring.model)
+    yield from arguments.as_argv((("served-model-name", plan.recipe.served_name),))
     if wiring.listen_address:
         yield from ("--host", wiring.listen_address)
     yield from ("--port", wiring.serve_port)
@@ -61,12 +62,21 @@ def _argv(order: LaunchOrder) -> Iterator[str]:
         yield from ("--nnodes", str(plan.layout.nodes), "--node-rank", wiring.member_index)
         yield from ("--master-addr", wiring.leader_address, "--master-port", wiring.group_port)
         yield from ("--distributed-executor-backend", "mp")
+        if plan.layout.data > 1:
+            yield from ("--data-parallel-address", wiring.leader_address)
     if order.role == "worker":
         yield "--headless"
 
 
-def _parallel(plan: Plan) -> tuple[tuple[str, Any], ...]:
-    return (("tensor-parallel-size", plan.layout.tensor), ("pipeline-parallel-size", plan.layout.pipeline))
+def _parallel(plan: Plan) -> Iterator[tuple[str, Any]]:
+    """Sizes of the layout; with --nnodes vLLM finds from the node's rank which copies it runs."""
+    layout = plan.layout
+    yield "tensor-parallel-size", layout.tensor
+    yield "pipeline-parallel-size", layout.pipeline
+    if layout.data > 1:
+        yield "data-parallel-size", layout.data
+    if layout.expert:
+        yield "enable-expert-parallel", True
 
 
 def _model(plan: Plan) -> Iterator[tuple[str, Any]]:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from shardwright.core.plan.types import Refusal
 from shardwright.core.plan.version import parse_version
-from shardwright.engines.vllm import arguments, facts, flags
+from shardwright.engines.vllm import arguments, facts, limits_features, limits_quantization
+from shardwright.engines.vllm.stage import shared_ranks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 __all__ = ["refusals_of"]
 
 _DEVICES = ("cuda", "rocm", "cpu")
-_BLOCK = 128
-"""Rows and columns of a scale block of fp8 checkpoints."""
 
 
 def refusals_of(question: Question) -> tuple[Refusal, ...]:
@@ -35,8 +34,9 @@ def refusals_of(question: Question) -> tuple[Refusal, ...]:
         *_device(question),
         *_on_cpu(question),
         *_numbers(question),
-        *_quantization(question),
-        *_kv_cache(question),
+        *limits_features.feature_refusals(question),
+        *limits_quantization.quantization_refusals(question),
+        *limits_quantization.cache_refusals(question),
     )
 
 
@@ -64,13 +64,22 @@ def _widths(question: Question) -> Iterator[Refusal]:
     padded = -(-shape.vocabulary_size // 64) * 64
     if padded % tensor:
         yield Refusal("vllm.vocabulary", f"TP{tensor} does not divide the vocabulary, {padded} after padding to 64")
-    wide = shape.intermediate_size
-    if shape.mixture is not None:
-        wide = shape.mixture.intermediate_size
-    if wide % tensor:
-        yield Refusal(
-            "vllm.intermediate-size", f"TP{tensor} does not divide the intermediate size {wide} of {shape.name}"
-        )
+    for what, wide, ranks in _divided(question):
+        if wide % ranks:
+            by = f"TP{tensor}" if ranks == tensor else f"TP{tensor} x DP{question.layout.data}"
+            yield Refusal("vllm.intermediate-size", f"{by} does not divide the {what} {wide} of {shape.name}")
+
+
+def _divided(question: Question) -> Iterator[tuple[str, int, int]]:
+    """Widths of perceptrons, and over how many ranks each is divided: experts over TP x DP, unless they are dealt out whole."""
+    shape, layout = question.shape, question.layout
+    mixture = shape.mixture
+    if mixture is None:
+        yield "intermediate size", shape.intermediate_size, layout.tensor
+        return
+    if not layout.expert:
+        yield "experts' intermediate size", mixture.intermediate_size, layout.expert_ranks
+    yield "shared experts' intermediate size", mixture.shared_intermediate_size, shared_ranks(shape, layout)
 
 
 def _experts(question: Question) -> Iterator[Refusal]:
@@ -86,9 +95,12 @@ def _pipeline(question: Question) -> Iterator[Refusal]:
         yield Refusal(
             "vllm.empty-stage", f"PP{layout.pipeline} leaves a stage without layers: the model has {len(shape.layers)}"
         )
-    unsupported: list[str] = facts.table("pipeline")["unsupported"]
-    if layout.pipeline > 1 and shape.architecture in unsupported:
-        yield Refusal("vllm.no-pipeline", f"{shape.architecture} does not support pipeline parallelism in vLLM")
+    unsupported: dict[str, dict[str, str]] = facts.table("pipeline")["unsupported"]
+    row = unsupported.get(shape.architecture)
+    if layout.pipeline > 1 and row is not None and facts.holds_in(question.version, row):
+        yield Refusal(
+            "vllm.no-pipeline", f"{shape.architecture} does not support pipeline parallelism in vLLM {question.version}"
+        )
 
 
 def _nodes(question: Question) -> Iterator[Refusal]:
@@ -144,72 +156,7 @@ def _numbers(question: Question) -> Iterator[Refusal]:
             "vllm.batch-size",
             f"without chunked prefill max-num-batched-tokens {tokens} must be at least maxModelLen {question.max_model_len}",
         )
-    if all(layer.cache.kind == "none" for layer in question.shape.layers):
+    if all(layer.cache.kind == "none" and layer.state is None for layer in question.shape.layers):
         yield Refusal(
             "vllm.no-kv-cache", f"{question.shape.name} keeps no KV cache; such models are not planned in this version"
-        )
-
-
-def _quantization(question: Question) -> Iterator[Refusal]:
-    shape, given = question.shape, arguments.normalized(question.recipe.engine.args)
-    asked = given.get("quantization")
-    online = facts.table("online_quantization")
-    lowest: dict[str, float] = facts.table("checkpoint_quantization")
-    if asked is not None and shape.quantization is None and asked not in online:
-        yield Refusal(
-            "vllm.not-quantized",
-            f"quantization {asked} needs a checkpoint quantized that way; {shape.name} is not"
-            f" (while loading: {', '.join(sorted(online))})",
-        )
-    if asked is not None and shape.quantization is not None and _plain(asked) != _plain(shape.quantization):
-        yield Refusal(
-            "vllm.quantization-differs", f"quantization {asked} is not that of the checkpoint, {shape.quantization}"
-        )
-    method = str(shape.quantization or asked or "")
-    needed = max(lowest.get(method, 0.0), online.get(method, {}).get("capability", 0.0) if asked else 0.0)
-    has = flags.capability(question.gpu)
-    if has is not None and has < needed:
-        yield Refusal(
-            "vllm.quantization-capability",
-            f"quantization {method} needs compute capability {needed}; {question.gpu.name} has {has}",
-        )
-    if question.recipe.model.dtype == "bfloat16" and not flags.has_bfloat16(question.gpu):
-        yield Refusal(
-            "vllm.bfloat16",
-            f"bfloat16 needs compute capability 8.0; {question.gpu.name} has {has}: model.dtype: float16, or leave it out",
-        )
-    yield from _blocks(question)
-
-
-def _plain(method: str) -> str:
-    """One name for the kernels of one method: awq, auto_awq and awq_marlin read the same checkpoints."""
-    return str(method).removeprefix("auto_").removesuffix("_marlin")
-
-
-def _blocks(question: Question) -> Iterator[Refusal]:
-    """Checkpoints in fp8 with one scale for each block of 128 x 128: ranks must hold whole blocks."""
-    shape, tensor = question.shape, question.layout.tensor
-    config = dict(shape.config).get("quantization_config")
-    block = config.get("weight_block_size") if isinstance(config, dict) else None  # pyright: ignore[reportUnknownMemberType,reportUnknownVariableType] - JSON of the checkpoint
-    if shape.quantization != "fp8" or block != [_BLOCK, _BLOCK] or parse_version(question.version) >= (0, 32, 0):
-        return
-    wide = (shape.mixture.intermediate_size if shape.mixture else shape.intermediate_size) // tensor
-    if wide % _BLOCK:
-        yield Refusal(
-            "vllm.fp8-blocks",
-            f"TP{tensor} leaves {wide} rows of the intermediate size; fp8 blocks need a multiple of {_BLOCK}",
-        )
-
-
-def _kv_cache(question: Question) -> Iterator[Refusal]:
-    kinds = facts.table("kv_cache_dtype")
-    asked = str(arguments.normalized(question.recipe.engine.args).get("kv-cache-dtype", "auto"))
-    if asked not in kinds:
-        yield Refusal("vllm.kv-cache-dtype", f"kv-cache-dtype {asked} is not planned; known are {', '.join(kinds)}")
-        return
-    needed, has = kinds[asked].get("capability", 0.0), flags.capability(question.gpu)
-    if has is not None and has < needed:
-        yield Refusal(
-            "vllm.kv-cache-dtype",
-            f"kv-cache-dtype {asked} needs compute capability {needed}; {question.gpu.name} has {has}",
         )

@@ -7,17 +7,19 @@ request x its length. Source: vLLM 0.24 and 0.32, v1/worker/gpu_worker.py, v1/wo
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from shardwright.core import memory
 from shardwright.core.memory import Demand, RankDemand
-from shardwright.engines.vllm import evidence, facts, flags, on_cpu, rules, terms, weights
+from shardwright.engines.vllm import cache, evidence, facts, flags, on_cpu, pace, rules, terms, uncertainty, weights
 from shardwright.engines.vllm.terms import Stage
-from shardwright.units import GIB
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from shardwright.core.layout import Rank
     from shardwright.core.memory import Setting, Term
     from shardwright.core.plan.types import Question
@@ -57,50 +59,45 @@ def demand_of(question: Question) -> Demand:
 
 def _demand(question: Question, known: Rules, resolved: Flags, batched_tokens: int, sequences: int) -> Demand:
     kind, reason = evidence.evidence_of(question, resolved)
-    stages = [
-        _stage_sizes(Stage(question, known, resolved, index, batched_tokens, sequences), kind)
-        for index in range(question.layout.pipeline)
+    kept = cache.cache_of(question, resolved, batched_tokens)
+    every = [
+        Stage(question, known, resolved, index, batched_tokens, sequences) for index in range(question.layout.pipeline)
     ]
+    stages = _all_sizes(every, kind, kept.block_bytes)
     utilization = _utilization(question, known, resolved, stages)
     return Demand(
         ranks=tuple(_rank(question, resolved, rank, stages[rank.stage], utilization) for rank in question.layout.ranks),
         request_tokens=question.max_model_len,
-        request_blocks=-(-question.max_model_len // resolved.block_tokens),
+        request_blocks=kept.request_blocks,
         settings=_settings(question, resolved, batched_tokens, sequences, utilization),
         evidence=kind,
         evidence_reason=reason,
         runner=resolved.runner,
         sources=_sources(known, stages),
-        spare_blocks=known.spare_blocks,
+        spare_blocks=kept.spare_blocks,
+        counted_as=kept.counted_as,
+        groups=kept.groups,
+        tokens_per_block=kept.tokens_per_block,
+        pace=pace.pace_of(question, resolved, batched_tokens, sequences),
     )
 
 
-def _stage_sizes(stage: Stage, kind: memory.Evidence) -> _Sizes:
-    question, formula = stage.question, stage.rules.formula
-    held = weights.stage_weights(question.shape, question.layout, stage.index, stage.flags)
-    gib = {
-        "measured": formula.uncertainty_measured_gib,
-        "source": formula.uncertainty_source_gib,
-        "bound": formula.uncertainty_bound_gib,
-    }[kind]
-    if stage.flags.has_graphs and stage.flags.runner in stage.rules.graphs_counted:
-        gib += formula.uncertainty_graphs_gib[stage.flags.runner]
-    if question.version != stage.rules.version:
-        gib += facts.table("outside")["version_gap_gib"]
-    return _Sizes(terms.stage_terms(stage, held), _block_bytes(stage), round(gib * GIB))
+def _all_sizes(stages: list[Stage], kind: memory.Evidence, block_bytes: Sequence[int]) -> list[_Sizes]:
+    """Sizes of every stage; stages between the first and the last that hold the same layers are counted once."""
+    known: dict[tuple[object, ...], _Sizes] = {}
+    found: list[_Sizes] = []
+    for stage, size in zip(stages, block_bytes, strict=True):
+        key = (stage.index == 0, stage.is_last, size, *(id(layer) for layer in stage.held))
+        if key not in known:
+            known[key] = _stage_sizes(stage, kind, size)
+        found.append(known[key])
+    return found
 
 
-def _block_bytes(stage: Stage) -> int:
-    """One block of all layers of a stage; a latent cache is held whole by every rank, KV heads are shared or repeated."""
-    question, flags_ = stage.question, stage.flags
-    first = question.layout.first_layer(stage.index)
-    numbers = 0
-    for layer in question.shape.layers[first : first + stage.layers]:
-        cache = layer.cache
-        if cache.kind != "none":
-            heads = cache.heads if cache.kind == "latent" else max(1, cache.heads // stage.tensor)
-            numbers += heads * (cache.key_size + cache.value_size)
-    return math.ceil(numbers * flags_.kv_element_bytes) * flags_.block_tokens
+def _stage_sizes(stage: Stage, kind: memory.Evidence, block_bytes: int) -> _Sizes:
+    held = weights.stage_weights(stage.question.shape, stage.question.layout, stage.index, stage.flags)
+    found = terms.stage_terms(stage, held)
+    return _Sizes(found, block_bytes, uncertainty.half_width_bytes(stage, found, kind))
 
 
 def _utilization(question: Question, known: Rules, resolved: Flags, stages: list[_Sizes]) -> float:
@@ -120,8 +117,8 @@ def _rank(question: Question, resolved: Flags, rank: Rank, sizes: _Sizes, utiliz
         fixed = resolved.fixed_blocks * sizes.block_bytes
     return RankDemand(
         rank=rank.index,
-        total_bytes=question.gpu.memory_bytes,
-        budget_bytes=math.ceil(question.gpu.memory_bytes * utilization),
+        total_bytes=question.gpu_of(rank).memory_bytes,
+        budget_bytes=math.ceil(question.gpu_of(rank).memory_bytes * utilization),
         terms=sizes.terms,
         block_bytes=sizes.block_bytes,
         uncertainty_bytes=0 if fixed is not None else sizes.uncertainty_bytes,
@@ -146,7 +143,20 @@ def _settings(
         settings.append(("quantization", resolved.quantization))
     if resolved.fixed_pool_bytes is not None:
         settings.append(("kv-cache-memory-bytes", resolved.fixed_pool_bytes))
-    return tuple(settings)
+    return (*settings, *_lora(resolved), *_speculation(question, resolved))
+
+
+def _lora(resolved: Flags) -> Iterator[Setting]:
+    if resolved.lora_slots:
+        yield "enable-lora", True
+        yield "max-loras", resolved.lora_slots
+        yield "max-lora-rank", resolved.lora_rank
+
+
+def _speculation(question: Question, resolved: Flags) -> Iterator[Setting]:
+    if question.recipe.model.draft is not None:
+        config = resolved.arguments["speculative-config"]
+        yield "speculative-config", json.dumps(config, separators=(",", ":"), sort_keys=True)
 
 
 def _sources(known: Rules, stages: list[_Sizes]) -> tuple[str, ...]:

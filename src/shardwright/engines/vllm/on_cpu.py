@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from shardwright.core import memory
 from shardwright.core.memory import Demand, RankDemand, Term
-from shardwright.engines.vllm import facts, flags, weights
+from shardwright.engines.vllm import cache, facts, flags, weights
 from shardwright.units import GIB, format_bytes
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from shardwright.core.layout import Rank
     from shardwright.core.memory import Setting
     from shardwright.core.plan.types import Question
+    from shardwright.engines.vllm.cache import CacheLayout
     from shardwright.engines.vllm.flags import Flags
 
 __all__ = ["demand_of"]
@@ -30,16 +31,16 @@ _SPACE = "VLLM_CPU_KVCACHE_SPACE"
 def demand_of(question: Question) -> Demand:
     """Memory of every rank; unless it is given the pool holds the workload twice, once, or one request, as memory allows."""
     resolved = _flags(question)
+    kept = cache.cache_of(question, resolved, _batch(question, resolved)[0])
     tried: list[Demand] = []
-    for pool_bytes, given_as in _pools(question, resolved):
-        tried.append(_demand(question, resolved, pool_bytes, given_as))
+    for pool_bytes, given_as in _pools(question, resolved, kept):
+        tried.append(_demand(question, resolved, kept, pool_bytes, given_as))
         if not memory.shortfalls(tried[-1]):
             break
     return tried[-1]
 
 
-def _demand(question: Question, resolved: Flags, pool_bytes: int, given_as: str) -> Demand:
-    known = facts.rules_of(question.version)
+def _demand(question: Question, resolved: Flags, kept: CacheLayout, pool_bytes: int, given_as: str) -> Demand:
     tokens, sequences = _batch(question, resolved)
     stages = [_stage_terms(question, resolved, index, tokens) for index in range(question.layout.pipeline)]
     settings: list[Setting] = [
@@ -53,15 +54,21 @@ def _demand(question: Question, resolved: Flags, pool_bytes: int, given_as: str)
     if given_as != _SPACE:
         settings.append(("kv-cache-memory-bytes", pool_bytes))
     return Demand(
-        ranks=tuple(_rank(question, resolved, rank, stages[rank.stage], pool_bytes) for rank in question.layout.ranks),
+        ranks=tuple(
+            _rank(question, resolved, rank, stages[rank.stage], kept.block_bytes[rank.stage], pool_bytes)
+            for rank in question.layout.ranks
+        ),
         request_tokens=question.max_model_len,
-        request_blocks=-(-question.max_model_len // resolved.block_tokens),
+        request_blocks=kept.request_blocks,
         settings=tuple(settings),
         evidence="bound" if question.shape.bound else "measured",
         evidence_reason="On a CPU the pool is as large as it is asked for; its tokens were checked against what vLLM printed.",
         runner=resolved.runner,
         sources=(_SOURCE,),
-        spare_blocks=known.spare_blocks,
+        spare_blocks=kept.spare_blocks,
+        counted_as=kept.counted_as,
+        groups=kept.groups,
+        tokens_per_block=kept.tokens_per_block,
         notes=(f"The pool is {format_bytes(pool_bytes)} on every rank ({given_as}).",),
     )
 
@@ -71,10 +78,7 @@ def _cpu() -> dict[str, Any]:
 
 
 def _flags(question: Question) -> Flags:
-    resolved = flags.base_flags(question, facts.rules_of(question.version))
-    block = resolved.arguments.get("block-size") or _cpu()["block_tokens"]
-    block = 16 if question.shape.latent is not None else int(block)
-    return dataclasses.replace(resolved, block_tokens=block, has_graphs=False)
+    return dataclasses.replace(flags.base_flags(question, facts.rules_of(question.version)), has_graphs=False)
 
 
 def _batch(question: Question, resolved: Flags) -> tuple[int, int]:
@@ -85,7 +89,7 @@ def _batch(question: Question, resolved: Flags) -> tuple[int, int]:
     return tokens, min(sequences, tokens)
 
 
-def _pools(question: Question, resolved: Flags) -> Iterator[tuple[int, str]]:
+def _pools(question: Question, resolved: Flags, kept: CacheLayout) -> Iterator[tuple[int, str]]:
     """Bytes of the pool of each rank, and where that comes from; the first that fits is taken."""
     space = question.recipe.engine.env.get(_SPACE)
     if resolved.fixed_pool_bytes is not None:
@@ -95,26 +99,16 @@ def _pools(question: Question, resolved: Flags) -> Iterator[tuple[int, str]]:
     else:
         workload = question.recipe.workload
         asked = max(question.max_model_len, workload.concurrency * (workload.input_tokens + workload.output_tokens))
-        yield _bytes_for(question, resolved, 2 * asked), "twice what the workload needs"
-        yield _bytes_for(question, resolved, asked), "what the workload needs"
-        yield _bytes_for(question, resolved, question.max_model_len), "what one request needs"
+        yield _bytes_for(kept, 2 * asked), "twice what the workload needs"
+        yield _bytes_for(kept, asked), "what the workload needs"
+        yield _bytes_for(kept, question.max_model_len), "what one request needs"
 
 
-def _bytes_for(question: Question, resolved: Flags, tokens: int) -> int:
-    # The engine keeps one block; a rank with more layers needs more for the same blocks.
-    blocks = -(-tokens // resolved.block_tokens) + 1
-    largest = max(_block_bytes(question, resolved, index) for index in range(question.layout.pipeline))
+def _bytes_for(kept: CacheLayout, tokens: int) -> int:
+    # Every group of layers may keep every token; a rank with more layers needs more for the same blocks.
+    blocks = max(kept.groups * -(-tokens // kept.block_tokens), kept.request_blocks) + 1
     step = _cpu()["step_bytes"]
-    return -(-blocks * largest // step) * step
-
-
-def _block_bytes(question: Question, resolved: Flags, stage: int) -> int:
-    first, tensor = question.layout.first_layer(stage), question.layout.tensor
-    numbers = 0
-    for layer in question.shape.layers[first : first + question.layout.stages[stage]]:
-        heads = layer.cache.heads if layer.cache.kind == "latent" else max(1, layer.cache.heads // tensor)
-        numbers += heads * (layer.cache.key_size + layer.cache.value_size)
-    return round(numbers * resolved.kv_element_bytes) * resolved.block_tokens
+    return -(-blocks * max(kept.block_bytes) // step) * step
 
 
 def _stage_terms(question: Question, resolved: Flags, stage: int, tokens: int) -> tuple[Term, ...]:
@@ -140,8 +134,9 @@ def _stage_terms(question: Question, resolved: Flags, stage: int, tokens: int) -
     )
 
 
-def _rank(question: Question, resolved: Flags, rank: Rank, terms: tuple[Term, ...], pool_bytes: int) -> RankDemand:
-    block_bytes = _block_bytes(question, resolved, rank.stage)
+def _rank(  # noqa: PLR0917 - one for each part of a rank
+    question: Question, resolved: Flags, rank: Rank, terms: tuple[Term, ...], block_bytes: int, pool_bytes: int
+) -> RankDemand:
     blocks = resolved.fixed_blocks
     return RankDemand(
         rank=rank.index,

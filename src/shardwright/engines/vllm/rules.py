@@ -32,6 +32,7 @@ def findings_of(question: Question, flags: Flags, demand: Demand, *, is_default:
         *_remote_code(question),
         *_no_image(question),
         *_half(question, flags),
+        *_draft_not_counted(question, flags),
         *_few_requests(question, demand),
         *_smaller_batches(demand, is_default=is_default),
         *_uncertain_pool(demand),
@@ -98,6 +99,23 @@ def _half(question: Question, flags: Flags) -> Iterator[Finding]:
             path="model.dtype",
             requirements=("R053",),
         )
+
+
+def _draft_not_counted(question: Question, flags: Flags) -> Iterator[Finding]:
+    """A draft whose shape nobody read takes memory that stands in no term."""
+    draft = question.recipe.model.draft
+    if draft is None or flags.speculation:
+        return
+    yield Finding(
+        "vllm.draft-not-counted",
+        "warn",
+        "warning",
+        f"the memory of the draft model {draft.source} is not counted: its shape was not read",
+        why="its weights and cache come out of the same budget, on the ranks of the last stage",
+        fix="name a draft whose config.json can be read, or leave room with gpu-memory-utilization",
+        path="model.draft.source",
+        value=draft.source,
+    )
 
 
 def _few_requests(question: Question, demand: Demand) -> Iterator[Finding]:

@@ -96,6 +96,17 @@ def test_what_the_engine_does_not_hold_is_named() -> None:
     assert "2 MiB in the checkpoint, not counted" in notes[-1]
 
 
+def test_layers_for_speculation_may_be_there_or_not() -> None:
+    """Where the family knows them they are neither missing nor unknown."""
+    config = {**configs.DEEPSEEK_V3, **SMALL, "n_routed_experts": 8, "moe_intermediate_size": 32}
+    drafts = {**config, "num_nextn_predict_layers": 1}
+    there = Tensor("model.layers.3.eh_proj.weight", "BF16", (64, 128), 16384)
+    for checkpoint in (stored(config), stored(config, there)):
+        shape = read(drafts, checkpoint)
+        assert shape.notes == ()
+        assert "differs" not in shape.bound
+
+
 def test_an_index_alone_is_held_against_the_sum() -> None:
     """Without headers only the sum can be compared; a difference is said with both figures."""
     whole = stored(LLAMA).total_bytes
@@ -124,10 +135,10 @@ def test_an_unknown_architecture_is_bounded_by_its_headers() -> None:
 def test_only_the_language_part_of_a_multimodal_model_is_counted() -> None:
     """The nested configuration is used, and the rest of the checkpoint is said to be left out."""
     text = {key: value for key, value in LLAMA.items() if key != "dtype"}
-    config = {"architectures": ["LlavaForConditionalGeneration"], "torch_dtype": "float16", "text_config": text}
+    config = {"architectures": ["AriaForConditionalGeneration"], "torch_dtype": "float16", "text_config": text}
     shape = shape_of(config, name="m", source="t")
     assert (shape.architecture, shape.dtype) == ("LlamaForCausalLM", "float16")
-    assert "LlavaForConditionalGeneration: only the language part is counted" in shape.bound
+    assert "AriaForConditionalGeneration: only the language part is counted" in shape.bound
     assert "the checkpoint holds" in read(config, stored(LLAMA, Tensor("v", "BF16", (2**20,), 2**21))).notes[0]
 
 

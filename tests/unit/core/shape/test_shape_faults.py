@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from typing import Any
 
 import pytest
 import shape_configs as configs
+import shape_configs_mixtures as mixtures
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -47,6 +49,19 @@ def fault(config: dict[str, Any]) -> str:
         (configs.QWEN3_30B_A3B, "mlp_only_layers", 3, "3 is not a list of whole numbers"),
         (configs.DEEPSEEK_V3, "kv_lora_rank", [], "[] is not a whole number"),
         (configs.DEEPSEEK_V3, "attention_bias", True, "True is not known for this architecture"),
+        (configs.DEEPSEEK_V3, "num_nextn_predict_layers", 10**9, "is not a whole number from 0 to 64"),
+        (configs.DEEPSEEK_V3, "rope_scaling", [1, 2], "[1, 2] is not an object"),
+        (mixtures.GPT_OSS_20B, "num_local_experts", math.nan, "nan is not a whole number"),
+        (mixtures.GPT_OSS_20B, "sliding_window", None, "is missing"),
+        (mixtures.GLM_AIR, "partial_rotary_factor", math.nan, "nan is not a number above 0, at most 1"),
+        (mixtures.GLM_AIR, "partial_rotary_factor", math.inf, "inf is not a number above 0, at most 1"),
+        (mixtures.LLAMA4_SCOUT, "text_config", None, "is missing"),
+        (mixtures.QWEN3_NEXT_80B, "layer_types", ["full_attention"], "has 1 entries for 48 layers"),
+        (mixtures.QWEN3_NEXT_80B, "layer_types", "full_attention", "'full_attention' is not a list of texts"),
+        (mixtures.BAMBA_9B, "mamba_n_heads", 7, "7 heads of 64 are not the inner width, 8192"),
+        (mixtures.NEMOTRON_H_8B, "hybrid_override_pattern", "MX", "'MX' is not a text of M * - E"),
+        (mixtures.NEMOTRON_H_8B, "num_hidden_layers", 51, "51 is not the 52 letters of the pattern"),
+        (mixtures.JAMBA_MINI, "mamba_dt_rank", "big", "'big' is not a whole number"),
     ],
 )
 def test_each_fault_names_its_field(config: dict[str, Any], field: str, value: object, said: str) -> None:
@@ -82,7 +97,21 @@ _JSON = st.recursive(
 )
 
 
-@given(st.sampled_from([configs.LLAMA_8B, configs.FALCON_40B, configs.DEEPSEEK_V3_FP8]), st.data())
+@given(
+    st.sampled_from(
+        [
+            configs.LLAMA_8B,
+            configs.FALCON_40B,
+            configs.DEEPSEEK_V3_FP8,
+            mixtures.GPT_OSS_20B,
+            mixtures.LLAMA4_SCOUT,
+            mixtures.QWEN3_NEXT_80B,
+            mixtures.GRANITE4_TINY,
+            mixtures.JAMBA_MINI,
+        ]
+    ),
+    st.data(),
+)
 def test_no_value_of_any_field_escapes_as_a_crash(config: dict[str, Any], data: st.DataObject) -> None:
     """Whatever stands in a field, the answer is a shape or an InputError."""
     field = data.draw(st.sampled_from(sorted(config)))
