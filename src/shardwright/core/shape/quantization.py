@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 __all__ = ["quantized"]
 
-_REPACKED = "engines repack int4 weights for their kernels: up to 4.5 % more than counted was seen"
 _SCALE_BYTES = 2.0
 _EXCLUSIONS = ("modules_to_not_convert", "ignore", "exclude_modules", "llm_int8_skip_modules")
 _NF4 = Scheme(4, "group", 4.0, group=64)
@@ -167,7 +166,6 @@ def _int_groups(method: str, section: Fields) -> Scheme:
         group=group,
         zero_bits=bits,
         ordered=method.startswith("gptq") and section.flag("desc_act", default=False),
-        bound=_REPACKED if bits <= 4 else "",
     )
 
 
@@ -234,7 +232,6 @@ def _packed_integers(weights: Fields, bits: int, size: int) -> Scheme:
         zero_bits=0 if symmetric else bits,
         ordered=ordered and size > 0,
         has_dimensions=True,
-        bound=_REPACKED if bits <= 4 else "",
     )
 
 

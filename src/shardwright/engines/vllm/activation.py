@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from shardwright.core.memory import Term
 from shardwright.engines.vllm import encoder, experts
 from shardwright.engines.vllm.stage import up
+from shardwright.units import GIB
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from shardwright.core.shape.base import Latent, ModelShape
     from shardwright.engines.vllm.stage import Stage
 
-__all__ = ["activation_terms"]
+__all__ = ["activation_terms", "copied_vocabulary", "doubtful_bytes"]
 
 
 def activation_terms(stage: Stage) -> Iterator[Term]:
@@ -28,9 +29,12 @@ def activation_terms(stage: Stage) -> Iterator[Term]:
     source = stage.rules.formula.source
     workspace = experts.workspace_of(stage)
     forward, forward_how = _forward(stage)
+    forward += round(stage.rules.formula.forward_gib * GIB)
     if workspace.passing_bytes:
         forward, forward_how = forward + workspace.passing_bytes, f"{forward_how} + {workspace.formula}"
-    size, how = max((forward, forward_how), _sampler(stage), encoder.peak(stage))
+    size, how = max(
+        (forward, forward_how), _sampler(stage), encoder.peak(stage), (copied_vocabulary(stage), "a copy of V H/tp")
+    )
     yield Term("activation", size, counted=True, formula=how, source=source)
     if workspace.stays_bytes:
         stays = workspace.stays_bytes
@@ -50,8 +54,25 @@ def _forward(stage: Stage) -> tuple[int, str]:
         return size, f"{element}T (A D/tp + {factor}H + 3 shared/tp), {at}"
     if not _is_gated(shape):
         return element * tokens * (heads + 2 * hidden + wide), f"{element}T (A D/tp + 2H + I/tp), {at}"
-    size = element * tokens * (heads + 2 * hidden + max(hidden + 2 * wide, 3 * wide))
+    gated = max(hidden + 2 * wide + (heads if tensor > 1 else 0), 3 * wide)
+    size = element * tokens * (heads + 2 * hidden + gated)
     return size, f"{element}T (A D/tp + 2H + max(H + 2I/tp, 3I/tp)), {at}"
+
+
+def doubtful_bytes(stage: Stage) -> int:
+    """How far a copy of the embedding alone lifts the peak: it was seen once, and not found in the source."""
+    forward = _forward(stage)[0] + experts.workspace_of(stage).passing_bytes
+    return max(copied_vocabulary(stage) - max(forward, _sampler(stage)[0], encoder.peak(stage)[0]), 0)
+
+
+def copied_vocabulary(stage: Stage) -> int:
+    """What the V2 runner's profile run took at least in one start: a rank's part of the embedding, once more."""
+    formula = stage.rules.formula
+    holds = stage.index == 0 or stage.is_last
+    if stage.flags.runner != "v2" or not formula.copies_vocabulary or not holds:
+        return 0
+    copy = stage.vocabulary * stage.question.shape.hidden_size * stage.flags.element_bytes // stage.tensor
+    return copy + round(formula.forward_gib * GIB / 3)
 
 
 def _is_gated(shape: ModelShape) -> bool:
@@ -87,5 +108,8 @@ def _sampler(stage: Stage) -> tuple[int, str]:
     if stage.tensor > 1:
         per_logit = max(per_logit, 2 * (2 + 1 / stage.tensor))
     per_logit += 2 * element if stage.flags.speculation else 0
-    size = element * (stage.batched_tokens + n) * shape.hidden_size + round(n * stage.vocabulary * per_logit)
-    return size, f"2TH + 2nH + {per_logit:g} n V, T = {stage.batched_tokens}, n = {n}"
+    copies = 2 if stage.flags.runner == "v1" else 1
+    states = element * (copies * stage.batched_tokens + n) * shape.hidden_size
+    besides = round(stage.rules.formula.sampler_gib[stage.flags.runner] * GIB)
+    size = states + round(n * stage.vocabulary * per_logit) + besides
+    return size, f"{element * copies}TH + {element}nH + {per_logit:g} n V, T = {stage.batched_tokens}, n = {n}"

@@ -34,12 +34,14 @@ class Tier:
 class Formula:
     """Constants of the memory formulas; facts.toml says what each is."""
 
-    external_gib: tuple[float, float]
-    external_v1_gib: float
-    gather_gib: dict[str, float]
+    growth_gib: tuple[float, float]
+    growth_v1_gib: float
+    gather_gib: float
+    forward_gib: float
+    sampler_gib: dict[str, float]
+    copies_vocabulary: bool
     sampler_bytes: dict[str, float]
     moe_hidden_factor: float
-    graphs_v1_layer_gib: float
     graphs_gib: float
     graphs_layer_gib: float
     graphs_counted_gib: float
@@ -148,8 +150,8 @@ def _version(version: str) -> dict[str, Any]:
 
 def _formula(name: str) -> Formula:
     values: dict[str, Any] = dict(_all()["formulas"][name])
-    one, several = values.pop("external_gib")
-    return Formula(external_gib=(one, several), **values)
+    one, several = values.pop("growth_gib")
+    return Formula(growth_gib=(one, several), **values)
 
 
 @functools.cache

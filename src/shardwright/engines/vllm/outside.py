@@ -9,7 +9,7 @@ import math
 from typing import TYPE_CHECKING
 
 from shardwright.core.memory import Term
-from shardwright.engines.vllm import facts
+from shardwright.engines.vllm import facts, graphs
 from shardwright.units import GIB
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ __all__ = ["outside_terms"]
 
 def outside_terms(stage: Stage) -> Iterator[Term]:
     """All of them, in the order in which they are said."""
-    yield from _graphs(stage)
+    yield from graphs.graph_terms(stage)
     yield from _growth(stage)
     yield from _gather(stage)
     yield from _sampler_state(stage)
@@ -31,30 +31,13 @@ def outside_terms(stage: Stage) -> Iterator[Term]:
     yield from _margin(stage)
 
 
-def _graphs(stage: Stage) -> Iterator[Term]:
-    """CUDA graphs: the estimate that is taken from the budget, or what they take on top of it."""
-    if not stage.flags.has_graphs:
-        return
-    formula = stage.rules.formula
-    if not stage.flags.counts_graphs:
-        size = formula.graphs_gib + formula.graphs_layer_gib * stage.layers
-        how = f"{formula.graphs_gib} GiB + {formula.graphs_layer_gib} GiB a layer, 0.72 to 1.88 GiB seen; on top of the budget"
-    elif stage.flags.runner == "v1":
-        size = formula.graphs_v1_layer_gib * stage.layers
-        how = f"{formula.graphs_v1_layer_gib} GiB a layer; taken from the budget"
-    else:
-        size = formula.graphs_counted_gib
-        how = "an estimate that vLLM makes itself, 0.5 to 1.3 GiB seen; taken from the budget"
-    yield Term("graphs", round(size * GIB), counted=stage.flags.counts_graphs, formula=how, source=formula.source)
-
-
 def _growth(stage: Stage) -> Iterator[Term]:
     """Memory that grows outside torch while profiling: kernels, libraries, channels of the collectives."""
     formula = stage.rules.formula
-    external = formula.external_gib[0 if stage.question.layout.world_size == 1 else 1]
+    growth = formula.growth_gib[0 if stage.question.layout.world_size == 1 else 1]
     if stage.flags.runner == "v1":
-        external += formula.external_v1_gib
-    yield Term("other", round(external * GIB), counted=True, formula="growth outside torch", source=formula.source)
+        growth += formula.growth_v1_gib
+    yield Term("other", round(growth * GIB), counted=True, formula="growth outside torch", source=formula.source)
 
 
 def _gather(stage: Stage) -> Iterator[Term]:
@@ -62,10 +45,8 @@ def _gather(stage: Stage) -> Iterator[Term]:
     if not stage.is_last or stage.tensor == 1:
         return
     formula = stage.rules.formula
-    sizes = {int(size): gib for size, gib in formula.gather_gib.items()}
-    nearest = max((size for size in sizes if size <= stage.tensor), default=min(sizes))
-    how = f"buffers for gathering logits over {stage.tensor} ranks"
-    yield Term("other", round(sizes[nearest] * GIB), counted=True, formula=how, source=formula.source)
+    how = f"channels for gathering logits over {stage.tensor} ranks"
+    yield Term("other", round(formula.gather_gib * GIB), counted=True, formula=how, source=formula.source)
 
 
 def _sampler_state(stage: Stage) -> Iterator[Term]:
@@ -95,12 +76,20 @@ def _stage_buffers(stage: Stage) -> Iterator[Term]:
 
 def _outside(stage: Stage) -> Iterator[Term]:
     """What is taken before vLLM looks at free memory, and so lies outside every budget."""
-    outside, gpu = facts.table("outside"), stage.question.gpu
-    several = stage.question.layout.world_size > 1
-    group = outside["group_nvlink_gib" if (gpu.link or "").startswith("nvlink") else "group_gib"] if several else 0.0
+    outside = facts.table("outside")
+    group = outside[_group_figure(stage)] if stage.question.layout.world_size > 1 else 0.0
     size = outside["context_gib"] + group
-    how = f"CUDA context {outside['context_gib']} GiB" + (f", collectives {group} GiB" if several else "")
-    yield Term("other", round(size * GIB), counted=False, formula=f"{how}; estimates", source="public logs")
+    how = f"CUDA context {outside['context_gib']} GiB" + (f", collectives {group} GiB" if group else "")
+    source = "free memory at the start of vLLM 0.24.0 on H200"
+    yield Term("other", round(size * GIB), counted=False, formula=how, source=source)
+
+
+def _group_figure(stage: Stage) -> str:
+    """Ranks that both share layers and follow each other keep channels for each."""
+    if not (stage.question.gpu.link or "").startswith("nvlink"):
+        return "group_gib"
+    layout = stage.question.layout
+    return "groups_nvlink_gib" if layout.tensor > 1 and layout.pipeline > 1 else "group_nvlink_gib"
 
 
 def _margin(stage: Stage) -> Iterator[Term]:

@@ -61,7 +61,10 @@ def _doubts(question: Question, resolved: Flags, row: dict[str, Any]) -> Iterato
         yield wider["version"], f"vLLM {question.version} was not timed; constants are those of {row['version']}"
     yield from _layout_doubts(question, wider)
     if question.shape.mixture is not None:
-        yield wider["kind"], "mixtures of experts were timed with weights that were not trained, which choose fewer experts"
+        yield (
+            wider["kind"],
+            "mixtures of experts were timed with weights that were not trained, which choose fewer experts",
+        )
     if any(layer.state is not None for layer in question.shape.layers):
         yield wider["kind"], "recurrent layers were not timed; their scan is counted as reading their state"
     if not resolved.has_graphs:

@@ -10,7 +10,7 @@ import math
 from typing import TYPE_CHECKING
 
 from shardwright.core.plan.version import parse_version
-from shardwright.engines.vllm import facts, repacking
+from shardwright.engines.vllm import activation, facts, repacking
 from shardwright.units import GIB
 
 if TYPE_CHECKING:
@@ -38,6 +38,8 @@ def _fixed(stage: Stage, kind: Evidence) -> Iterator[float]:
         yield known["gather_gib"] * GIB
     if kind != "measured":
         yield known["not_measured_gib"] * GIB
+    if stage.question.shape.architecture not in {point.architecture for point in facts.points()}:
+        yield known["new_architecture_gib"] * GIB
     if stage.question.gpu.name not in {point.gpu for point in facts.points()}:
         yield known["new_gpu_gib"] * GIB
     if kind == "bound":
@@ -66,6 +68,7 @@ def _shares(stage: Stage, terms: tuple[Term, ...], kind: Evidence) -> Iterator[f
     yield known["graphs_share"][stage.flags.runner] * sums["graphs"]
     if question.shape.quantization is not None or stage.flags.online_element_bytes is not None:
         yield factor * known[_weights_share(question.shape)] * sums["weights"]
+    yield factor * activation.doubtful_bytes(stage)
     if stage.flags.lora_slots or stage.flags.speculation:
         yield known["extras_gib"] * GIB
 

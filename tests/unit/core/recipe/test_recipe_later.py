@@ -19,6 +19,4 @@ def test_fields_that_are_set_but_not_used_are_named_as_in_documents() -> None:
         network=model.Network(rdma=model.Rdma(("rdma/a",)), debug=True),
         prices=model.Prices(),
     )
-    assert later.later_fields(recipe) == (
-        "network.rdma",
-    )
+    assert later.later_fields(recipe) == ("network.rdma",)
