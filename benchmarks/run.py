@@ -1,24 +1,25 @@
 """Speed as ratios in one run: whole processes against a bare interpreter, and a rehearsal's start against one by hand.
 
-Machines differ and are noisy, so nothing here is a time limit in seconds: each figure is a median over a median of the
-same run. `make benchmark` prints the table; `--engine` adds the start of the real engine (minutes).
+Machines differ and are noisy, so nothing here is a time limit in seconds: each figure is processor time, user and system,
+a median over a median of the same run. One row a command: milliseconds, ratio, goal. `make benchmark` prints the table;
+`--engine` adds the start of the real engine (minutes).
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import resource
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PYTHON = Path(sys.executable)
 SHARDWRIGHT = PYTHON.with_name("shardwright")
-RUNS = 15
+RUNS = 21
 
 CONFIG = {
     "architectures": ["LlamaForCausalLM"],
@@ -36,10 +37,11 @@ CONFIG = {
 
 
 def seconds_of(command: list[str]) -> float:
-    """Wall time of one whole process."""
-    started = time.perf_counter()
+    """Processor time of one whole process."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    return time.perf_counter() - started
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def ratio(command: list[str]) -> tuple[float, float]:

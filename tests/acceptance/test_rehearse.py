@@ -12,6 +12,7 @@ from stories import EXAMPLE, Home, traces
 
 if TYPE_CHECKING:
     import subprocess
+    from pathlib import Path
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(240)]
 
@@ -27,6 +28,28 @@ NOT_SHOWN = (
     "engine version 0.24.0: 0.32.0 was run",
     "target lws",
 )
+JAMBA: dict[str, Any] = {
+    "architectures": ["JambaForCausalLM"],
+    "model_type": "jamba",
+    "hidden_size": 4096,
+    "intermediate_size": 14336,
+    "num_hidden_layers": 32,
+    "num_attention_heads": 32,
+    "num_key_value_heads": 8,
+    "vocab_size": 65536,
+    "max_position_embeddings": 262144,
+    "num_experts": 16,
+    "num_experts_per_tok": 2,
+    "attn_layer_period": 8,
+    "attn_layer_offset": 4,
+    "expert_layer_period": 2,
+    "expert_layer_offset": 1,
+    "mamba_d_state": 16,
+    "mamba_d_conv": 4,
+    "mamba_expand": 2,
+    "mamba_dt_rank": 256,
+    "torch_dtype": "bfloat16",
+}
 
 
 def progress(shown: str) -> dict[int, list[int]]:
@@ -94,3 +117,38 @@ def test_a_model_by_name_on_four_ranks(home: Home) -> None:
     assert_risen(done.stderr, ranks=4)
     assert "TP2 x PP2 on 2 nodes answered" in done.stdout
     assert "tensor parallel 2" in done.stdout.partition("Not exercised:")[0]
+
+
+def rehearsed(home: Home, *, expert: bool, slots: int) -> dict[str, Any]:
+    """What a rehearsal of Mixtral on two nodes prints."""
+    recipe = {
+        "apiVersion": "shardwright.dev/v1",
+        "kind": "Recipe",
+        "metadata": {"name": "experts"},
+        "model": {"source": "mixtral-8x7b", "loraSlots": slots},
+        "engine": {"version": "0.24.0"},
+        "workload": {"maxModelLen": 4096},
+        "parallelism": {"tensor": 2, "expert": expert},
+        "hardware": {"gpu": "H200", "nodes": 2},
+    }
+    return json.loads(home.run("rehearse", "-f", "-", "-o", "json", text=json.dumps(recipe)).stdout)
+
+
+def test_whole_experts_and_adapter_slots_are_really_run(home: Home) -> None:
+    """Ranks that hold whole experts say what ranks say that share each, and only what was run is claimed."""
+    whole, shared = rehearsed(home, expert=True, slots=0), rehearsed(home, expert=False, slots=2)
+    assert whole["answer"] == shared["answer"]
+    experts, slots = (
+        [any(words in line for line in one["exercised"]) for one in (whole, shared)]
+        for words in ("whole experts dealt out over 2 ranks", "2 adapter slots")
+    )
+    assert (experts, slots) == ([True, False], [False, True])
+
+
+def test_a_model_that_the_engine_does_not_run_here_is_refused_at_once(home: Home, tmp_path: Path) -> None:
+    """Before anything is started, with the reason."""
+    (tmp_path / "config.json").write_text(json.dumps(JAMBA), encoding="utf-8")
+    done = home.run("rehearse", str(tmp_path), "--gpu", "H200", "--nodes", "2", "--pipeline", "2", code=1)
+    assert "does not run JambaForCausalLM" in done.stderr
+    assert "Mamba 1" in done.stderr
+    assert "warming" not in done.stderr

@@ -26,6 +26,8 @@ class Answer:
     location: str = ""
     delay_seconds: float = 0.0
     ranges: bool = True
+    total_bytes: int = 0
+    """The file's length, where the answer to a range says it."""
 
 
 @dataclass
@@ -43,9 +45,19 @@ class Hub:
         """What HF_ENDPOINT is set to."""
         return f"http://127.0.0.1:{self.port}"
 
-    def put(self, repository: str, name: str, body: bytes, *, revision: str = "main", ranges: bool = True) -> None:
+    def put(
+        self,
+        repository: str,
+        name: str,
+        body: bytes,
+        *,
+        revision: str = "main",
+        ranges: bool = True,
+        total_bytes: int = 0,
+    ) -> None:
         """A file of a repository."""
-        self.answers[f"/{repository}/resolve/{revision}/{name}"] = Answer(body=body, ranges=ranges)
+        answer = Answer(body=body, ranges=ranges, total_bytes=total_bytes)
+        self.answers[f"/{repository}/resolve/{revision}/{name}"] = answer
 
     def refuse(self, repository: str, answer: Answer) -> None:
         """Answer everything of a repository in one way."""
@@ -73,7 +85,12 @@ class _Handler(BaseHTTPRequestHandler):
             first, last = (int(part) for part in wanted.removeprefix("bytes=").split("-"))
             body, status = body[first : last + 1], 206
         self.send_response(status)
-        for name, value in (("X-Error-Code", answer.code), ("Location", answer.location)):
+        total = (
+            f"bytes {wanted.removeprefix('bytes=')}/{answer.total_bytes}"
+            if status == 206 and answer.total_bytes
+            else ""
+        )
+        for name, value in (("X-Error-Code", answer.code), ("Location", answer.location), ("Content-Range", total)):
             if value:
                 self.send_header(name, value)
         self.send_header("Content-Length", str(len(body)))

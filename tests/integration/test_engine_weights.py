@@ -73,7 +73,7 @@ def counted_bytes(case: Case) -> int:
     recipe = builders.recipe(engine={"version": VERSION, "args": args}, workload={"max_model_len": 1024})
     question = Question(recipe, shape, layout, (builders.gpu("H100"),), VERSION)
     resolved = flags.base_flags(question, facts.rules_of(VERSION))
-    weights = stage_weights(shape, layout, case.stage, resolved, allocated=int)
+    weights = stage_weights(shape, layout, case.stage, resolved, is_bare=True)
     # MXFP4 is made in the padded sizes from the start.
     return weights.total_bytes - (0 if shape.quantization == "mxfp4" else weights.repacked_bytes)
 

@@ -306,6 +306,20 @@ def test_hostile_files_are_refused(hub: Hub, ask: Ask, name: str, content: bytes
     assert said in answer["message"]
 
 
+@pytest.mark.parametrize(("ranges", "missing", "is_cut"), [(True, 1, True), (True, 0, False), (False, 1, True)])
+def test_a_file_that_was_not_uploaded_in_full_is_refused(
+    hub: Hub, ask: Ask, *, ranges: bool, missing: int, is_cut: bool
+) -> None:
+    """Its header describes more bytes than the hub says it has; they need not be asked for to know that."""
+    fill(hub)
+    whole = weights(ALL)
+    there = whole[: len(whole) - missing]
+    hub.put(REPOSITORY, "model.safetensors", there, ranges=ranges, total_bytes=len(there))
+    answer = ask()
+    assert ("error" in answer) is is_cut
+    assert ("cut short" in answer.get("message", "")) is is_cut
+
+
 def test_an_unknown_architecture_is_bounded_by_the_hubs_headers(hub: Hub, ask: Ask) -> None:
     """With headers an unknown model has weights; without them it is refused."""
     fill(hub, architectures=["NewForCausalLM"])

@@ -1,33 +1,50 @@
-"""What an engine printed against what was planned, and how later plans use the difference.
+"""What an engine printed against what was planned, term by term.
 
-A calibration holds for one key: engine, version, runner, GPU, model family and layout. With the very model and flags it was
-seen with, a plan's pool becomes the pool that was printed; with others of the key, what weights do not explain is carried
-over. It is a value; who reads and writes its file is elsewhere.
+A calibration holds for one key: engine, version, runner, GPU, model family and layout. It is a value; who reads and writes its
+file is elsewhere, and so is how later plans use it (`correction`).
 """
 
 from __future__ import annotations
 
+import hashlib
+import itertools
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from shardwright.core import memory
-from shardwright.core.memory import Demand, RankDemand, Term
 from shardwright.units import GIB
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator
 
     from shardwright.core.layout import Rank
+    from shardwright.core.memory import Demand, RankDemand, TermName
     from shardwright.core.plan.types import Question
     from shardwright.core.shape.base import ModelShape
 
-__all__ = ["Calibration", "CalibrationKey", "Printed", "PrintedWeights", "apply", "difference", "key_of", "words_of"]
+__all__ = [
+    "MAX_TEXT",
+    "Calibration",
+    "CalibrationKey",
+    "Printed",
+    "PrintedRank",
+    "SeenTerm",
+    "difference",
+    "key_of",
+    "planned_bytes",
+    "seen_terms",
+    "settings_of",
+    "words_of",
+]
 
 PRINTED_STEP_BYTES = GIB // 200
 """Engines print GiB with two digits, so a printed figure may be this much off."""
-_NOISE_SHARE = 1 / 1024
-"""Of the device: how far a start may lie from the same start seen before. An allowance, not a measurement."""
+MAX_TEXT = 300
+"""Longest text in a calibration; a longer one is cut, and told apart by a digest."""
 _WIDEST_BYTES = 2**46
+
+
+_NAMES: tuple[TermName, ...] = ("weights", "activation", "other", "graphs")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +64,31 @@ class CalibrationKey:
 
 
 @dataclass(frozen=True, slots=True)
+class SeenTerm:
+    """A term of the rank that decides, planned then and printed."""
+
+    name: TermName
+    counted: bool
+    """Taken from the budget, or on top of it, as in the plan of then."""
+    planned_bytes: int
+    printed_bytes: int
+
+    @property
+    def difference_bytes(self) -> int:
+        """Printed minus planned; 0 where they differ by no more than the engine rounds."""
+        difference = self.printed_bytes - self.planned_bytes
+        return difference if abs(difference) > PRINTED_STEP_BYTES else 0
+
+
+@dataclass(frozen=True, slots=True)
 class Calibration:
-    """The difference that was seen, term by term: printed minus planned, in bytes."""
+    """The difference that was seen, in bytes: printed minus planned."""
 
     key: CalibrationKey
-    weights_bytes: int
-    """Of the rank whose weights differ most; 0 where they differ by no more than the engine rounds."""
+    terms: tuple[SeenTerm, ...]
+    """Those that the log told apart, by name; of the rank with the smallest pool, or else of the nearest that printed one."""
     pool_bytes: int
-    """Of the smallest rank's KV cache; less `weights_bytes` is what weights do not explain."""
+    """Of the smallest rank's KV cache; less what `terms` explain is carried over to other starts."""
     pool_seen_bytes: int
     """The smallest rank's KV cache as the engine printed it; 0 where a flag fixed it and nothing was learnt."""
     total_bytes: int
@@ -72,25 +106,62 @@ class Calibration:
     name: str = ""
     """How it is called where it is kept."""
 
+    @property
+    def weights_bytes(self) -> int:
+        """Printed minus planned."""
+        return sum(term.difference_bytes for term in self.terms if term.name == "weights")
+
+    @property
+    def unexplained_bytes(self) -> int:
+        """What was taken from the budget besides the plan's terms and the differences that are told apart.
+
+        Growth outside torch counts here: it does not depend on the model's size.
+        """
+        told = (term for term in self.terms if term.counted and term.name != "other")
+        return -self.pool_bytes - sum(term.difference_bytes for term in told)
+
 
 @dataclass(frozen=True, slots=True)
-class PrintedWeights:
-    """What one rank printed after loading."""
+class PrintedRank:
+    """What one rank printed; None where it did not."""
 
     data_index: int
     stage: int
     tensor_index: int
-    weights_bytes: int
+    weights_bytes: int | None = None
+    """After loading."""
+    activation_bytes: int | None = None
+    """The peak of the profile run above the weights, as the framework counts it."""
+    other_bytes: int | None = None
+    """What grew outside the framework meanwhile."""
+    graphs_counted_bytes: int | None = None
+    """The estimate that was taken from the budget."""
+    graphs_bytes: int | None = None
+    """What the graphs then took."""
+
+    @property
+    def place(self) -> tuple[int, int, int]:
+        """Where the rank stands in the layout."""
+        return (self.data_index, self.stage, self.tensor_index)
+
+    def bytes_of(self, name: TermName, *, counted: bool) -> int | None:
+        """What it printed of that term."""
+        if name == "graphs":
+            return self.graphs_counted_bytes if counted else self.graphs_bytes
+        if not counted:
+            return None
+        return {"weights": self.weights_bytes, "activation": self.activation_bytes, "other": self.other_bytes}[name]
 
 
 @dataclass(frozen=True, slots=True)
 class Printed:
     """What an engine's log says about memory."""
 
-    weights: tuple[PrintedWeights, ...]
+    ranks: tuple[PrintedRank, ...]
     kv_tokens: int | None
-    graph_bytes: int | None
-    figures: tuple[tuple[str, float], ...]
+    total_bytes: int | None = None
+    """The smallest device, as the engine saw it."""
+    figures: tuple[tuple[str, float], ...] = ()
     """Other figures, by the names of the flags they show: `max-model-len` ..."""
 
 
@@ -101,8 +172,8 @@ def key_of(question: Question, demand: Demand) -> CalibrationKey:
         engine=question.recipe.engine.name,
         version=question.version,
         runner=demand.runner,
-        gpu="+".join(sorted({gpu.name for gpu in question.gpus})),
-        family=question.shape.architecture,
+        gpu=_short("+".join(sorted({gpu.name for gpu in question.gpus}))),
+        family=_short(question.shape.architecture),
         tensor=layout.tensor,
         pipeline=layout.pipeline,
         data=layout.data,
@@ -113,10 +184,10 @@ def key_of(question: Question, demand: Demand) -> CalibrationKey:
 def words_of(shape: ModelShape) -> str:
     """The sizes by which a model is known again."""
     quantized = f", {shape.quantization}" if shape.quantization else ""
-    return (
-        f"{shape.architecture}, {len(shape.layers)} layers of {shape.hidden_size}, "
-        f"{shape.parameters} parameters, {shape.dtype}{quantized}"
+    sizes = (
+        f"{len(shape.layers)} layers of {shape.hidden_size}, {shape.parameters} parameters, {shape.dtype}{quantized}"
     )
+    return _short(f"{shape.architecture}, {sizes}")
 
 
 def difference(question: Question, demand: Demand, printed: Printed, *, origin: str, date: str) -> Calibration:
@@ -124,147 +195,73 @@ def difference(question: Question, demand: Demand, printed: Printed, *, origin: 
 
     ValueError where nothing was printed that could be compared, or the pool printed is none such a device can hold.
     """
-    weights_bytes = _weights_difference(question, demand, printed)
     is_fixed = any(rank.fixed_pool_bytes is not None for rank in demand.ranks)
-    if printed.kv_tokens is None and not printed.weights:
+    if printed.kv_tokens is None and not any(rank.weights_bytes for rank in printed.ranks):
         raise ValueError("nothing was printed that could be compared")
+    terms = tuple(_deciding_terms(question, demand, printed))
     if is_fixed or printed.kv_tokens is None:
-        # The pool says nothing then: what is carried over besides weights must be nothing.
-        pool_bytes, seen_bytes = -weights_bytes, 0
+        # The pool says nothing then: what is carried over besides the terms must be nothing.
+        told = (term.difference_bytes for term in terms if term.counted and term.name != "other")
+        pool_bytes, seen_bytes = -sum(told), 0
     else:
         pool_bytes = _pool_difference(demand, printed.kv_tokens)
         seen_bytes = memory.pool_of(demand).left_bytes + pool_bytes
     return Calibration(
         key=key_of(question, demand),
-        weights_bytes=weights_bytes,
+        terms=terms,
         pool_bytes=pool_bytes,
         pool_seen_bytes=seen_bytes,
         total_bytes=question.gpu.memory_bytes,
-        model=question.shape.name,
+        model=_short(question.shape.name),
         shape=words_of(question.shape),
-        settings=_settings(question, demand),
-        origin=origin,
+        settings=settings_of(question, demand),
+        origin=_short(origin),
         date=date,
     )
 
 
-def apply(demand: Demand, question: Question, calibrations: Sequence[Calibration]) -> Demand:
-    """The demand with what was learnt of this kind of start; the demand itself where nothing was."""
-    found = _best(demand, question, calibrations) if calibrations else None
-    if found is None:
-        return demand
-    same = _is_same(found, demand, question)
-    weights_bytes, other_bytes = _corrections(found, demand, question, is_same=same)
-    if not (same or weights_bytes or other_bytes):
-        return demand
-    ranks = tuple(_corrected(rank, found, weights_bytes, other_bytes) for rank in demand.ranks)
-    if same:
-        ranks = tuple(_narrowed(rank) for rank in ranks)
-    return replace(
-        demand,
-        ranks=ranks,
-        evidence="measured" if same else demand.evidence,
-        evidence_reason=_reason(found, demand, question, is_same=same),
-        sources=(*demand.sources, _source(found)),
-    )
+def seen_terms(question: Question, demand: Demand, printed: Printed) -> Iterator[tuple[Rank, SeenTerm]]:
+    """Every term that the plan has and the log tells apart, rank by rank."""
+    seen = {one.place: one for one in printed.ranks}
+    for rank, needed in zip(question.layout.ranks, demand.ranks, strict=True):
+        one = seen.get((rank.data_index, rank.stage, rank.tensor_index))
+        for name, counted in itertools.product(_NAMES, (True, False)):
+            there = any((term.name, term.counted) == (name, counted) for term in needed.terms)
+            printed_bytes = one.bytes_of(name, counted=counted) if one and there else None
+            if printed_bytes is not None:
+                yield rank, SeenTerm(name, counted, planned_bytes(needed, name, counted=counted), printed_bytes)
 
 
-def _best(demand: Demand, question: Question, calibrations: Sequence[Calibration]) -> Calibration | None:
-    """Of those for this key: the same start, else the same model, else the newest."""
-    key, shape, settings = key_of(question, demand), words_of(question.shape), _settings(question, demand)
-    fitting = [one for one in calibrations if one.key == key]
-    return max(
-        fitting,
-        key=lambda one: (one.shape == shape and one.settings == settings, one.shape == shape, one.date, one.name),
-        default=None,
-    )
+def _deciding_terms(question: Question, demand: Demand, printed: Printed) -> Iterator[SeenTerm]:
+    """Of each name the term of the rank with the smallest pool, else of one of its stage, else of any."""
+    every = list(seen_terms(question, demand, printed))
+    smallest = memory.pool_of(demand).smallest_rank
+    stage = question.layout.ranks[smallest].stage
+
+    def distance(pair: tuple[Rank, SeenTerm]) -> tuple[bool, bool, int]:
+        return (pair[0].index != smallest, pair[0].stage != stage, pair[0].index)
+
+    for name in sorted({term.name for _, term in every}):
+        yield min((pair for pair in every if pair[1].name == name), key=distance)[1]
 
 
-def _is_same(found: Calibration, demand: Demand, question: Question) -> bool:
-    """Whether this very start was seen: model, flags and device, and a pool that no flag fixed."""
-    return (
-        found.pool_seen_bytes > 0
-        and found.shape == words_of(question.shape)
-        and found.settings == _settings(question, demand)
-        and found.total_bytes == question.gpu.memory_bytes
-    )
-
-
-def _corrections(found: Calibration, demand: Demand, question: Question, *, is_same: bool) -> tuple[int, int]:
-    """Bytes more of weights, and of everything else that is taken from the budget, on every rank."""
-    unexplained_bytes = -found.pool_bytes - found.weights_bytes
-    if is_same:
-        # The pool that was seen counts, not the difference: formulas may have been mended since.
-        more_bytes = found.pool_seen_bytes - memory.pool_of(demand).left_bytes
-        return found.weights_bytes, -more_bytes - found.weights_bytes
-    if any(rank.fixed_pool_bytes is not None for rank in demand.ranks):
-        # The pool is asked for, not predicted: what was missing in it cannot be told from what is beside it.
-        unexplained_bytes = 0
-    return (found.weights_bytes if found.shape == words_of(question.shape) else 0), unexplained_bytes
-
-
-def _corrected(rank: RankDemand, found: Calibration, weights_bytes: int, other_bytes: int) -> RankDemand:
-    formula = f"calibrated: printed minus planned, {found.name or found.model}"
-    added = (
-        Term("weights", weights_bytes, counted=True, formula=formula, source=_source(found)),
-        Term("other", other_bytes, counted=True, formula=formula, source=_source(found)),
-    )
-    return replace(rank, terms=(*rank.terms, *(term for term in added if term.bytes)))
-
-
-def _narrowed(rank: RankDemand) -> RankDemand:
-    return replace(rank, uncertainty_bytes=min(rank.uncertainty_bytes, round(rank.total_bytes * _NOISE_SHARE)))
-
-
-def _source(found: Calibration) -> str:
-    return f"calibration {found.name or found.model}: {found.origin}, {found.date}"
-
-
-def _reason(found: Calibration, demand: Demand, question: Question, *, is_same: bool) -> str:
-    if is_same:
-        return f"Memory was measured: this start was seen in {found.origin}, {found.date} ({_called(found)})."
-    was = f"{found.model} in {found.origin}, {found.date}"
-    if found.shape == words_of(question.shape):
-        was += _changed(found, demand, question)
-    return f"{demand.evidence_reason} Corrected by what was seen with {was} ({_called(found)})."
-
-
-def _called(found: Calibration) -> str:
-    return f"calibration {found.name}" if found.name else "calibrated"
-
-
-def _changed(found: Calibration, demand: Demand, question: Question) -> str:
-    """The flags that differ from those of the start that was seen."""
-    then, now = dict(found.settings), dict(_settings(question, demand))
-    changed = [name for name in sorted({*then, *now}) if then.get(name) != now.get(name)]
-    if not changed:
-        return ", on a device of another size"
-    return " with " + ", ".join(f"{name} {then.get(name, 'unset')}" for name in changed)
-
-
-def _settings(question: Question, demand: Demand) -> tuple[tuple[str, str], ...]:
+def settings_of(question: Question, demand: Demand) -> tuple[tuple[str, str], ...]:
+    """The flags that a start is known again by, as texts, by name."""
     every = {**question.recipe.engine.args, **dict(demand.settings)}
-    return tuple((name, str(every[name])) for name in sorted(every))
+    return tuple((name, _short(str(every[name]))) for name in sorted(every))
 
 
-def _weights_difference(question: Question, demand: Demand, printed: Printed) -> int:
-    """Of the rank that differs most; ranks that printed nothing do not count."""
-    seen = {(one.data_index, one.stage, one.tensor_index): one.weights_bytes for one in printed.weights}
-    differences = [
-        seen[_place(rank)] - _planned_weights(needed)
-        for rank, needed in zip(question.layout.ranks, demand.ranks, strict=True)
-        if _place(rank) in seen
-    ]
-    largest = max(differences, key=abs, default=0)
-    return largest if abs(largest) > PRINTED_STEP_BYTES else 0
+def _short(text: str) -> str:
+    """A text that a file holds unchanged, so that it compares equal when it is read again."""
+    clean = "".join(character if character.isprintable() else " " for character in text)
+    if len(clean) <= MAX_TEXT:
+        return clean
+    return f"{clean[: MAX_TEXT - 20]}... {hashlib.sha256(text.encode(errors='replace')).hexdigest()[:16]}"
 
 
-def _place(rank: Rank) -> tuple[int, int, int]:
-    return (rank.data_index, rank.stage, rank.tensor_index)
-
-
-def _planned_weights(rank: RankDemand) -> int:
-    return sum(term.bytes for term in rank.terms if term.name == "weights")
+def planned_bytes(rank: RankDemand, name: TermName, *, counted: bool) -> int:
+    """A rank's terms of that name together, inside or on top of the budget."""
+    return sum(term.bytes for term in rank.terms if term.name == name and term.counted == counted)
 
 
 def _pool_difference(demand: Demand, kv_tokens: int) -> int:

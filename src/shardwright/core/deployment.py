@@ -34,6 +34,11 @@ class Wiring:
     """Interface between the members; empty: the engine's choice."""
     cache_dir: str = ""
     """Where the hub's files are kept; empty: its default."""
+    draft: str = ""
+    """What the engine is given as draft model, as `model`; empty without one."""
+    ray_port: str = ""
+    """Where members meet that start Ray themselves, the head in the leader; empty: the platform starts Ray and runs the
+    leader inside it. Of no meaning to an executor without Ray."""
     listen_address: str = ""
     """Address on which the leader serves; empty: all of its interfaces."""
 
@@ -70,7 +75,7 @@ class Launch:
 
     role: Literal["leader", "worker"]
     argv: tuple[str, ...]
-    """Program and arguments."""
+    """Program and arguments; empty for a member that the platform starts."""
     environment: tuple[Variable, ...]
     ports: tuple[Port, ...]
     probe: Probe | None

@@ -5,7 +5,6 @@ Neutral: which flags there are, which fields they repeat and what became of old 
 
 from __future__ import annotations
 
-import difflib
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 
     from shardwright.core.recipe import Recipe
 
-__all__ = ["FlagBook", "as_argv", "check", "faults", "normalized"]
+__all__ = ["FlagBook", "FlagForms", "as_argv", "check", "faults", "normalized"]
 
 _KINDS = {
     "count": "a whole number above 0, as 256",
@@ -53,6 +52,18 @@ class FlagBook:
     """Newer than all that is known: flags may have been added."""
 
 
+@dataclass(frozen=True, slots=True)
+class FlagForms:
+    """How an engine's parser wants flags that are neither plain switches nor one word after the flag."""
+
+    negatable: frozenset[str]
+    """Switches with a `--no-` form."""
+    json_lists: frozenset[str] = frozenset()
+    """Lists that are one JSON text; all others are several words after the flag."""
+    repeated: frozenset[str] = frozenset()
+    """Lists that are the flag several times, one word each."""
+
+
 def normalized(arguments: Mapping[str, Any], aliases: Mapping[str, str]) -> dict[str, Any]:
     """Names with hyphens and without leading dashes, one name a flag; later entries win."""
     found: dict[str, Any] = {}
@@ -62,20 +73,43 @@ def normalized(arguments: Mapping[str, Any], aliases: Mapping[str, str]) -> dict
     return found
 
 
-def as_argv(arguments: Iterable[tuple[str, Any]], negatable: frozenset[str]) -> Iterator[str]:
+def as_argv(arguments: Iterable[tuple[str, Any]], forms: FlagForms) -> Iterator[str]:
     """Flags as argparse reads them: switches without a value, `--no-` forms where there are some, objects as JSON."""
     for name, value in arguments:
-        if value is True:
-            yield f"--{name}"
-        elif value is False:
-            yield from (f"--no-{name}",) if name in negatable else ()
+        if isinstance(value, bool):
+            yield from _switch(name, forms, on=value)
         elif isinstance(value, list):
-            yield from (f"--{name}", *(_item(item) for item in value))  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType] - JSON of the recipe
+            yield from _list(name, value, forms)  # pyright: ignore[reportUnknownArgumentType] - JSON of the recipe
         elif value is not None:
-            yield from (f"--{name}", _item(value))
+            yield from _word(name, _text(value))
 
 
-def _item(value: object) -> str:
+def _switch(name: str, forms: FlagForms, *, on: bool) -> Iterator[str]:
+    if on:
+        yield f"--{name}"
+    elif name in forms.negatable:
+        yield f"--no-{name}"
+
+
+def _list(name: str, values: list[Any], forms: FlagForms) -> Iterator[str]:
+    if name in forms.json_lists:
+        yield from (f"--{name}", _text(values))
+    elif name in forms.repeated:
+        for item in values:
+            yield from _word(name, _text(item))
+    else:
+        yield from (f"--{name}", *map(_text, values))
+
+
+def _word(name: str, text: str) -> Iterator[str]:
+    """A value that begins with a dash would be taken for a flag, unless it is a number."""
+    if text.startswith("-") and not _is_number(text):
+        yield f"--{name}={text}"
+    else:
+        yield from (f"--{name}", text)
+
+
+def _text(value: object) -> str:
     return json.dumps(value, separators=(",", ":"), sort_keys=True) if isinstance(value, dict | list) else str(value)
 
 
@@ -106,6 +140,8 @@ def _wrong(name: str, book: FlagBook) -> tuple[str, str] | None:
     missing = f"--{name} does not exist in {book.engine} {book.version}"
     if name in book.gone:
         return missing, f"use {book.gone[name]}"
+    import difflib  # noqa: PLC0415 - only a fault needs it
+
     near = difflib.get_close_matches(name, sorted(book.allowed), n=1)
     return missing, f"did you mean {near[0]}?" if near else "leave it out"
 
@@ -133,10 +169,15 @@ def _is_count(value: object) -> bool:
 
 def _number(value: object) -> float:
     """0 for what is no number."""
+    return float(str(value)) if _is_number(value) else 0.0
+
+
+def _is_number(value: object) -> bool:
     try:
-        return 0.0 if isinstance(value, bool) else float(str(value))
+        float(str(value))
     except ValueError:
-        return 0.0
+        return False
+    return not isinstance(value, bool)
 
 
 def _is_size(value: object) -> bool:

@@ -7,8 +7,12 @@ nodes are filled in order.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
-__all__ = ["Layout", "Rank", "split_layers"]
+__all__ = ["Layout", "Rank", "Remainder", "split_layers"]
+
+Remainder = Literal["before-last", "last"]
+"""Which stages of an engine's own split hold one layer more: the last ones but the very last, or the last ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +83,14 @@ class Layout:
         return f"TP{self.tensor} x PP{self.pipeline}{data}{expert} on {nodes}"
 
 
-def split_layers(layers: int, stages: int) -> tuple[int, ...]:
-    """Layers of each stage when the remainder goes to the last stages but the very last.
+def split_layers(layers: int, stages: int, remainder: Remainder = "before-last") -> tuple[int, ...]:
+    """Layers of each stage as an engine splits them by itself.
 
-    The last stage also holds the output head, so it gets none of the remainder.
-    Source: vLLM 0.24 and 0.32, distributed/utils.py get_pp_indices.
+    `before-last` spares the last stage, which also holds the output head.
+    Source: vLLM 0.24 and 0.32, SGLang 0.5.6 to 0.5.23 (`last`), distributed/utils.py get_pp_indices.
     """
     counts = [layers // stages] * stages
-    for back in range(2, layers % stages + 2):
+    first = 2 if remainder == "before-last" else 1
+    for back in range(first, layers % stages + first):
         counts[-back] += 1
     return tuple(counts)

@@ -64,6 +64,8 @@ class RankDemand:
     """One block of the KV cache on this rank; 0 where its layers cache nothing."""
     uncertainty_bytes: int
     """The counted terms may be this much smaller or larger."""
+    perhaps_bytes: int = 0
+    """Of the counted terms, what is not taken under conditions that a plan does not know; it widens the interval upwards."""
     fixed_pool_bytes: int | None = None
     """Where the user fixed the pool, it is not what is left but this."""
 
@@ -155,7 +157,15 @@ def _unlike(demand: Demand) -> tuple[RankDemand, ...]:
     for rank in demand.ranks:
         # The terms of a stage are one tuple for all its ranks; equal ones that are not the same only cost time.
         fixed = -1 if rank.fixed_pool_bytes is None else rank.fixed_pool_bytes
-        key = (id(rank.terms), rank.total_bytes, rank.budget_bytes, rank.block_bytes, rank.uncertainty_bytes, fixed)
+        key = (
+            id(rank.terms),
+            rank.total_bytes,
+            rank.budget_bytes,
+            rank.block_bytes,
+            rank.uncertainty_bytes,
+            rank.perhaps_bytes,
+            fixed,
+        )
         first.setdefault(key, rank)
     return tuple(first.values())
 
@@ -172,7 +182,7 @@ def pool_of(demand: Demand) -> Pool:
     smallest = min(holding, key=lambda rank: (_blocks(rank, rank.left_bytes), rank.left_bytes, rank.rank))
 
     def blocks(sign: int) -> int:
-        return min(_blocks(rank, rank.left_bytes + sign * rank.uncertainty_bytes) for rank in holding)
+        return min(_blocks(rank, rank.left_bytes + _change(rank, sign)) for rank in holding)
 
     return Pool(
         tokens=_tokens(demand, blocks(0)),
@@ -182,6 +192,11 @@ def pool_of(demand: Demand) -> Pool:
         smallest_rank=smallest.rank,
         left_bytes=smallest.left_bytes,
     )
+
+
+def _change(rank: RankDemand, sign: int) -> int:
+    """How much more (1) or less (-1) may be left at an end of the interval."""
+    return sign * rank.uncertainty_bytes + (rank.perhaps_bytes if sign > 0 else 0)
 
 
 def _tokens(demand: Demand, blocks: int) -> int:

@@ -5,13 +5,14 @@ Engines and targets are pure: they answer with values. Runners have the effects.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from shardwright.core.deployment import Deployment, Launch, LaunchOrder, Wiring
+    from shardwright.core.layout import Remainder
     from shardwright.core.memory import Demand
     from shardwright.core.plan.types import Question, Refusal, Saving
     from shardwright.core.recipe import Recipe
@@ -43,6 +44,10 @@ class EngineBuild:
     """Environment variable for the folder where the engine keeps what it compiled; kept between runs."""
     python: tuple[str, str]
     """First version of Python it runs on, and the first it does not."""
+    not_run: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Architectures that this build does not run, with the reason."""
+    has_copies: bool = True
+    """Whether data-parallel copies can be started."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +95,11 @@ class Engine(Protocol):
     @property
     def savings(self) -> tuple[Saving, ...]:
         """Flags that leave more memory, for where nothing fits; each is tried by planning again."""
+        ...
+
+    @property
+    def remainder(self) -> Remainder:
+        """Which stages hold one layer more where layers do not divide evenly."""
         ...
 
     def limits(self, question: Question) -> tuple[Refusal, ...]:

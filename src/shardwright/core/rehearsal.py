@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from shardwright.core.deployment import Deployment, Launch
+    from shardwright.core.plan.types import Plan
 
 __all__ = ["Coverage", "coverage_of", "flags_of"]
 
@@ -27,7 +28,7 @@ def coverage_of(planned: Deployment, run: Deployment, shrunk: tuple[str, ...], h
         f"the group: {_count(run.group.size, 'member')} on as many emulated hosts, {_count(layout.gpus_per_node, 'rank')} each",
         _launch_line(kept, wired),
         "the meeting of the members over the network at the leader's address and port",
-        *_splits(layout.tensor, layout.pipeline),
+        *_splits(run.plan),
         "readiness by /health, and one real request to /v1/completions",
         "the end: every process of the group is stopped and counted",
     ]
@@ -38,6 +39,7 @@ def coverage_of(planned: Deployment, run: Deployment, shrunk: tuple[str, ...], h
         f"the real weights of {planned.plan.shape.name}: a twin of {run.plan.shape.parameters:,} parameters was served",
         *([f"made smaller: {', '.join(shrunk)}"] if shrunk else []),
         *([f"replaced flags: {', '.join(replaced)}"] if replaced else []),
+        *_left_out(planned, run),
         *_versions(planned, run),
         f"the container image and the platform's objects (target {_target(planned)})",
     ]
@@ -87,12 +89,30 @@ def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def _splits(tensor: int, pipeline: int) -> list[str]:
+def _splits(plan: Plan) -> list[str]:
     lines: list[str] = []
+    tensor, pipeline = plan.layout.tensor, plan.layout.pipeline
     if pipeline > 1:
         lines.append(f"pipeline parallel {pipeline}: stages hand over between processes of the real engine")
     if tensor > 1:
         lines.append(f"tensor parallel {tensor}: sums over ranks of the real engine")
+    if plan.layout.data > 1:
+        lines.append(f"data parallel {plan.layout.data}: copies of the real engine behind one address")
+    if plan.layout.expert:
+        lines.append(f"expert parallel: whole experts dealt out over {_count(plan.layout.expert_ranks, 'rank')}")
+    if plan.recipe.model.lora_slots:
+        lines.append(f"{_count(plan.recipe.model.lora_slots, 'adapter slot')}: made by the real engine, and left empty")
+    return lines
+
+
+def _left_out(planned: Deployment, run: Deployment) -> list[str]:
+    """What the recipe asks for beside the model and the run had not at all."""
+    model, kept = planned.recipe.model, run.recipe.model
+    lines: list[str] = []
+    if model.lora_slots and not kept.lora_slots:
+        lines.append(f"{_count(model.lora_slots, 'adapter slot')}: left out")
+    if model.draft and not kept.draft:
+        lines.append(f"guessing ahead with {model.draft.source}: no draft was loaded")
     return lines
 
 

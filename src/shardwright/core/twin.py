@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from shardwright import units
 from shardwright.core.layout import split_layers
-from shardwright.core.shape.families import FAMILIES, shape_of
+from shardwright.core.shape.families import family_of, shape_of
 from shardwright.core.shape.family import TwinSizes
 
 if TYPE_CHECKING:
@@ -56,17 +56,19 @@ class NoTwin:
     reason: str
 
 
-def twin_config(shape: ModelShape, layout: Layout, available_bytes: int) -> Twin | NoTwin:
+def twin_config(shape: ModelShape, layout: Layout, available_bytes: int, *, has_copies: bool = True) -> Twin | NoTwin:
     """The twin of a model in a layout, for a machine with so much free memory.
 
-    Nodes, stages and the architecture stay. The tensor parallel size shrinks only where the ranks would not fit.
+    Nodes, stages and the architecture stay. The tensor parallel size shrinks only where the ranks would not fit; without
+    `has_copies` one data-parallel copy is kept, on its nodes.
     """
-    family = FAMILIES.get(shape.architecture)
+    family = family_of(shape.architecture)
     if family is None:
         return NoTwin(f"there is no twin of {shape.architecture or 'an unnamed architecture'}: its family is not known")
-    twin_layout = _shrunken_layout(layout, len(shape.layers), available_bytes)
+    kept = layout if has_copies else _one_copy(layout)
+    twin_layout = _shrunken_layout(kept, len(shape.layers), available_bytes)
     if twin_layout is None:
-        return NoTwin(_too_little_memory(layout, available_bytes))
+        return NoTwin(_too_little_memory(kept, available_bytes))
     sizes = _sizes(shape, twin_layout)
     config = {
         "architectures": [shape.architecture],
@@ -86,6 +88,14 @@ def rank_bytes(ranks: int) -> int:
     return FIRST_RANK_BYTES + (ranks - 1) * FURTHER_RANK_BYTES
 
 
+def _one_copy(layout: Layout) -> Layout:
+    """The first data-parallel copy on the nodes that it fills; a single rank has no experts to deal out."""
+    ranks = layout.tensor * layout.pipeline
+    nodes = -(-ranks // layout.gpus_per_node)
+    expert = layout.expert and layout.tensor > 1
+    return replace(layout, data=1, nodes=nodes, gpus_per_node=ranks // nodes, expert=expert)
+
+
 def _shrunken_layout(layout: Layout, layers: int, available_bytes: int) -> Layout | None:
     """The largest tensor parallel size that fits and still fills every node; None if not even the smallest does."""
     others = layout.pipeline * layout.data
@@ -93,7 +103,8 @@ def _shrunken_layout(layout: Layout, layers: int, available_bytes: int) -> Layou
         ranks = tensor * others
         if layout.tensor % tensor == 0 and ranks % layout.nodes == 0 and rank_bytes(ranks) <= available_bytes:
             stages = _scaled_stages(layout.stages, layers)
-            return replace(layout, tensor=tensor, gpus_per_node=ranks // layout.nodes, stages=stages)
+            expert = layout.expert and tensor * layout.data > 1
+            return replace(layout, tensor=tensor, gpus_per_node=ranks // layout.nodes, stages=stages, expert=expert)
     return None
 
 
@@ -173,6 +184,12 @@ def _notes(shape: ModelShape, twin: ModelShape, layout: Layout, twin_layout: Lay
 
 def _layout_notes(layout: Layout, twin: Layout) -> list[str]:
     notes: list[str] = []
+    if twin.data != layout.data:
+        notes.append(f"data parallel {layout.data} -> {twin.data}: copies are not started on a CPU")
+    if twin.nodes != layout.nodes:
+        notes.append(f"nodes {layout.nodes} -> {twin.nodes}")
+    if layout.expert and not twin.expert:
+        notes.append("expert parallel -> none: a single rank holds all experts")
     if twin.tensor != layout.tensor:
         notes.append(
             f"tensor parallel {layout.tensor} -> {twin.tensor}: more ranks would not fit this machine's memory"

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shardwright.core.group import group_of
-from shardwright.core.layout import Layout, split_layers
+from shardwright.core.layout import Layout, Remainder, split_layers
 from shardwright.testing import builders
 
 
@@ -28,10 +28,18 @@ def test_the_remainder_goes_to_late_stages_but_not_the_last(
     assert split_layers(layers, stages) == expected
 
 
-@given(layers=st.integers(1, 200), stages=st.integers(1, 64))
-def test_every_layer_stands_on_exactly_one_stage(layers: int, stages: int) -> None:
+@pytest.mark.parametrize(
+    ("layers", "stages", "expected"), [(61, 2, (30, 31)), (61, 4, (15, 15, 15, 16)), (80, 3, (26, 27, 27))]
+)
+def test_the_remainder_can_go_to_the_last_stages(layers: int, stages: int, expected: tuple[int, ...]) -> None:
+    """As SGLang 0.5.16 get_pp_indices splits, run with these numbers."""
+    assert split_layers(layers, stages, "last") == expected
+
+
+@given(layers=st.integers(1, 200), stages=st.integers(1, 64), remainder=st.sampled_from(["before-last", "last"]))
+def test_every_layer_stands_on_exactly_one_stage(layers: int, stages: int, remainder: Remainder) -> None:
     """The sum over stages equals the whole, and stages differ by one layer at most."""
-    counts = split_layers(layers, stages)
+    counts = split_layers(layers, stages, remainder)
     assert (len(counts), sum(counts)) == (stages, layers)
     assert max(counts) - min(counts) <= 1
 

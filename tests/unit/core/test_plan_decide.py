@@ -150,7 +150,7 @@ def test_requests_that_fit_or_were_never_described_are_not_called_too_long(workl
 def test_a_pool_that_may_be_too_small_is_warned_of() -> None:
     """It fits by the prediction, but not at the lower end of the interval."""
     asked = recipe(workload={"concurrency": 1})
-    made = fit(asked, builders.cluster(), overhead_bytes=3 * GIB, uncertainty_bytes=2 * GIB)
+    made = fit(asked, builders.cluster(nodes=1), overhead_bytes=3 * GIB, uncertainty_bytes=2 * GIB)
     assert found(made, "memory.near-limit")
 
 

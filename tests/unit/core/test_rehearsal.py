@@ -7,6 +7,7 @@ import dataclasses
 from shardwright.core import rehearsal
 from shardwright.core.plugins import LogEvent
 from shardwright.core.progress import Progress
+from shardwright.core.recipe.model import Draft
 from shardwright.testing import builders
 
 
@@ -62,3 +63,20 @@ def test_progress_moves_the_ranks_that_a_line_names() -> None:
     assert progress.feed(1, event("late", 1)) == ()
     assert [rank.percent for rank in progress.ranks] == [0, 10, 2, 50]
     assert {rank.percent for rank in progress.finish()} == {100}
+
+
+def test_what_the_recipe_asks_for_beside_the_model_is_run_or_said_to_be_left_out() -> None:
+    """Adapter slots and whole experts are claimed only where the run had them; a draft never is."""
+    model = {"lora_slots": 2, "draft": Draft("hf://test/small", 3)}
+    planned = builders.deployment(builders.recipe(model=model))
+    layout = dataclasses.replace(planned.plan.layout, tensor=2, pipeline=1, stages=(32,), expert=True)
+    plan = dataclasses.replace(planned.plan, layout=layout, recipe=builders.recipe(model={"lora_slots": 2}))
+    with_slots = dataclasses.replace(planned, plan=plan, recipe=plan.recipe)
+    coverage = rehearsal.coverage_of(planned, with_slots, (), "netns")
+    assert "expert parallel: whole experts dealt out over 2 ranks" in coverage.exercised
+    assert "2 adapter slots: made by the real engine, and left empty" in coverage.exercised
+    assert "guessing ahead with hf://test/small: no draft was loaded" in coverage.not_exercised
+    bare = dataclasses.replace(
+        planned, recipe=builders.recipe(), plan=dataclasses.replace(plan, recipe=builders.recipe())
+    )
+    assert "2 adapter slots: left out" in rehearsal.coverage_of(planned, bare, (), "netns").not_exercised

@@ -227,3 +227,10 @@ def test_what_is_not_known_is_said(gpu: Gpu, pace: Pace | None, word: str) -> No
     answer = speed.predict(asked(builders.llama_shape(), gpu=gpu), demand(pace), ROOM)
     assert isinstance(answer, str)
     assert word in answer
+
+
+def test_copies_without_a_request_answer_nothing() -> None:
+    """One request keeps one of four copies busy: the rate is that of its copy, not of all."""
+    alone = predicted(asked(MIXTURE, 2, 1, data=4, workload=(1, 512, 64)))
+    full = predicted(asked(MIXTURE, 2, 1, data=4, workload=(4, 512, 64)))
+    assert alone.output_tokens_per_second.expected == pytest.approx(full.output_tokens_per_second.expected / 4)

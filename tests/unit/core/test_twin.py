@@ -139,3 +139,22 @@ def test_a_twin_never_asks_for_more_than_is_there(tensor: int, pipeline: int, no
         assert result.layout.world_size == result.layout.nodes * result.layout.gpus_per_node
         assert tensor % result.layout.tensor == 0
         assert len(result.shape.layers) == sum(result.layout.stages) == 2 * pipeline
+
+
+@pytest.mark.parametrize(
+    ("wanted", "nodes", "said"),
+    [
+        (Layout(2, 1, 2, 2, (32,), data=2, expert=True), 1, {"data parallel 2 -> 1", "nodes 2 -> 1"}),
+        (Layout(4, 2, 4, 4, (16, 16), data=2, expert=True), 2, {"data parallel 2 -> 1", "nodes 4 -> 2"}),
+        (Layout(1, 1, 1, 2, (32,), data=2, expert=True), 1, {"data parallel 2 -> 1", "expert parallel -> none"}),
+    ],
+)
+def test_without_copies_one_is_kept_on_its_nodes(wanted: Layout, nodes: int, said: set[str]) -> None:
+    """Tensor and pipeline sizes stay, a single rank deals out no experts, and what was left out is said."""
+    result = twin.twin_config(shape("mixtral-8x7b"), wanted, PLENTY, has_copies=False)
+    assert isinstance(result, twin.Twin)
+    small = result.layout
+    assert (small.tensor, small.pipeline, small.data, small.nodes) == (wanted.tensor, wanted.pipeline, 1, nodes)
+    assert small.world_size == small.nodes * small.gpus_per_node
+    assert small.expert == (wanted.tensor > 1)
+    assert said <= {note.partition(":")[0] for note in result.notes}

@@ -23,9 +23,10 @@ def launched(
     *,
     model: str = "llama-3.1-8b",
     wiring: Wiring | None = None,
+    model_fields: dict[str, Any] | None = None,
     **sizes: Any,  # noqa: ANN401 - what `asked` takes
 ) -> Launch:
-    question = asked(shape_named(model), **sizes)
+    question = asked(shape_named(model), model=model_fields, **sizes)
     demand = ENGINE.memory(question)
     pool = memory.pool_of(demand)
     plan = builders.plan(
@@ -124,3 +125,16 @@ def test_the_first_answer_may_take_hours_over_nodes() -> None:
     assert alone is not None
     assert (probe.path, probe.startup_budget_seconds) == ("/health", 9000)
     assert 1800 <= alone.startup_budget_seconds < 9000
+
+
+def test_adapter_slots_are_asked_for_with_the_projections_they_were_counted_for() -> None:
+    """SGLang makes slots without adapters only where rank and projections are given."""
+    launch = launched(model_fields={"lora_slots": 2}, args={"max-lora-rank": 32})
+    flags = flags_of(launch)
+    assert (flags["enable-lora"], flags["max-loras-per-batch"], flags["max-lora-rank"]) == ("", "2", "32")
+    start = launch.argv.index("--lora-target-modules") + 1
+    assert launch.argv[start : start + 7] == (
+        *("q_proj", "k_proj", "v_proj", "o_proj"),
+        *("gate_proj", "up_proj", "down_proj"),
+    )
+    assert launch.argv.count("--max-lora-rank") == 1

@@ -10,6 +10,7 @@ import pytest
 from sglang_questions import asked, shape_named
 
 from shardwright import errors
+from shardwright.core.recipe.model import Draft
 from shardwright.engines.sglang import ENGINE
 
 if TYPE_CHECKING:
@@ -106,6 +107,30 @@ def test_flags_of_a_version_are_taken(version: str) -> None:
     """What the parser of that release lists, or of those around it; after the last known one anything may be new."""
     args = {"mem-fraction-static": 0.8, "attention-backend": "triton", "reasoning-parser": "qwen3"}
     assert ENGINE.limits(asked(shape_named("llama-3.1-8b"), args=args, version=version)) == ()
+
+
+@pytest.mark.parametrize(
+    ("model", "fields", "sizes", "rule", "part"),
+    [
+        ("llama-3.1-8b", {"lora_slots": 2}, {"pipeline": 2}, "lora-not-planned", "2 stages"),
+        ("mixtral-8x7b", {"lora_slots": 2}, {}, "lora-not-planned", "MixtralForCausalLM"),
+        ("llama-3.1-8b", {"lora_slots": 2}, {"args": {"lora-target-modules": ["all"]}}, "lora-not-planned", "q_proj"),
+        ("llama-3.1-8b", {}, {"args": {"lora-paths": ["a=b"]}}, "lora-not-planned", "model.loraSlots"),
+        ("llama-3.1-8b", {"draft": Draft("hf://test/small")}, {}, "draft-not-planned", "hf://test/small"),
+    ],
+)
+def test_adapters_and_drafts_that_are_not_counted_are_refused(
+    model: str, fields: dict[str, Any], sizes: dict[str, Any], rule: str, part: str
+) -> None:
+    """A plan never leaves out what the recipe asks for."""
+    assert part in rules(asked(shape_named(model), model=fields, **sizes))[rule]
+
+
+def test_adapters_of_dense_models_are_planned() -> None:
+    """Nothing refuses them on one stage, and flags that the field stands for name it."""
+    assert ENGINE.limits(asked(shape_named("qwen3-32b"), model={"lora_slots": 4}, tensor=2)) == ()
+    with pytest.raises(errors.RecipeError, match=r"model\.loraSlots"):
+        ENGINE.limits(asked(shape_named("llama-3.1-8b"), args={"enable-lora": True}))
 
 
 def test_messages_are_sentences_with_values() -> None:

@@ -192,3 +192,19 @@ def test_more_prefill_tokens_never_leave_more_room(chunk: int, tensor: int) -> N
         tokens_of(asked(shape, tensor=tensor, args={"chunked-prefill-size": size})) for size in (chunk, 2 * chunk)
     )
     assert small >= large
+
+
+@pytest.mark.parametrize(("tensor", "size"), [(1, 335_544_320), (2, 226_492_416)])
+def test_adapter_slots_are_taken_from_the_pool(tensor: int, size: int) -> None:
+    """16 x (7 H + 2 q + 2 kv + 3 I) numbers a layer and slot, divided where the projection is; by hand for 4 slots."""
+    bare, with_slots = (
+        ENGINE.memory(asked(shape_named("llama-3.1-8b"), model=model, tensor=tensor)).ranks[0]
+        for model in ({}, {"lora_slots": 4})
+    )
+    assert with_slots.left_bytes - bare.left_bytes - (with_slots.budget_bytes - bare.budget_bytes) == -size
+
+
+def test_an_uncounted_draft_is_said() -> None:
+    """Speculation by SGLang's own flags is planned without the draft's memory, and the plan says so."""
+    demand = ENGINE.memory(asked(shape_named("llama-3.1-8b"), args={"speculative-algorithm": "EAGLE"}))
+    assert "sglang.draft-not-counted" in {finding.id for finding in demand.findings}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from shardwright.core.deployment import Launch, LaunchOrder
+from shardwright.core.deployment import Launch, LaunchOrder, Wiring
 from shardwright.core.plan import Plan, plan
 from shardwright.core.recipe.model import Draft, Parallelism
 from shardwright.core.shape.base import Mixture
@@ -14,7 +14,9 @@ from shardwright.testing import builders
 MIXTURE = Mixture(experts=8, experts_per_token=2, intermediate_size=14336)
 
 
-def started(*, nodes: int, role: str = "leader", asked: Parallelism, **model: object) -> Launch:
+def started(
+    *, nodes: int, role: str = "leader", asked: Parallelism, wiring: Wiring | None = None, **model: object
+) -> Launch:
     """A member of a planned group of H100 nodes with two GPUs each."""
     recipe = builders.recipe(
         engine={"version": "0.24.0", "args": {}},
@@ -25,7 +27,8 @@ def started(*, nodes: int, role: str = "leader", asked: Parallelism, **model: ob
     shape = builders.llama_shape(32, mixture=MIXTURE)
     made = plan(recipe, shape, builders.cluster("H100", gpus_per_node=2, nodes=nodes), ENGINE)
     assert isinstance(made, Plan), made
-    return ENGINE.launch(LaunchOrder(made, "worker" if role == "worker" else "leader", builders.wiring()))
+    wired = wiring or builders.wiring()
+    return ENGINE.launch(LaunchOrder(made, "worker" if role == "worker" else "leader", wired))
 
 
 def value_of(launch: Launch, flag: str) -> str:
@@ -76,3 +79,11 @@ def test_a_draft_is_asked_for_on_the_same_tensor_parallel_ranks() -> None:
         "model": "test/small",
         "num_speculative_tokens": 4,
     }
+
+
+def test_a_draft_is_read_from_where_the_target_finds_it() -> None:
+    """A name of the catalogue is no name of the hub; the hub is needed while either model comes from there."""
+    wired = builders.wiring(model="/models/big", draft="meta-llama/Llama-3.2-1B")
+    launch = started(nodes=1, asked=Parallelism(2, 1), draft=Draft("llama-3.2-1b", 4), wiring=wired)
+    assert json.loads(value_of(launch, "--speculative-config"))["model"] == "meta-llama/Llama-3.2-1B"
+    assert "HF_HUB_OFFLINE" not in {variable.name for variable in launch.environment}

@@ -1,7 +1,7 @@
 """What vLLM's log lines say.
 
-Lines marked `seen` are from runs of vLLM 0.32 on a CPU (one process, PP 2, two nodes); the others have the form that the source
-of 0.24 or 0.32 gives them.
+Lines marked `seen` are from runs of vLLM 0.32 on a CPU (one process, PP 2, two nodes), those of H200 from 0.24.0 at level DEBUG;
+the others have the form that the source of 0.24 or 0.32 gives them.
 """
 
 from __future__ import annotations
@@ -74,6 +74,46 @@ SEEN: list[tuple[str, str, dict[str, float]]] = [
     ),
     (API + "[entry.py:140] Starting vLLM server on http://0.0.0.0:8102", "http", {}),
 ]
+ON_H200: list[tuple[str, str, dict[str, float]]] = [
+    (
+        (
+            "(Worker pid=6537) DEBUG 11-21 15:29:49 [v1/worker/gpu_worker.py:343] worker init memory snapshot: torch_peak=0.01GiB,"
+            " free_memory=137.86GiB, total_memory=139.8GiB, cuda_memory=1.94GiB, torch_memory=0.02GiB"
+        ),
+        "groups ready",
+        {"total_gib": 139.8},
+    ),
+    (
+        (
+            "(Worker_PP1_TP0 pid=6538) DEBUG 11-21 15:30:16 [v1/worker/gpu_worker.py:496] Initial free memory: 137.86 GiB;"
+            " Requested memory: 0.920000 (util), 128.62 GiB"
+        ),
+        "kv budget",
+        {"free_gib": 137.86, "gpu_memory_utilization": 0.92, "budget_gib": 128.62, "stage": 1, "tensor_index": 0},
+    ),
+    (
+        (
+            "(Worker_PP1_TP0 pid=6538) DEBUG 11-21 15:30:16 [v1/worker/gpu_worker.py:507] Memory profiling takes 24.02 seconds."
+            " Total non KV cache memory: 5.39GiB; torch peak memory increase: 1.06GiB; non-torch forward increase memory: 0.54GiB;"
+            " weights memory: 3.8GiB."
+        ),
+        "kv budget",
+        {"profile_seconds": 24.02, "activation_gib": 1.06, "outside_gib": 0.54, "stage": 1, "tensor_index": 0},
+    ),
+    (
+        "(EngineCore pid=3591) INFO 11-21 15:22:25 [v1/worker/gpu_model_runner.py:6588] Estimated CUDA graph memory: 0.58 GiB total",
+        "kv budget",
+        {"graphs_counted_gib": 0.58},
+    ),
+    (
+        (
+            "(EngineCore_DP1 pid=3591) INFO 11-21 15:21:46 [v1/worker/gpu_model_runner.py:5255] Model loading took 13.58 GiB memory"
+            " and 0.913388 seconds"
+        ),
+        "loaded",
+        {"weights_gib": 13.58, "load_seconds": 0.913388, "data_index": 1},
+    ),
+]
 FROM_SOURCE: list[tuple[str, str, dict[str, float]]] = [
     (WORKER + "[pynccl.py:148] vLLM is using nccl==2.28.9", "nccl", {"stage": 0, "tensor_index": 1}),
     (
@@ -122,7 +162,7 @@ FROM_SOURCE: list[tuple[str, str, dict[str, float]]] = [
 
 @pytest.mark.parametrize(
     ("line", "phase", "numbers"),
-    [*SEEN, *FROM_SOURCE],
+    [*SEEN, *ON_H200, *FROM_SOURCE],
     ids=lambda value: value if isinstance(value, str) and len(value) < 20 else "",
 )
 def test_a_line_names_its_phase_and_its_figures(line: str, phase: str, numbers: dict[str, float]) -> None:

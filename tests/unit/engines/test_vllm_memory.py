@@ -110,14 +110,14 @@ def terms(asked: Question, rank: int = 0) -> dict[str, tuple[float, bool]]:
     ],
 )
 def test_weights_are_those_of_the_engine_own_classes(name: str, tensor: int, gib: float) -> None:
-    """The model classes of 0.32 on the meta device, parameters and buffers summed; allocator pages come on top."""
+    """The model classes of 0.32 on the meta device, parameters and buffers summed; the allocator's blocks come on top."""
     asked = question(shape_named(name), "H200", tensor=tensor)
     weights = sum(term.bytes for term in ENGINE.memory(asked).ranks[0].terms if term.name == "weights")
-    assert gib - 0.0001 <= weights / GIB <= gib * 1.003
+    assert gib - 0.0001 <= weights / GIB <= gib * 1.006
 
 
 def test_llama_on_one_a10g_fits_with_room_for_four_requests() -> None:
-    """The README's model alone on one of its GPUs: 15 GiB of weights, 4.4 GiB of cache."""
+    """The README's model alone on one of its GPUs: 15 GiB of weights, 3.7 GiB of cache."""
     made = plan(
         builders.recipe(parallelism="auto", hardware={"nodes": 1}),
         builders.llama_shape(),
@@ -125,7 +125,7 @@ def test_llama_on_one_a10g_fits_with_room_for_four_requests() -> None:
         ENGINE,
     )
     assert isinstance(made, Plan)
-    assert made.pool.tokens == 35824
+    assert made.pool.tokens == 30016
     assert made.evidence == "source"
     assert "nothing was measured on A10G" in made.evidence_reason
 
@@ -228,9 +228,9 @@ def test_an_open_utilization_leaves_room_for_what_comes_on_top() -> None:
         ENGINE,
     )
     assert isinstance(made, Plan)
-    assert made.engine.setting("gpu-memory-utilization") == 0.87
+    assert made.engine.setting("gpu-memory-utilization") == 0.86
     assert all(rank.free_bytes >= 0 for rank in made.ranks)
-    assert any("0.87 instead of the default 0.92" in reason for reason in made.reasons)
+    assert any("0.86 instead of the default 0.92" in reason for reason in made.reasons)
 
 
 def test_smaller_batches_are_taken_where_only_they_leave_room() -> None:
@@ -254,10 +254,10 @@ def test_a_fixed_pool_is_exact() -> None:
 
 @pytest.mark.parametrize(("kv_dtype", "factor"), [("auto", 1), ("fp8", 2), ("bfloat16", 1)])
 def test_the_cache_dtype_decides_how_many_tokens_fit(kv_dtype: str, factor: int) -> None:
-    """One byte a number instead of two holds twice as many."""
+    """One byte a number instead of two holds twice as many, less what DeepGEMM keeps for itself."""
     plain = memory.pool_of(ENGINE.memory(question(builders.llama_shape(), "H100")))
     other = memory.pool_of(ENGINE.memory(question(builders.llama_shape(), "H100", args={"kv-cache-dtype": kv_dtype})))
-    assert other.tokens == pytest.approx(factor * plain.tokens, rel=0.0001)
+    assert other.tokens == pytest.approx(factor * plain.tokens, rel=0.001)
 
 
 def test_kv_heads_are_repeated_beyond_their_number() -> None:

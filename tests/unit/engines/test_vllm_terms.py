@@ -57,7 +57,7 @@ def bare_gib(shape: ModelShape, layout: Layout) -> float:
     """Weights of the first stage without what the allocator rounds."""
     asked = question(shape, layout)
     resolved = flags.base_flags(asked, facts.rules_of("0.24.0"))
-    return weights.stage_weights(shape, layout, 0, resolved, allocated=int).total_bytes / GIB
+    return weights.stage_weights(shape, layout, 0, resolved, is_bare=True).total_bytes / GIB
 
 
 def terms(demand: Demand, part: str, rank: int = 0) -> int:

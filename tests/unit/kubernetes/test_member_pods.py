@@ -76,7 +76,7 @@ def test_the_leader_is_asked_over_http_and_has_time_to_start() -> None:
     assert probes["startupProbe"]["httpGet"] == {"path": "/health", "port": 8080}
     assert probes["startupProbe"]["periodSeconds"] * probes["startupProbe"]["failureThreshold"] == 1260
     assert probes["readinessProbe"]["periodSeconds"] * probes["readinessProbe"]["failureThreshold"] == 30
-    assert probes["livenessProbe"]["periodSeconds"] * probes["livenessProbe"]["failureThreshold"] == 120
+    assert probes["livenessProbe"]["periodSeconds"] * probes["livenessProbe"]["failureThreshold"] == 300
 
 
 @pytest.mark.requirement("R143")

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from shardwright.core.recipe.model import KeyRef
-from shardwright.kubernetes import dump, sources, storage
+from shardwright.core.recipe.model import Draft, KeyRef
+from shardwright.kubernetes import download, dump, sources, storage
 from shardwright.testing import builders
 from shardwright.units import GIB
 
@@ -21,7 +21,7 @@ def deployed(**overrides: object) -> Deployment:
 
 
 def job(deployment: Deployment) -> dict[str, Any]:
-    made = storage.download_job(deployment)
+    made = download.download_job(deployment)
     assert made is not None
     return dict(dump.as_manifest(made).body)
 
@@ -144,7 +144,7 @@ def test_no_job_where_nothing_is_to_be_fetched(change: dict[str, Any]) -> None:
     """A download that is switched off, has nowhere to go or is already there makes no Job, and nobody waits for one."""
     merged = {"storage": {**CLAIM, **change.get("storage", {})}, "model": change.get("model", {})}
     deployment = deployed(**merged)
-    assert storage.download_job(deployment) is None
+    assert download.download_job(deployment) is None
     assert storage.files_of(deployment).init_containers == ()
 
 
@@ -161,6 +161,21 @@ def test_a_model_in_a_claim_is_mounted_read_only() -> None:
     assert sources.model_argument(recipe) == "/models/llama/8b"
     assert files.mounts[0].read_only is True
     assert [entry.name for entry in files.variables] == ["HF_HUB_OFFLINE"]
+
+
+@pytest.mark.parametrize(
+    ("source", "draft", "given", "offline"),
+    [
+        ("hf://meta-llama/Meta-Llama-3-8B-Instruct", "llama-3-8b", "meta-llama/Meta-Llama-3-8B", False),
+        ("pvc://models/big", "pvc://models/small", "/models/small", True),
+        ("pvc://models/big", "hf://test/small", "test/small", False),
+    ],
+)
+def test_a_draft_is_named_and_found_like_the_model(source: str, draft: str, given: str, *, offline: bool) -> None:
+    """By its repository or its path in the mounted claim; pods ask the hub for it where it lies there."""
+    recipe = builders.recipe(storage=CLAIM, model={"source": source, "draft": Draft(draft)})
+    assert sources.draft_argument(recipe) == given
+    assert storage.files_of(builders.deployment(recipe)).is_offline is offline
 
 
 @pytest.mark.requirement("R073")

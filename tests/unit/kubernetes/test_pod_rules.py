@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from shardwright.core.recipe.model import KeyRef
+from shardwright.core.recipe.model import Draft, KeyRef
 from shardwright.kubernetes import rules
 from shardwright.testing import builders
 from shardwright.units import GIB
@@ -33,6 +33,13 @@ def test_pods_must_reach_the_model(source: str) -> None:
     assert (finding.severity, finding.value) == ("error", source)
     assert "hf://owner/name" in finding.fix
     assert "pvc://claim/path" in finding.fix
+
+
+@pytest.mark.parametrize("source", ["./small", "pvc://other/small", "s3://bucket/small"])
+def test_pods_must_reach_the_draft(source: str) -> None:
+    """They mount one claim and read the hub."""
+    finding = found(model={"draft": Draft(source)})["model.source-out-of-reach"]
+    assert (finding.path, finding.value) == ("model.draft.source", source)
 
 
 @pytest.mark.requirement("R140")

@@ -7,6 +7,7 @@ import pytest
 
 from shardwright import registry
 from shardwright.core.deployment import Variable
+from shardwright.core.recipe.model import Draft
 from shardwright.local import spec
 from shardwright.testing import builders
 
@@ -75,6 +76,14 @@ def test_wiring_uses_placeholders_that_are_filled() -> None:
 def test_the_model_is_a_directory_or_a_repository(source: str, model: str) -> None:
     """A name of the catalogue stands for its repository; a directory stays as it is written."""
     assert TARGET.wiring(builders.recipe(model={"source": source})).model == model
+
+
+def test_the_draft_is_named_like_the_model() -> None:
+    """A name of the catalogue stands for its repository, and what is not on this machine is an error."""
+    recipe = builders.recipe(model={"draft": Draft("llama-3-8b")})
+    assert TARGET.wiring(recipe).draft == "meta-llama/Meta-Llama-3-8B"
+    assert TARGET.wiring(builders.recipe()).draft == ""
+    assert findings(model={"draft": Draft("pvc://models/small")})["local.model-source"].path == "model.draft.source"
 
 
 def test_values_of_secrets_are_named_and_not_written() -> None:

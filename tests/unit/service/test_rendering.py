@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from shardwright import errors
+from shardwright.core.rules import Finding
 from shardwright.service import rendering
 from shardwright.targets.lws import TARGET
 from shardwright.testing import builders
@@ -42,6 +43,15 @@ def test_remarks_are_the_findings_that_do_not_stop_rendering() -> None:
     told = {finding.id: finding for finding in rendering.remarks(deployment, TARGET)}
     assert told["secret.needed"].fix.startswith("kubectl create secret")
     assert told["lws.expose-not-rendered"].severity == "warning"
+
+
+def test_what_plan_and_target_both_find_is_told_once() -> None:
+    """The same thing at the same field, in the words of the target; another thing there is kept."""
+    field, value = "model.trustRemoteCode", "true"
+    same = Finding("vllm.trust-remote-code", "warn", "warning", "engine's", path=field, value=value)
+    other = Finding("vllm.something-else", "warn", "warning", "another", path=field, value=value)
+    target = Finding("model.trust-remote-code", "warn", "warning", "target's", path=field, value=value)
+    assert rendering.told_once((same, other), (target,)) == (other, target)
 
 
 def test_out_without_a_name_is_not_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -44,12 +44,13 @@ def _look_further(ask: Ask, trials: Trials) -> None:
         trials.of(candidate)
 
 
-def _rank(ask: Ask, trial: Trial) -> tuple[bool, float, float, tuple[object, ...]]:
+def _rank(ask: Ask, trial: Trial) -> tuple[bool, bool, float, float, tuple[object, ...]]:
     """How near a fitting trial comes to being taken."""
     by_cost = ask.recipe.workload.objective in {"fewest-gpus", "price"}
     cost = float(trial.layout.world_size) if by_cost else 0.0
     order = objectives.preference(trial.candidate) if trial.candidate else ()
-    return (not objectives.is_good(ask, trial), cost, objectives.figure(ask, trial), order)
+    is_good, holds = objectives.is_good(ask, trial), objectives.holds(ask, trial)
+    return (not is_good, not holds, cost, objectives.figure(ask, trial), order)
 
 
 def _farness(trial: Trial, chosen: Trial | None) -> tuple[bool, int, int]:

@@ -12,7 +12,7 @@ from shardwright.core.plan.search import Candidate, pools_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from shardwright.core.hardware import NodePool
+    from shardwright.core.hardware import Gpu, NodePool
     from shardwright.core.plan.search import Ask
 
 __all__ = ["families", "is_round", "mixed", "one_kind", "spanning", "thinned"]
@@ -27,7 +27,9 @@ def one_kind(ask: Ask) -> list[Candidate]:
     found = [
         Candidate((pool,), layout)
         for pool in pools_of(ask)
-        for layout in layouts.auto_layouts(count, pool.gpus_per_node, pool.nodes, mixture=mixture)
+        for layout in layouts.auto_layouts(
+            count, pool.gpus_per_node, pool.nodes, mixture=mixture, remainder=ask.engine.remainder
+        )
     ]
     return sorted(found, key=objectives.preference)
 
@@ -38,7 +40,7 @@ def spanning(ask: Ask) -> list[Candidate]:
     found = [
         Candidate((pool,), layout)
         for pool in pools_of(ask)
-        for layout in layouts.spanning_layouts(count, pool.gpus_per_node, pool.nodes)
+        for layout in layouts.spanning_layouts(count, pool.gpus_per_node, pool.nodes, remainder=ask.engine.remainder)
     ]
     return sorted(found, key=objectives.preference)
 
@@ -52,20 +54,26 @@ def mixed(ask: Ask) -> Iterator[Candidate]:
         nodes = min(sum(pool.nodes for pool in alike), len(ask.shape.layers))
         for count in range(alike[0].nodes + 1, nodes + 1):
             used = _first(alike, count)
-            yield from _pipelines(len(ask.shape.layers), used, count)
+            yield from _pipelines(ask, used, count)
 
 
 def _alike(pools: Iterable[NodePool]) -> Iterator[list[NodePool]]:
     """Kinds of nodes that one group may use together, the GPUs with the most memory first."""
 
     def key(pool: NodePool) -> tuple[int, str, str, bool]:
-        capability = float(pool.gpu.compute_capability or 0)
-        return (pool.gpus_per_node, pool.gpu.device, pool.gpu.resource, capability >= _FULL_FP_CAPABILITY)
+        return (pool.gpus_per_node, pool.gpu.device, pool.gpu.resource, _has_bfloat16(pool.gpu))
 
     for _, group in itertools.groupby(sorted(pools, key=key), key):
         largest = sorted(group, key=lambda pool: (-pool.gpu.memory_bytes, pool.gpu.name))
         if len(largest) > 1:
             yield largest
+
+
+def _has_bfloat16(gpu: Gpu) -> bool:
+    """By its compute capability; other vendors name architectures instead (`gfx942`), and those known here all have it."""
+    capability = gpu.compute_capability or "0"
+    is_number = capability.replace(".", "", 1).isdigit()
+    return float(capability) >= _FULL_FP_CAPABILITY if is_number else True
 
 
 def _first(pools: Sequence[NodePool], count: int) -> tuple[NodePool, ...]:
@@ -77,8 +85,9 @@ def _first(pools: Sequence[NodePool], count: int) -> tuple[NodePool, ...]:
     return tuple(used)
 
 
-def _pipelines(layers: int, used: tuple[NodePool, ...], nodes: int) -> Iterator[Candidate]:
-    for layout in layouts.node_layouts(layers, used[0].gpus_per_node, nodes):
+def _pipelines(ask: Ask, used: tuple[NodePool, ...], nodes: int) -> Iterator[Candidate]:
+    layers, remainder = len(ask.shape.layers), ask.engine.remainder
+    for layout in layouts.node_layouts(layers, used[0].gpus_per_node, nodes, remainder=remainder):
         yield Candidate(used, layout)
 
 

@@ -1,7 +1,7 @@
 """The cheapest changes that make an unfit recipe fit, each found by planning again; never a guess.
 
 Cheapest first: another layout on the hardware there (rank 0), then what an engine offers (its own ranks), a shorter context
-(rank 4), more of the same hardware (rank 10). With prices, of equal rank the lower price an hour comes first.
+(rank 4), more of the same hardware (rank 10; 11 where tensor-parallel groups would span nodes). With prices, of equal rank the lower price an hour comes first.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from shardwright.core.hardware import Cluster
 from shardwright.core.layout import split_layers
-from shardwright.core.plan import choose, objectives
+from shardwright.core.plan import choose, lengths, objectives
 from shardwright.core.plan import search as searching
 from shardwright.core.plan.types import Change
 
@@ -27,8 +27,10 @@ __all__ = ["MOST_CHANGES", "find_changes"]
 
 MOST_CHANGES = 3
 _CONTEXT_RANK = 4
+_FLAG_RANK = 1
 _HARDWARE_RANK = 10
-_CONTEXT_STEP = 1024
+_SPANNING_RANK = 11
+"""Hardware that holds it only with tensor-parallel groups that span nodes."""
 _MOST_NODES = 16
 """How far more nodes are looked for."""
 
@@ -37,6 +39,7 @@ def find_changes(ask: Ask, tried: Sequence[Trial]) -> tuple[Change, ...]:
     """Up to three changes, cheapest first; empty where no single one that was tried helps."""
     found = [
         *_other_layout(ask),
+        *_without_flags(ask, tried),
         *_savings(ask),
         *_shorter_context(ask, tried),
         *_more_hardware(ask),
@@ -74,7 +77,7 @@ def _other_layout(ask: Ask) -> Iterator[tuple[int, Change]]:
         return
     layout = trial.layout
     nodes = f", hardware.nodes: {layout.nodes}" if _names_other_nodes(ask, layout) else ""
-    what = f"parallelism: {_sizes(layout)}{nodes}"
+    what = f"parallelism: {_sizes(ask, layout)}{nodes}"
     yield 0, _made(free, trial, what, f"no cost: {layout} on the GPUs that are there")
 
 
@@ -82,14 +85,26 @@ def _names_other_nodes(ask: Ask, layout: Layout) -> bool:
     return not ask.recipe.hardware.pools and layout.nodes != ask.recipe.hardware.nodes
 
 
-def _sizes(layout: Layout) -> str:
+def _sizes(ask: Ask, layout: Layout) -> str:
     """A layout as a recipe writes it."""
     parts = [f"tensor: {layout.tensor}", f"pipeline: {layout.pipeline}"]
     parts += [f"data: {layout.data}"] if layout.data > 1 else []
     parts += ["expert: true"] if layout.expert else []
-    own = split_layers(sum(layout.stages), layout.pipeline)
+    own = split_layers(sum(layout.stages), layout.pipeline, ask.engine.remainder)
     parts += [f"layerPartition: [{', '.join(map(str, layout.stages))}]"] if layout.stages != own else []
     return f"{{{', '.join(parts)}}}"
+
+
+def _without_flags(ask: Ask, tried: Sequence[Trial]) -> Iterator[tuple[int, Change]]:
+    """Without a flag of the recipe that the engine refuses on these GPUs or with this model."""
+    messages = [refusal.message for trial in tried for refusal in trial.refusals]
+    for name, value in ask.recipe.engine.args.items():
+        if any(message.startswith(f"{name.replace('_', '-')} ") for message in messages):
+            kept = {flag: given for flag, given in ask.recipe.engine.args.items() if flag != name}
+            changed = _with_recipe(ask, engine={"args": kept})
+            change = _change(changed, f"engine.args: without {name}", f"the engine's default instead of {_yaml(value)}")
+            if change is not None:
+                yield _FLAG_RANK, change
 
 
 def _savings(ask: Ask) -> Iterator[tuple[int, Change]]:
@@ -132,12 +147,12 @@ def _shorter_context(ask: Ask, tried: Sequence[Trial]) -> Iterator[tuple[int, Ch
     """The longest context that the roomiest possible layout holds, in whole steps, within the model's positions."""
     workload = ask.recipe.workload
     asked = workload.max_model_len or ask.shape.max_positions
-    rooms = [_room_tokens(trial) for trial in tried if trial.demand]
+    rooms = [lengths.room_tokens(trial) for trial in tried if trial.demand]
     room = max(rooms, default=asked)
     if ask.shape.max_positions and asked > ask.shape.max_positions:
         length = min(room, ask.shape.max_positions)
     else:
-        length = _whole_steps(min(room, asked - 1))
+        length = lengths.whole_steps(min(room, asked - 1))
     if length < max(workload.input_tokens + workload.output_tokens, 1):
         return
     cost = (
@@ -147,19 +162,6 @@ def _shorter_context(ask: Ask, tried: Sequence[Trial]) -> Iterator[tuple[int, Ch
     change = _change(shorter, f"workload.maxModelLen: {length}", cost)
     if change is not None:
         yield _CONTEXT_RANK, change
-
-
-def _whole_steps(tokens: int) -> int:
-    step = _CONTEXT_STEP if tokens >= 2 * _CONTEXT_STEP else _CONTEXT_STEP // 8
-    return tokens // step * step
-
-
-def _room_tokens(trial: Trial) -> int:
-    """Tokens that the pool of a trial holds, less what the engine keeps back."""
-    if trial.pool is None or trial.demand is None or any(lack.kind == "device" for lack in trial.shortfalls):
-        return 0
-    demand = trial.demand
-    return max(trial.pool.blocks - demand.spare_blocks, 0) * demand.request_tokens // demand.request_blocks
 
 
 def _more_hardware(ask: Ask) -> Iterator[tuple[int, Change]]:
@@ -181,7 +183,7 @@ def _more_of(ask: Ask, pool: NodePool) -> Iterator[tuple[int, Change]]:
         yield from bought
         if bought:
             return
-    if larger and not more_nodes:
+    if larger and all(rank == _SPANNING_RANK for rank, _ in more_nodes):
         yield from _bought(free, pool, nodes=_MOST_NODES, per_node=larger[-1])
 
 
@@ -192,6 +194,11 @@ def _bought(ask: Ask, pool: NodePool, *, nodes: int, per_node: int) -> Iterator[
         return
     layout, gpu = trial.layout, pool.gpu.name
     field = "hardware.pools" if ask.recipe.hardware.pools else "hardware"
-    what = f"{field}: {{gpu: {gpu}, gpusPerNode: {per_node}, nodes: {layout.nodes}}}, parallelism: {_sizes(layout)}"
+    what = (
+        f"{field}: {{gpu: {gpu}, gpusPerNode: {per_node}, nodes: {layout.nodes}}}, parallelism: {_sizes(ask, layout)}"
+    )
     cost = f"{layout.world_size - before} more {gpu} ({layout.world_size} instead of {before})"
-    yield _HARDWARE_RANK, _made(ask, trial, what, cost)
+    is_inside = layout.tensor <= per_node
+    cost += "" if is_inside else ", and every token waits for the network between the nodes"
+    rank = _HARDWARE_RANK if is_inside else _SPANNING_RANK
+    yield rank, _made(ask, trial, what, cost)

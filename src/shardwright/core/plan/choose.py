@@ -72,6 +72,7 @@ def _pinned(trials: Trials) -> Trial | None:
             pool,
             fewest_nodes=fewest_nodes or bool(ask.recipe.hardware.pools),
             mixture=mixture,
+            remainder=ask.engine.remainder,
         )
         if isinstance(layout, tuple):
             made.append(Trial(None, layout))
@@ -113,7 +114,7 @@ def _cheapest(trials: Trials, found: Iterable[Candidate]) -> Trial | None:
         if good:
             return objectives.best_of(ask, good)
         fitting += [trial for trial in made if trial.fits]
-        if any(objectives.holds(ask, trial) for trial in made):
+        if any(objectives.holds(ask, trial) and objectives.is_sure(trial) for trial in made):
             return _nearest_to_goal(trials, found, fitting)
     return _second_best(ask, fitting)
 
@@ -151,14 +152,20 @@ def _is_worth_more(trials: Trials, candidate: Candidate) -> bool:
 
 
 def _second_best(ask: Ask, fitting: Sequence[Trial]) -> Trial | None:
-    """Where none is good: of those that hold the workload the nearest to the goal, else the fewest GPUs that start."""
+    """Where none is good: of those that hold the workload the nearest to the goal, else the fewest GPUs that start.
+
+    In both cases those that surely start come first.
+    """
     if not fitting:
         return None
-    holding = [trial for trial in fitting if objectives.holds(ask, trial)]
-    if holding:
-        return min(holding, key=lambda trial: _excess(ask, trial))
-    fewest = min(trial.layout.world_size for trial in fitting)
-    return objectives.best_of(ask, [trial for trial in fitting if trial.layout.world_size == fewest])
+
+    def shortcomings(trial: Trial) -> tuple[bool, bool, float, int]:
+        lacks = not objectives.holds(ask, trial)
+        excess = 0.0 if lacks else _excess(ask, trial)[0]
+        return (lacks, not objectives.is_sure(trial), excess, trial.layout.world_size)
+
+    least = min(map(shortcomings, fitting))
+    return objectives.best_of(ask, [trial for trial in fitting if shortcomings(trial) == least])
 
 
 def _excess(ask: Ask, trial: Trial) -> tuple[float, int]:
@@ -217,11 +224,11 @@ def _best(trials: Trials, found: Sequence[Candidate]) -> Trial | None:
     made = list(_followed(trials, able, figure)) or list(_followed(trials, found, figure))
     fitting = [trial for trial in made if trial.fits and trial.speed is not None]
     holding = [trial for trial in fitting if objectives.holds(ask, trial)]
-    good = [trial for trial in holding if not objectives.goal_misses(ask, trial)]
+    good = [trial for trial in holding if objectives.is_good(ask, trial)]
     if not fitting:
         return None
     if holding and not good:
-        return min(holding, key=lambda trial: _excess(ask, trial))
+        return min(holding, key=lambda trial: (not objectives.is_sure(trial), *_excess(ask, trial)))
     return objectives.best_of(ask, good or holding or fitting, fewest_nodes=False)
 
 

@@ -92,7 +92,7 @@ def _plan(ask: Ask, choice: Choice, *, with_front: bool) -> Plan:
         evidence=demand.evidence,
         evidence_reason=demand.evidence_reason,
         reasons=explain.plan_reasons(ask, choice, chosen),
-        findings=warnings.plan_findings(ask, chosen),
+        findings=warnings.plan_findings(ask, choice, chosen),
         alternatives=alternatives.of(ask, choice),
         sources=_sources(demand, chosen),
         speed=chosen.speed,

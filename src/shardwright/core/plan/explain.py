@@ -12,7 +12,7 @@ from shardwright.core.plan.search import WEIGHTS_RULE
 from shardwright.units import format_bytes, format_gib
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from shardwright.core.plan.choose import Choice
     from shardwright.core.plan.search import Ask, Trial
@@ -38,10 +38,10 @@ def _layout_reasons(ask: Ask, choice: Choice, chosen: Trial) -> Iterator[str]:
     if ask.is_pinned:
         yield f"{layout} is pinned by the recipe, so it is kept."
         return
-    yield _taken(ask, chosen)
+    yield _taken(ask, choice, chosen)
     yield from choice.notes
-    yield from _below(ask, choice, chosen)
-    yield from _fewer_nodes(ask, choice, chosen)
+    is_counted = ask.recipe.hardware.nodes == "auto" and layout.nodes > 1
+    yield from _fewer_nodes(ask, choice, chosen) if is_counted else _below(ask, choice, chosen)
     if 1 < layout.tensor <= layout.gpus_per_node:
         yield (
             f"TP{layout.tensor} before a longer pipeline: GPUs of one node share the work on every token,"
@@ -53,41 +53,60 @@ def _layout_reasons(ask: Ask, choice: Choice, chosen: Trial) -> Iterator[str]:
         yield f"{chosen.candidate.kinds} are used together: no kind alone holds it."
 
 
-def _taken(ask: Ask, chosen: Trial) -> str:
-    layout, speed, objective = chosen.layout, chosen.speed, ask.recipe.workload.objective
+def _taken(ask: Ask, choice: Choice, chosen: Trial) -> str:
+    layout, objective = chosen.layout, ask.recipe.workload.objective
     gpus = "1 GPU" if layout.world_size == 1 else f"{layout.world_size} GPUs"
-    if objective in {"latency", "throughput"}:
-        if speed is None:
-            return f"{layout} takes {gpus}: {objective} cannot be sought ({chosen.speed_reason}), so the fewest that fit are."
-        found = (
-            f"one request takes {objectives.request_seconds(ask, speed):.2f} s"
-            if objective == "latency"
-            else f"{speed.output_tokens_per_second.expected:,.0f} tokens/s"
+    if objectives.goal_misses(ask, chosen):
+        return (
+            f"{layout} takes {gpus}: no layout that was looked at keeps the latency goal; this one comes nearest to it."
         )
-        return f"{layout} takes {gpus} and has the best {objective} of the layouts that were looked at: {found}."
+    goal = " and keep the latency goal" if ask.recipe.workload.latency_goal and chosen.speed else ""
+    if objective in {"latency", "throughput"}:
+        return f"{layout} takes {gpus}{_sought(ask, chosen)}"
+    if choice.notes:
+        return f"{layout} takes {gpus}: the fewest that fit{goal}, rounded up to a power of two."
     price = objectives.price_of(ask.recipe, chosen.candidate.counts) if chosen.candidate else None
-    if objective == "price" and price is not None:
-        return f"{layout} takes {gpus} for {price:g} an hour, the least that holds the workload."
+    if objective == "price" and price is not None and ask.recipe.prices is not None:
+        held = "the least that holds the workload" if objectives.holds(ask, chosen) else "the least that starts"
+        kept = " and keeps the latency goal" if goal else ""
+        return f"{layout} takes {gpus} for {price:g} {ask.recipe.prices.currency} an hour, {held}{kept}."
     enough = "" if objectives.holds(ask, chosen) else "; none holds the whole workload"
-    return f"{layout} takes {gpus}, the fewest that fit{enough}."
+    return f"{layout} takes {gpus}, the fewest that fit{goal}{enough}."
+
+
+def _sought(ask: Ask, chosen: Trial) -> str:
+    """What the best figure is; the pessimistic end was compared."""
+    speed, objective = chosen.speed, ask.recipe.workload.objective
+    if speed is None:
+        return f": {objective} cannot be sought ({chosen.speed_reason}), so the fewest that fit are."
+    whole, rate = objectives.request_seconds(ask, speed), speed.output_tokens_per_second
+    found = (
+        f"one request takes {whole.expected:.2f} s, at most {whole.high:.2f} s"
+        if objective == "latency"
+        else f"{rate.expected:,.0f} tokens/s, at least {rate.low:,.0f}"
+    )
+    return f" and has the best {objective} of the layouts that were looked at: {found}."
 
 
 def _below(ask: Ask, choice: Choice, chosen: Trial) -> Iterator[str]:
     """The nearest cheaper one that was not good enough."""
-    if ask.recipe.workload.objective in {"latency", "throughput"}:
+    if ask.recipe.workload.objective in {"latency", "throughput"} or objectives.goal_misses(ask, chosen):
         return
-    fewer = [
-        trial
-        for trial in choice.tried
-        if trial.candidate is not None
-        and trial is not chosen
-        and trial.layout.world_size <= chosen.layout.world_size
-        and verdicts.shortcoming(ask, trial) is not None
-    ]
+    placed = [trial for trial in choice.tried if trial.candidate is not None]
+    # Where an odd number that would do was rounded up, what lies below that number is of interest.
+    least = min(_cost(ask, trial) for trial in (chosen, *(one for one in placed if objectives.is_good(ask, one))))
+    fewer = [one for one in placed if _cost(ask, one) < least and verdicts.shortcoming(ask, one) is not None]
     # What another refusal rules out anyway says little; of the rest the largest that is still too small says most.
     if fewer:
         nearest = _in_full(choice, max(fewer, key=_nearness))
         yield f"Next below, {_name(nearest)}: {verdicts.why_not(ask, nearest, chosen).message}."
+
+
+def _cost(ask: Ask, trial: Trial) -> float:
+    """GPUs; with the objective `price` what they cost an hour."""
+    is_priced = ask.recipe.workload.objective == "price" and trial.candidate is not None
+    price = objectives.price_of(ask.recipe, trial.candidate.counts) if is_priced and trial.candidate else None
+    return trial.layout.world_size if price is None else price
 
 
 def _fewer_nodes(ask: Ask, choice: Choice, chosen: Trial) -> Iterator[str]:
@@ -109,7 +128,11 @@ def _on_fewer_nodes(ask: Ask, choice: Choice, chosen: Trial) -> list[Trial]:
     if not nodes or candidate is None or candidate.is_mixed:
         return []
     found = node_layouts(
-        len(ask.shape.layers), candidate.pool.gpus_per_node, nodes, mixture=ask.shape.mixture is not None
+        len(ask.shape.layers),
+        candidate.pool.gpus_per_node,
+        nodes,
+        mixture=ask.shape.mixture is not None,
+        remainder=ask.engine.remainder,
     )
     placed = (dataclasses.replace(candidate, layout=layout) for layout in found)
     return [choice.trials.of(one) for one in placed if one.layout.pipeline <= 2 * nodes or nodes == 1]
@@ -137,7 +160,7 @@ def _name(trial: Trial) -> str:
 def _stage_reasons(ask: Ask, choice: Choice, chosen: Trial) -> Iterator[str]:
     """Stages that are not the engine's own split."""
     layout = chosen.layout
-    own = split_layers(len(ask.shape.layers), layout.pipeline)
+    own = split_layers(len(ask.shape.layers), layout.pipeline, ask.engine.remainder)
     if layout.stages == own or (ask.recipe.parallelism != "auto" and ask.recipe.parallelism.layer_partition):
         return
     even = next(
@@ -177,7 +200,7 @@ def _pool_reasons(ask: Ask, chosen: Trial) -> Iterator[str]:
     copies = f" in each of {layout.data} copies" if layout.data > 1 else ""
     yield (
         f"The pool holds {pool.tokens:,} tokens ({pool.tokens_low:,} to {pool.tokens_high:,}){copies}:"
-        f" {requests:.1f} requests of {demand.request_tokens:,} tokens at once."
+        f" {requests:,.1f} requests of {demand.request_tokens:,} tokens at once."
     )
     yield from demand.notes
 
@@ -198,11 +221,9 @@ def refusal_reasons(choice: Choice) -> tuple[str, ...]:
     tried = _asked_again(choice)
     if not tried:
         return ("There is no layout to try: the cluster has no GPU.",)
-    # Sizes that do not divide are of interest only where no other size is possible.
-    refused = dict.fromkeys(refusal.message for trial in tried for refusal in trial.refusals)
     possible = [trial for trial in tried if trial.demand is not None]
     if not possible:
-        return tuple(list(refused)[:_MOST_REFUSALS])
+        return _refusals(tried)
     nearest = max(possible, key=_nearness)
     lead = "" if len(tried) == 1 else f"None of {len(tried)} layouts fits. The nearest is "
     reasons = [f"{lead}{_name(nearest)}: {verdicts.why_unfit(nearest).message}"]
@@ -213,6 +234,15 @@ def refusal_reasons(choice: Choice) -> tuple[str, ...]:
         )
     reasons.append(nearest.demand.evidence_reason if nearest.demand else "")
     return tuple(reason for reason in reasons if reason)
+
+
+def _refusals(tried: Sequence[Trial]) -> tuple[str, ...]:
+    """What rules every layout out, if there is such a thing; else the first of all refusals."""
+    found = [{refusal.message: refusal.rule for refusal in trial.refusals} for trial in tried]
+    asked = [each for each in found if WEIGHTS_RULE not in each.values()]
+    common = [message for message in (asked[0] if asked else ()) if all(message in each for each in asked)]
+    every = dict.fromkeys(message for each in found for message in each)
+    return tuple((common or list(every))[:_MOST_REFUSALS])
 
 
 def _asked_again(choice: Choice) -> tuple[Trial, ...]:

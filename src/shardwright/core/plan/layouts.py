@@ -16,28 +16,33 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from shardwright.core.hardware import NodePool
+    from shardwright.core.layout import Remainder
     from shardwright.core.recipe.model import Parallelism
 
 __all__ = ["auto_layouts", "node_layouts", "pinned_layout", "spanning_layouts"]
 
 
-def auto_layouts(layers: int, gpus_per_node: int, nodes: int, *, mixture: bool = False) -> Iterator[Layout]:
+def auto_layouts(
+    layers: int, gpus_per_node: int, nodes: int, *, mixture: bool = False, remainder: Remainder = "before-last"
+) -> Iterator[Layout]:
     """Layouts whose tensor-parallel groups stay inside a node, cheapest first.
 
     One node may be used in part; several only with all their GPUs, because partly used nodes share links with strangers.
     """
     for used in range(1, gpus_per_node + 1):
-        yield from node_layouts(layers, used, 1, mixture=mixture)
+        yield from node_layouts(layers, used, 1, mixture=mixture, remainder=remainder)
     for count in range(2, nodes + 1):
-        yield from node_layouts(layers, gpus_per_node, count, mixture=mixture)
+        yield from node_layouts(layers, gpus_per_node, count, mixture=mixture, remainder=remainder)
 
 
-def node_layouts(layers: int, used: int, nodes: int, *, mixture: bool = False) -> Iterator[Layout]:
+def node_layouts(
+    layers: int, used: int, nodes: int, *, mixture: bool = False, remainder: Remainder = "before-last"
+) -> Iterator[Layout]:
     """All layouts over that many nodes with `used` GPUs each, the largest tensor-parallel size first."""
     for tensor in range(used, 0, -1):
         pipeline = used * nodes // tensor
         if used % tensor == 0 and pipeline <= layers:
-            stages = split_layers(layers, pipeline)
+            stages = split_layers(layers, pipeline, remainder)
             yield Layout(tensor, pipeline, nodes, used, stages)
             if mixture and tensor > 1:
                 yield Layout(tensor, pipeline, nodes, used, stages, expert=True)
@@ -51,18 +56,27 @@ def _copies(layers: int, used: int, nodes: int) -> Iterator[Layout]:
             yield Layout(tensor, 1, nodes, used, (layers,), data=used * nodes // tensor, expert=True)
 
 
-def spanning_layouts(layers: int, gpus_per_node: int, nodes: int) -> Iterator[Layout]:
+def spanning_layouts(
+    layers: int, gpus_per_node: int, nodes: int, *, remainder: Remainder = "before-last"
+) -> Iterator[Layout]:
     """Layouts whose tensor-parallel groups span nodes: slow, for when nothing else fits; smallest spanning group first."""
     for count in range(2, nodes + 1):
         world = count * gpus_per_node
         for tensor in range(gpus_per_node + 1, world + 1):
             if world % tensor == 0 and tensor % gpus_per_node == 0 and world // tensor <= layers:
                 pipeline = world // tensor
-                yield Layout(tensor, pipeline, count, gpus_per_node, split_layers(layers, pipeline))
+                stages = split_layers(layers, pipeline, remainder)
+                yield Layout(tensor, pipeline, count, gpus_per_node, stages)
 
 
 def pinned_layout(
-    asked: Parallelism, layers: int, pool: NodePool, *, fewest_nodes: bool, mixture: bool = False
+    asked: Parallelism,
+    layers: int,
+    pool: NodePool,
+    *,
+    fewest_nodes: bool,
+    mixture: bool = False,
+    remainder: Remainder = "before-last",
 ) -> Layout | tuple[Refusal, ...]:
     """The layout that a recipe pins, on all nodes of the pool, or on as few as will do; all reasons if it cannot be."""
     refusals = (*_refuse_copies(asked, mixture=mixture), *_refuse_stages(asked, layers), *_refuse_size(asked, pool))
@@ -72,7 +86,7 @@ def pinned_layout(
         refusals = (*refusals, _uneven(world, nodes, pool))
     if refusals:
         return refusals
-    stages = asked.layer_partition or split_layers(layers, asked.pipeline)
+    stages = asked.layer_partition or split_layers(layers, asked.pipeline, remainder)
     return Layout(asked.tensor, asked.pipeline, nodes, world // nodes, stages, asked.data, asked.expert)
 
 

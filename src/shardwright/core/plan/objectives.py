@@ -1,8 +1,10 @@
 """What a layout is chosen by: the workload it must hold, the latency it must keep, and the figure that is sought.
 
 `fewest-gpus` and `price` take the cheapest layout that is good enough, and of equally cheap ones the fastest for this workload;
-`latency` and `throughput` may use all of the hardware. Where two are within 2 % of each other the one with fewer GPUs is
-taken: predictions are no finer than that. docs/design/007-layouts.md has the rules.
+`latency` and `throughput` may use all of the hardware. Compared is the pessimistic end of each range (the highest time, the
+lowest rate), so a layout whose speed is little known does not win by a hair. Where two are within 2 % of each other the one
+with fewer GPUs is taken: predictions are no finer than that. A goal is kept if the expected speed keeps it.
+docs/design/007-layouts.md has the rules.
 """
 
 from __future__ import annotations
@@ -11,9 +13,10 @@ import re
 from typing import TYPE_CHECKING
 
 from shardwright import errors
+from shardwright.core.speed import Range
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from shardwright.core.hardware import Gpu
     from shardwright.core.plan.search import Ask, Candidate, Trial
@@ -24,9 +27,11 @@ __all__ = [
     "best_of",
     "check_prices",
     "figure",
+    "goal_doubts",
     "goal_misses",
     "holds",
     "is_good",
+    "is_sure",
     "preference",
     "price_of",
     "request_seconds",
@@ -41,47 +46,72 @@ def holds(ask: Ask, trial: Trial) -> bool:
     return trial.fits and trial.tokens >= ask.workload_tokens
 
 
+def is_sure(trial: Trial) -> bool:
+    """Whether one request fits also into the smallest pool that is thought possible: the engine surely starts."""
+    pool, demand = trial.pool, trial.demand
+    if pool is None or demand is None or not trial.fits:
+        return False
+    return pool.blocks * pool.tokens_low >= (demand.request_blocks + demand.spare_blocks) * pool.tokens
+
+
 def is_good(ask: Ask, trial: Trial) -> bool:
-    """Whether a layout fits, holds the workload and keeps the latency goal, as far as speed is predicted."""
-    return holds(ask, trial) and not goal_misses(ask, trial)
+    """Whether a layout surely starts, holds the workload and keeps the latency goal, as far as speed is predicted."""
+    return holds(ask, trial) and is_sure(trial) and not goal_misses(ask, trial)
 
 
 def goal_misses(ask: Ask, trial: Trial) -> tuple[str, ...]:
     """What of `workload.latencyGoal` is not kept, with numbers; empty where it is, or where nothing is predicted."""
+    return tuple(
+        f"{name} {_seconds(there.expected)} instead of {_seconds(wanted)}"
+        for name, there, wanted in _goals(ask, trial)
+        if there.expected > wanted
+    )
+
+
+def goal_doubts(ask: Ask, trial: Trial) -> tuple[str, ...]:
+    """What of the goal the expected speed keeps, and the slow end of its range does not."""
+    return tuple(
+        f"{name} {_seconds(there.expected)} expected, up to {_seconds(there.high)}; wanted {_seconds(wanted)}"
+        for name, there, wanted in _goals(ask, trial)
+        if there.expected <= wanted < there.high
+    )
+
+
+def _goals(ask: Ask, trial: Trial) -> Iterator[tuple[str, Range, float]]:
     goal, speed = ask.recipe.workload.latency_goal, trial.speed
     if goal is None or speed is None:
-        return ()
-    pairs = (
-        ("time to first token", speed.time_to_first_token_seconds.expected, goal.time_to_first_token_seconds),
-        ("time between tokens", speed.inter_token_seconds.expected, goal.inter_token_seconds),
-    )
-    return tuple(
-        f"{name} {_seconds(there)} instead of {_seconds(wanted)}"
-        for name, there, wanted in pairs
-        if wanted is not None and there > wanted
-    )
+        return
+    if goal.time_to_first_token_seconds is not None:
+        yield "time to first token", speed.time_to_first_token_seconds, goal.time_to_first_token_seconds
+    if goal.inter_token_seconds is not None:
+        yield "time between tokens", speed.inter_token_seconds, goal.inter_token_seconds
 
 
 def _seconds(value: float) -> str:
     return f"{value:.2f} s" if value >= 1 else f"{value * 1000:.1f} ms"
 
 
-def request_seconds(ask: Ask, speed: Speed) -> float:
+def request_seconds(ask: Ask, speed: Speed) -> Range:
     """One request among all of the workload: until its first token, and from there to its last."""
     steps = max(ask.recipe.workload.output_tokens - 1, 0)
-    return speed.time_to_first_token_seconds.expected + steps * speed.inter_token_seconds.expected
+    first, between = speed.time_to_first_token_seconds, speed.inter_token_seconds
+    return Range(
+        expected=first.expected + steps * between.expected,
+        low=first.low + steps * between.low,
+        high=first.high + steps * between.high,
+    )
 
 
 def figure(ask: Ask, trial: Trial) -> float:
-    """What is sought, as a number that should be small; infinite where speed is not predicted."""
+    """What is sought at its pessimistic end, as a number that should be small; infinite where speed is not predicted."""
     speed = trial.speed
     if speed is None:
         return float("inf")
     if ask.recipe.workload.objective == "latency":
-        return request_seconds(ask, speed)
+        return request_seconds(ask, speed).high
     if ask.recipe.workload.objective == "throughput":
-        return 1 / max(speed.output_tokens_per_second.expected, 1e-9)
-    return speed.batch_seconds.expected
+        return 1 / max(speed.output_tokens_per_second.low, 1e-9)
+    return speed.batch_seconds.high
 
 
 def preference(candidate: Candidate) -> tuple[int, int, int, int, int, bool, str]:

@@ -23,10 +23,10 @@ def rounded(trials: Trials, found: Trial) -> tuple[Trial, str]:
         return found, ""
     used, pool = candidate.layout.world_size, candidate.pool
     power = 1 << (used - 1).bit_length()
-    if power == used or power > pool.gpus_per_node or not (pool.gpu.link or "").startswith("nvlink"):
+    if power == used or power > pool.gpus_per_node or not _is_fast(pool.gpu.link or ""):
         return found, ""
     mixture = ask.shape.mixture is not None
-    made = layouts.node_layouts(len(ask.shape.layers), power, 1, mixture=mixture)
+    made = layouts.node_layouts(len(ask.shape.layers), power, 1, mixture=mixture, remainder=ask.engine.remainder)
     fitting = [trial for trial in (trials.of(Candidate((pool,), one)) for one in made) if trial.fits]
     is_needed = objectives.is_good(ask, found)
     good = [trial for trial in fitting if not is_needed or objectives.is_good(ask, trial)]
@@ -38,6 +38,11 @@ def rounded(trials: Trials, found: Trial) -> tuple[Trial, str]:
         f" evenly, the GPUs share {pool.gpu.link}, and the rest of the node is of little use to others."
     )
     return best, note
+
+
+def _is_fast(link: str) -> bool:
+    """Whether GPUs of a node have links of their own: NVLink, Infinity Fabric; not PCIe, and not a link that is not known."""
+    return bool(link) and not link.startswith("pcie")
 
 
 def uneven(trials: Trials, found: Trial) -> Trial:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from shardwright import errors
-from shardwright.core import calibration, memory, speed
+from shardwright.core import memory, speed
 from shardwright.core.layout import Layout
 from shardwright.core.plan.types import Question, Refusal
 from shardwright.core.speed import Speed
@@ -220,7 +220,7 @@ def _asked(ask: Ask, candidate: Candidate) -> Trial:
     refusals = (*_refuse_length(question), *ask.engine.limits(question))
     if refusals:
         return Trial(candidate, refusals)
-    demand = calibration.apply(ask.engine.memory(question), question, ask.calibrations)
+    demand = _demand(ask, question)
     pool, shortfalls = memory.pool_of(demand), memory.shortfalls(demand)
     if shortfalls:
         return Trial(candidate, (), demand, pool, shortfalls)
@@ -228,6 +228,16 @@ def _asked(ask: Ask, candidate: Candidate) -> Trial:
     if isinstance(predicted, Speed):
         return Trial(candidate, (), demand, pool, (), predicted)
     return Trial(candidate, (), demand, pool, (), None, predicted)
+
+
+def _demand(ask: Ask, question: Question) -> Demand:
+    """What the engine says, with what was learnt of such starts."""
+    demand = ask.engine.memory(question)
+    if not ask.calibrations:
+        return demand
+    from shardwright.core import correction  # noqa: PLC0415 - 3 ms, and most plans have no calibrations
+
+    return correction.apply(demand, question, ask.calibrations)
 
 
 def _refuse_length(question: Question) -> tuple[Refusal, ...]:

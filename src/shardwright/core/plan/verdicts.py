@@ -31,7 +31,15 @@ def shortcoming(ask: Ask, trial: Trial) -> Refusal | None:
         wanted = ask.workload_tokens
         return Refusal("workload.pool", f"its pool holds {trial.tokens:,} tokens; the workload needs {wanted:,}")
     misses = objectives.goal_misses(ask, trial)
-    return Refusal("workload.latency-goal", "; ".join(misses)) if misses else None
+    if misses:
+        return Refusal("workload.latency-goal", "; ".join(misses))
+    return None if objectives.is_sure(trial) else _unsure(trial)
+
+
+def _unsure(trial: Trial) -> Refusal:
+    low, demand = trial.pool.tokens_low if trial.pool else 0, trial.demand
+    length = demand.request_tokens if demand else 0
+    return Refusal("memory.near-limit", f"its pool may be as small as {low:,} tokens; one request takes {length:,}")
 
 
 def why_unfit(trial: Trial) -> Refusal:
@@ -96,17 +104,25 @@ def _dearer(ask: Ask, trial: Trial, chosen: Trial) -> Refusal | None:
     if ask.recipe.workload.objective == "price" and price is not None and best is not None and price > best:
         return Refusal("objective.price", f"costs {price:g} an hour; {best:g} are enough")
     if ask.recipe.workload.objective == "fewest-gpus" and trial.layout.world_size > chosen.layout.world_size:
-        return Refusal(
-            "objective.fewest-gpus", f"takes {trial.layout.world_size} GPUs; {chosen.layout.world_size} are enough"
-        )
+        enough = "1 is" if chosen.layout.world_size == 1 else f"{chosen.layout.world_size} are"
+        message = f"takes {trial.layout.world_size} GPUs; {enough} enough{_gained(trial, chosen)}"
+        return Refusal("objective.fewest-gpus", message)
     if ask.recipe.workload.objective == "fewest-gpus" and trial.layout.world_size < chosen.layout.world_size:
         return Refusal("layout.power-of-two", f"{trial.layout.world_size} GPUs are no power of two")
     return None
 
 
+def _gained(trial: Trial, chosen: Trial) -> str:
+    """What more GPUs would buy."""
+    if trial.speed is None or chosen.speed is None:
+        return ""
+    there, best = trial.speed.batch_seconds.high, chosen.speed.batch_seconds.high
+    return f", and take up to {best:,.4g} s for the workload instead of {there:,.4g} s" if there < best else ""
+
+
 _FIGURES = {
-    "latency": ("objective.latency", "one request takes", "s"),
-    "throughput": ("objective.throughput", "answers with", "tokens/s"),
+    "latency": ("objective.latency", "one request takes up to", "s"),
+    "throughput": ("objective.throughput", "answers with at least", "tokens/s"),
 }
 
 
@@ -115,7 +131,7 @@ def _slower(ask: Ask, trial: Trial, chosen: Trial) -> Refusal:
     if trial.speed is None or chosen.speed is None or there <= best:
         return _plainer(trial, chosen)
     objective = ask.recipe.workload.objective
-    rule, what, unit = _FIGURES.get(objective, ("objective.speed", "the workload takes", "s"))
+    rule, what, unit = _FIGURES.get(objective, ("objective.speed", "the workload takes up to", "s"))
     if objective == "throughput":
         there, best = 1 / there, 1 / best
     return Refusal(rule, f"{what} {there:,.4g} {unit}; {best:,.4g} {unit} with {chosen.layout}")
@@ -128,6 +144,10 @@ def _plainer(trial: Trial, chosen: Trial) -> Refusal:
         return Refusal("layout.preference", f"no faster with {layout.world_size} GPUs than with {best.world_size}")
     if layout.pipeline > best.pipeline:
         return Refusal("layout.preference", f"as many GPUs, but a longer pipeline: {layout.pipeline} stages")
-    if layout.stages != best.stages and (layout.tensor, layout.pipeline) == (best.tensor, best.pipeline):
+    if (
+        trial.tokens < chosen.tokens
+        and layout.stages != best.stages
+        and (layout.tensor, layout.pipeline) == (best.tensor, best.pipeline)
+    ):
         return Refusal("layout.partition", f"its stages hold {trial.tokens:,} tokens instead of {chosen.tokens:,}")
     return Refusal("layout.preference", f"no better than {best}, which comes first in the order of preference")

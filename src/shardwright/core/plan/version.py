@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -29,6 +30,7 @@ class Resolved:
         return parse_version(self.version) == parse_version(self.rules)
 
 
+@functools.lru_cache(maxsize=1024)
 def parse_version(text: str) -> tuple[int, int, int]:
     """The release of `0.24.0`, `v0.24`, `0.24.0.post1` or `0.32.0+cpu`; InputError if it is none."""
     match = _VERSION.fullmatch(text.strip())

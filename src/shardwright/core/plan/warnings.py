@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from shardwright.core.plan import candidates, objectives
+from shardwright.core.plan import candidates, lengths, objectives
 from shardwright.core.plan.search import Trials
 from shardwright.core.recipe.later import later_fields
 from shardwright.core.recipe.model import Workload
@@ -15,12 +15,13 @@ from shardwright.units import format_gib
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from shardwright.core.plan.choose import Choice
     from shardwright.core.plan.search import Ask, Trial
 
 __all__ = ["plan_findings"]
 
 
-def plan_findings(ask: Ask, chosen: Trial) -> tuple[Finding, ...]:
+def plan_findings(ask: Ask, choice: Choice, chosen: Trial) -> tuple[Finding, ...]:
     """All findings of a plan; errors are none among them, they would have refused it."""
     return (
         *_larger_than_needed(ask, chosen),
@@ -28,6 +29,7 @@ def plan_findings(ask: Ask, chosen: Trial) -> tuple[Finding, ...]:
         *_partial_nodes(ask, chosen),
         *_odd_count(ask, chosen),
         *_long_requests(ask, chosen),
+        *_costly_length(ask, choice, chosen),
         *_small_pool(ask, chosen),
         *_latency_goal(ask, chosen),
         *_mixed_gpus(chosen),
@@ -76,7 +78,7 @@ def _smaller_fit(ask: Ask, chosen: Trial) -> Trial | None:
         if layout.world_size > pinned.world_size or not smaller or trials.most_tokens(candidate) < enough:
             continue
         trial = trials.of(candidate)
-        if trial.fits and trial.tokens >= enough and not objectives.goal_misses(free, trial):
+        if trial.tokens >= enough and objectives.is_sure(trial) and not objectives.goal_misses(free, trial):
             return trial
     return None
 
@@ -160,6 +162,35 @@ def _long_requests(ask: Ask, chosen: Trial) -> Iterator[Finding]:
     )
 
 
+def _costly_length(ask: Ask, choice: Choice, chosen: Trial) -> Iterator[Finding]:
+    """A length that the recipe leaves open, and that alone asks for more GPUs than a shorter one."""
+    workload = ask.recipe.workload
+    is_about_size = workload.objective in {"fewest-gpus", "price"} and workload.latency_goal is None
+    if workload.max_model_len is not None or ask.is_pinned or not is_about_size:
+        return
+    size = chosen.layout.world_size
+    rooms = (
+        (trial.layout.world_size, -lengths.whole_steps(lengths.room_tokens(trial)))
+        for trial in choice.tried
+        if trial.candidate is not None and trial.layout.world_size < size and not objectives.is_good(ask, trial)
+    )
+    # The longest request may fill the pool; a pool that does not hold the workload is too small for another reason.
+    fewer, length = min((room for room in rooms if -room[1] >= max(ask.workload_tokens, 1)), default=(0, 0))
+    if not fewer:
+        return
+    gpus = "1 GPU is" if fewer == 1 else f"{fewer} GPUs are"
+    yield Finding(
+        "workload.length-costs-gpus",
+        "warn",
+        "info",
+        f"requests of up to {chosen.demand.request_tokens if chosen.demand else 0:,} tokens take {size} GPUs;"
+        f" {gpus} enough for up to {-length:,}",
+        why="workload.maxModelLen is not given, so the model's own limit holds",
+        fix=f"workload.maxModelLen: {-length}, if no request is longer",
+        path="workload.maxModelLen",
+    )
+
+
 def _small_pool(ask: Ask, chosen: Trial) -> Iterator[Finding]:
     wanted, workload = ask.workload_tokens, ask.recipe.workload
     if chosen.tokens >= wanted:
@@ -185,6 +216,17 @@ def _latency_goal(ask: Ask, chosen: Trial) -> Iterator[Finding]:
             f"the latency goal is missed: {'; '.join(misses)}",
             why=f"{looked}, by the expected speed; the nearest was planned" if not ask.is_pinned else looked,
             fix=_what_keeps_the_goal(ask, chosen),
+            path="workload.latencyGoal",
+            value=str(chosen.layout),
+        )
+    for doubt in objectives.goal_doubts(ask, chosen):
+        yield Finding(
+            "workload.latency-goal",
+            "unknown",
+            "warning",
+            f"the latency goal may be missed: {doubt}",
+            why="a layout counts as keeping the goal if the expected speed keeps it; the slow end of the range does not",
+            fix="measure it on the running deployment, or set a goal that leaves room",
             path="workload.latencyGoal",
             value=str(chosen.layout),
         )
@@ -232,14 +274,16 @@ def _mixed_gpus(chosen: Trial) -> Iterator[Finding]:
 
 def _near_limit(chosen: Trial) -> Iterator[Finding]:
     pool, demand = chosen.pool, chosen.demand
-    if pool is None or demand is None or pool.tokens_low >= demand.request_tokens:
+    if pool is None or demand is None or objectives.is_sure(chosen):
         return
+    length = lengths.whole_steps(min(pool.tokens_low, demand.request_tokens - 1))
+    shorter = f"workload.maxModelLen: {length}, or " if length else ""
     yield _warn(
         "memory.near-limit",
         f"the pool may be as small as {pool.tokens_low:,} tokens; one request takes {demand.request_tokens:,}",
         why=f"the {format_gib(pool.left_bytes)} GiB left for the cache are known only within"
         f" {format_gib(demand.ranks[pool.smallest_rank].uncertainty_bytes)} GiB",
-        fix="shorten workload.maxModelLen or leave more memory",
+        fix=f"{shorter}more memory: a smaller checkpoint or more GPUs",
         path="workload.maxModelLen",
         value=str(demand.request_tokens),
     )

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from shardwright.core.recipe import flags, model, secret_values, source
+from shardwright.core.marked import secret_values
+from shardwright.core.recipe import flags, model, source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from shardwright.core.recipe.paths import Path
+    from shardwright.core.marked.paths import Path
 
 __all__ = ["Complaint", "complaints", "key_complaints"]
 
@@ -136,6 +137,26 @@ def _check_pods(values: Mapping[str, object]) -> Iterator[Complaint]:
             yield Complaint((name,), f"{name} is a mapping, as Kubernetes has it")
 
 
+def _check_patch(values: Mapping[str, object]) -> Iterator[Complaint]:
+    if "patch" in values and not isinstance(values["patch"], dict | list):
+        hint = "write a mapping (merge patch), or a list of {op, path, value}"
+        yield Complaint(("patch",), "a patch is a mapping or a list", hint)
+
+
+def _check_auth(values: Mapping[str, object]) -> Iterator[Complaint]:
+    if bool(values.get("api_key")) == bool(values.get("platform")):
+        yield Complaint((), "auth needs one of apiKey and platform", "write {apiKey: {secret: NAME, key: KEY}}")
+
+
+def _check_expose(values: Mapping[str, object]) -> Iterator[Complaint]:
+    kind = values.get("kind", "service")
+    for attribute, name, needed in (("ingress_class", "ingressClass", "ingress"), ("gateway", "gateway", "gateway")):
+        if attribute in values and kind != needed:
+            yield Complaint((name,), f"{name} is for kind: {needed}, not {kind}", f"remove it, or set kind: {needed}")
+    if kind == "gateway" and "gateway" not in values:
+        yield Complaint((), "kind: gateway needs the name of a Gateway", "write gateway: NAMESPACE/NAME")
+
+
 _CHECKS: dict[type[Any], tuple[Callable[[Mapping[str, object]], Iterator[Complaint]], ...]] = {
     model.Model: (_check_source,),
     model.Draft: (_check_source,),
@@ -144,4 +165,7 @@ _CHECKS: dict[type[Any], tuple[Callable[[Mapping[str, object]], Iterator[Complai
     model.Parallelism: (_check_parallelism,),
     model.Rdma: (_check_rdma,),
     model.Pods: (_check_pods,),
+    model.Patch: (_check_patch,),
+    model.Auth: (_check_auth,),
+    model.Expose: (_check_expose,),
 }

@@ -12,6 +12,7 @@ from typing import Any, Literal, NewType
 
 __all__ = [
     "API_VERSION",
+    "Auth",
     "Bytes",
     "Draft",
     "Engine",
@@ -24,6 +25,8 @@ __all__ = [
     "Model",
     "Network",
     "Parallelism",
+    "Patch",
+    "PatchTarget",
     "PodOverrides",
     "Pods",
     "Pool",
@@ -33,6 +36,7 @@ __all__ = [
     "Recipe",
     "Storage",
     "Target",
+    "Tls",
     "Workload",
 ]
 
@@ -93,7 +97,7 @@ class Model:
     """The model to serve."""
 
     source: str = setting(
-        "`hf://owner/name`, `pvc://claim/path`, `oci://image`, `s3://bucket/path`, a directory, or a name in the catalogue."
+        "`hf://owner/name`, `pvc://claim/path`, `oci://image`, `s3://bucket/path`, `par://bucket/path` (a pre-authenticated request of OCI Object Storage), a directory, or a name in the catalogue."
     )
     shape: str | None = setting(
         "Where the plan reads the model's shape if not from `source`: a directory, `hf://owner/name` or a catalogue name.",
@@ -101,7 +105,7 @@ class Model:
     )
     revision: str | None = setting("Branch, tag or commit on the hub.", None, form="word")
     served_name: str | None = setting("Name in requests; the recipe's name if omitted.", None)
-    token: KeyRef | None = setting("Where the hub's token is kept.", None)
+    token: KeyRef | None = setting("Where the hub's token is kept; of `par://`, the address of the request.", None)
     dtype: Literal["bfloat16", "float16", "float32"] | None = setting(
         "Type of weights and activations; that of the checkpoint if omitted.", None
     )
@@ -239,11 +243,9 @@ class Rdma:
 class Network:
     """How nodes reach each other."""
 
-    rdma: Rdma | None = setting("RDMA devices and networks.", None, later=True)
+    rdma: Rdma | None = setting("RDMA devices and networks.", None)
     interface: str | None = setting("Interface between nodes; the engine's choice if omitted.", None, form="word")
-    ip_family: Literal["ipv4", "ipv6"] | None = setting(
-        "Addresses of pods; the cluster's if omitted.", None, later=True
-    )
+    ip_family: Literal["ipv4", "ipv6"] | None = setting("Addresses of pods; the cluster's if omitted.", None)
     debug: bool = setting("Let the collective library log its choices (NCCL_DEBUG=INFO).", default=False)
 
 
@@ -266,13 +268,44 @@ class Storage:
 
 
 @dataclass(frozen=True, slots=True)
+class PatchTarget:
+    """Which manifest a patch changes."""
+
+    kind: str = setting("Kind of the object, as LeaderWorkerSet.", form="word")
+    name: str | None = setting("Its name; needed where several objects of the kind are rendered.", None, form="word")
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """One change of one manifest, applied last."""
+
+    target: PatchTarget = setting("The manifest to change.")
+    patch: Json = setting("A mapping is a JSON merge patch (RFC 7386), a list is a JSON patch (RFC 6902).")
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
     """The platform."""
 
     kind: str = setting("The platform.", form="target-kind")
     version: str | None = setting("Its version; detected, or the newest known, if omitted.", None, form="version")
     options: dict[str, Json] = setting("Options of this kind of target.", dict)
-    patches: tuple[Json, ...] = setting("Changes applied to manifests last.", (), later=True)
+    patches: tuple[Patch, ...] = setting("Changes applied to manifests last, in order.", ())
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """How requests from outside are encrypted; `{}` uses the platform's own certificate."""
+
+    secret: str | None = setting("Secret of type kubernetes.io/tls with the certificate.", None, form="dns-name")
+
+
+@dataclass(frozen=True, slots=True)
+class Auth:
+    """Who may ask; one of the two."""
+
+    api_key: KeyRef | None = setting("Key that requests carry as a bearer token; the engine checks it.", None)
+    platform: bool = setting("The platform checks a token of its own before the engine is asked.", default=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,9 +313,16 @@ class Expose:
     """How the model is reached from outside."""
 
     kind: Literal["none", "service", "ingress", "gateway", "route"] = setting("The way in.", "service")
-    host: str | None = setting("Host name.", None, later=True, form="dns-name")
-    tls: Json = setting("TLS settings.", None, later=True)
-    auth: Json = setting("Who may ask.", None, later=True)
+    host: str | None = setting("Host name.", None, form="dns-name")
+    path: str = setting(
+        "Path under which it is reached; removed before the engine is asked.", "/", form="absolute-path"
+    )
+    ingress_class: str | None = setting(
+        "Class of the Ingress; the cluster's default if omitted.", None, form="dns-name"
+    )
+    gateway: str | None = setting("Gateway of an HTTPRoute, as NAMESPACE/NAME or NAME.", None, form="network-name")
+    tls: Tls | None = setting("How requests are encrypted; in clear text if omitted.", None)
+    auth: Auth | None = setting("Who may ask; everybody who reaches it if omitted.", None)
     dashboard: bool = setting("Expose the dashboard too.", default=False, later=True)
 
 

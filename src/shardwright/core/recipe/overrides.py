@@ -10,13 +10,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from shardwright import errors
-from shardwright.core.recipe import document, paths, secret_values, tree
-from shardwright.core.recipe.tree import Document, Entry, ListNode, MapNode, Mark, Node, ScalarNode
+from shardwright.core.marked import document, paths, secret_values, tree
+from shardwright.core.marked.tree import Document, Entry, ListNode, MapNode, Mark, Node, ScalarNode
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from shardwright.core.recipe.paths import Path
+    from shardwright.core.marked.paths import Path
 
 __all__ = ["Override", "apply_overrides", "parse_overrides"]
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from shardwright import errors
-from shardwright.core.recipe import checks, kinds, scalars, secret_values, tree, unknown_fields
+from shardwright.core.marked import secret_values, tree
+from shardwright.core.marked.tree import Document, Entry, ListNode, MapNode, Node, ScalarNode
+from shardwright.core.recipe import checks, kinds, scalars, unknown_fields
 from shardwright.core.recipe.kinds import (
     Choice,
     Field,
@@ -26,12 +28,11 @@ from shardwright.core.recipe.kinds import (
     Whole,
 )
 from shardwright.core.recipe.model import API_VERSION, Recipe
-from shardwright.core.recipe.tree import Document, Entry, ListNode, MapNode, Node, ScalarNode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
-    from shardwright.core.recipe.paths import Path
+    from shardwright.core.marked.paths import Path
 
 __all__ = ["read_recipe"]
 

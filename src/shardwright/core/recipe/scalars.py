@@ -12,16 +12,16 @@ import re
 from typing import TYPE_CHECKING
 
 from shardwright import errors, units
-from shardwright.core.recipe import secret_values, tree
+from shardwright.core.marked import secret_values, tree
+from shardwright.core.marked.tree import MapNode, Node, ScalarNode
 from shardwright.core.recipe.forms import FORMS, KEYED_FORMS
-from shardwright.core.recipe.tree import MapNode, Node, ScalarNode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from shardwright.core.marked.paths import Path
+    from shardwright.core.marked.tree import Mark
     from shardwright.core.recipe.model import Json
-    from shardwright.core.recipe.paths import Path
-    from shardwright.core.recipe.tree import Mark
 
 __all__ = [
     "check_key",

@@ -6,11 +6,12 @@ import re
 from dataclasses import dataclass
 from typing import Literal, cast
 
-from shardwright.core.recipe import scalars, secret_values
+from shardwright.core.marked import secret_values
+from shardwright.core.recipe import scalars
 
 __all__ = ["Source", "SourceError", "parse_source"]
 
-Scheme = Literal["hf", "pvc", "oci", "s3", "name"]
+Scheme = Literal["hf", "pvc", "oci", "s3", "par", "name"]
 
 _DNS = r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?"
 _REPOSITORY = "[A-Za-z0-9][-A-Za-z0-9_.]{0,95}"
@@ -22,6 +23,7 @@ _FORMS: dict[str, tuple[str, str]] = {
         "oci://REGISTRY/IMAGE:TAG",
     ),
     "s3": (r"[a-z0-9][-a-z0-9.]{1,61}[a-z0-9](/[^\s]*)?", "s3://BUCKET/PATH"),
+    "par": (r"[A-Za-z0-9][-A-Za-z0-9._]*(/(?!.*\.\.)[^\s]*)?", "par://BUCKET/PATH"),
 }
 _HUB_PAGE = r"https?://(?:www\.)?(?:huggingface\.co|hf\.co)/([^/\s]+/[^/\s?#]+)(?:/tree/([^\s?#]+))?.*"
 

@@ -5,42 +5,13 @@ An architecture that is not in the table is never counted as another one.
 
 from __future__ import annotations
 
+import importlib
 import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from shardwright import errors
-from shardwright.core.shape import checkpoint as checkpoints
-from shardwright.core.shape import (
-    cohere,
-    deepseek,
-    dense,
-    falcon,
-    falcon_h1,
-    gemma,
-    glm_moe,
-    gpt_oss,
-    granite_hybrid,
-    granite_moe,
-    images,
-    jamba,
-    llama4,
-    mamba,
-    minimax,
-    mixtral,
-    nemotron_h,
-    olmoe,
-    phi,
-    phi_moe,
-    plain,
-    postnorm,
-    precision,
-    quantization,
-    qwen_moe,
-    qwen_next,
-    remote,
-    unknown,
-)
+from shardwright.core.shape import precision
 from shardwright.core.shape.fields import Fields
 
 if TYPE_CHECKING:
@@ -50,67 +21,68 @@ if TYPE_CHECKING:
     from shardwright.core.shape.checkpoint import Checkpoint
     from shardwright.core.shape.family import Family
 
-__all__ = ["FAMILIES", "shape_of"]
+__all__ = ["FAMILIES", "family_of", "shape_of"]
 
-FAMILIES: dict[str, Family] = {
-    "LlamaForCausalLM": dense.LLAMA,
-    "MistralForCausalLM": dense.MISTRAL,
-    "Qwen2ForCausalLM": dense.QWEN2,
-    "Qwen3ForCausalLM": dense.QWEN3,
-    "GraniteForCausalLM": dense.GRANITE,
-    "FalconForCausalLM": falcon.FALCON,
-    "SmolLM3ForCausalLM": dense.SMOLLM3,
-    "SeedOssForCausalLM": dense.SEED_OSS,
-    "Ministral3ForCausalLM": dense.MINISTRAL3,
-    "InternLM3ForCausalLM": dense.INTERNLM3,
-    "InternLM2ForCausalLM": remote.INTERNLM2,
-    "ExaoneForCausalLM": remote.EXAONE,
-    "Ernie4_5ForCausalLM": dense.ERNIE,
-    "GemmaForCausalLM": gemma.GEMMA,
-    "Gemma2ForCausalLM": gemma.GEMMA2,
-    "Gemma3ForCausalLM": gemma.GEMMA3,
-    "Olmo2ForCausalLM": postnorm.OLMO2,
-    "Olmo3ForCausalLM": postnorm.OLMO3,
-    "Exaone4ForCausalLM": postnorm.EXAONE4,
-    "GlmForCausalLM": postnorm.GLM,
-    "Glm4ForCausalLM": postnorm.GLM4,
-    "CohereForCausalLM": cohere.COHERE,
-    "Cohere2ForCausalLM": cohere.COHERE2,
-    "PhiForCausalLM": phi.PHI,
-    "Phi3ForCausalLM": phi.PHI3,
-    "GPTNeoXForCausalLM": plain.GPT_NEOX,
-    "NemotronForCausalLM": plain.NEMOTRON,
-    "StableLmForCausalLM": plain.STABLELM,
-    "Starcoder2ForCausalLM": plain.STARCODER2,
-    "Gemma3ForConditionalGeneration": images.GEMMA3,
-    "LlavaForConditionalGeneration": images.LLAVA,
-    "Mistral3ForConditionalGeneration": images.MISTRAL3,
-    "Qwen2VLForConditionalGeneration": images.QWEN2,
-    "Qwen2_5_VLForConditionalGeneration": images.QWEN25,
-    "Qwen3VLForConditionalGeneration": images.QWEN3,
-    "MixtralForCausalLM": mixtral.MIXTRAL,
-    "Qwen2MoeForCausalLM": qwen_moe.QWEN2_MOE,
-    "Qwen3MoeForCausalLM": qwen_moe.QWEN3_MOE,
-    "DeepseekV2ForCausalLM": deepseek.DEEPSEEK,
-    "DeepseekV3ForCausalLM": deepseek.DEEPSEEK,
-    "DeepseekV32ForCausalLM": deepseek.DEEPSEEK,
-    "Glm4MoeForCausalLM": glm_moe.GLM4_MOE,
-    "GptOssForCausalLM": gpt_oss.GPT_OSS,
-    "Llama4ForCausalLM": llama4.LLAMA4,
-    "Llama4ForConditionalGeneration": llama4.LLAMA4_WITH_IMAGES,
-    "GraniteMoeForCausalLM": granite_moe.GRANITE_MOE,
-    "GraniteMoeSharedForCausalLM": granite_moe.GRANITE_MOE,
-    "MiniMaxM2ForCausalLM": minimax.MINIMAX_M2,
-    "OlmoeForCausalLM": olmoe.OLMOE,
-    "PhiMoEForCausalLM": phi_moe.PHI_MOE,
-    "Qwen3NextForCausalLM": qwen_next.QWEN3_NEXT,
-    "BambaForCausalLM": granite_hybrid.BAMBA,
-    "FalconH1ForCausalLM": falcon_h1.FALCON_H1,
-    "GraniteMoeHybridForCausalLM": granite_hybrid.GRANITE_HYBRID,
-    "JambaForCausalLM": jamba.JAMBA,
-    "Mamba2ForCausalLM": mamba.MAMBA2,
-    "NemotronHForCausalLM": nemotron_h.NEMOTRON_H,
+FAMILIES: dict[str, str] = {
+    "LlamaForCausalLM": "dense:LLAMA",
+    "MistralForCausalLM": "dense:MISTRAL",
+    "Qwen2ForCausalLM": "dense:QWEN2",
+    "Qwen3ForCausalLM": "dense:QWEN3",
+    "GraniteForCausalLM": "dense:GRANITE",
+    "FalconForCausalLM": "falcon:FALCON",
+    "SmolLM3ForCausalLM": "dense:SMOLLM3",
+    "SeedOssForCausalLM": "dense:SEED_OSS",
+    "Ministral3ForCausalLM": "dense:MINISTRAL3",
+    "InternLM3ForCausalLM": "dense:INTERNLM3",
+    "InternLM2ForCausalLM": "remote:INTERNLM2",
+    "ExaoneForCausalLM": "remote:EXAONE",
+    "Ernie4_5ForCausalLM": "dense:ERNIE",
+    "GemmaForCausalLM": "gemma:GEMMA",
+    "Gemma2ForCausalLM": "gemma:GEMMA2",
+    "Gemma3ForCausalLM": "gemma:GEMMA3",
+    "Olmo2ForCausalLM": "postnorm:OLMO2",
+    "Olmo3ForCausalLM": "postnorm:OLMO3",
+    "Exaone4ForCausalLM": "postnorm:EXAONE4",
+    "GlmForCausalLM": "postnorm:GLM",
+    "Glm4ForCausalLM": "postnorm:GLM4",
+    "CohereForCausalLM": "cohere:COHERE",
+    "Cohere2ForCausalLM": "cohere:COHERE2",
+    "PhiForCausalLM": "phi:PHI",
+    "Phi3ForCausalLM": "phi:PHI3",
+    "GPTNeoXForCausalLM": "plain:GPT_NEOX",
+    "NemotronForCausalLM": "plain:NEMOTRON",
+    "StableLmForCausalLM": "plain:STABLELM",
+    "Starcoder2ForCausalLM": "plain:STARCODER2",
+    "Gemma3ForConditionalGeneration": "images:GEMMA3",
+    "LlavaForConditionalGeneration": "images:LLAVA",
+    "Mistral3ForConditionalGeneration": "images:MISTRAL3",
+    "Qwen2VLForConditionalGeneration": "images:QWEN2",
+    "Qwen2_5_VLForConditionalGeneration": "images:QWEN25",
+    "Qwen3VLForConditionalGeneration": "images:QWEN3",
+    "MixtralForCausalLM": "mixtral:MIXTRAL",
+    "Qwen2MoeForCausalLM": "qwen_moe:QWEN2_MOE",
+    "Qwen3MoeForCausalLM": "qwen_moe:QWEN3_MOE",
+    "DeepseekV2ForCausalLM": "deepseek:DEEPSEEK",
+    "DeepseekV3ForCausalLM": "deepseek:DEEPSEEK",
+    "DeepseekV32ForCausalLM": "deepseek:DEEPSEEK",
+    "Glm4MoeForCausalLM": "glm_moe:GLM4_MOE",
+    "GptOssForCausalLM": "gpt_oss:GPT_OSS",
+    "Llama4ForCausalLM": "llama4:LLAMA4",
+    "Llama4ForConditionalGeneration": "llama4:LLAMA4_WITH_IMAGES",
+    "GraniteMoeForCausalLM": "granite_moe:GRANITE_MOE",
+    "GraniteMoeSharedForCausalLM": "granite_moe:GRANITE_MOE",
+    "MiniMaxM2ForCausalLM": "minimax:MINIMAX_M2",
+    "OlmoeForCausalLM": "olmoe:OLMOE",
+    "PhiMoEForCausalLM": "phi_moe:PHI_MOE",
+    "Qwen3NextForCausalLM": "qwen_next:QWEN3_NEXT",
+    "BambaForCausalLM": "granite_hybrid:BAMBA",
+    "FalconH1ForCausalLM": "falcon_h1:FALCON_H1",
+    "GraniteMoeHybridForCausalLM": "granite_hybrid:GRANITE_HYBRID",
+    "JambaForCausalLM": "jamba:JAMBA",
+    "Mamba2ForCausalLM": "mamba:MAMBA2",
+    "NemotronHForCausalLM": "nemotron_h:NEMOTRON_H",
 }
+"""The place of each architecture's family, in this folder; a plan needs one of them, so each is imported when asked for."""
 _SUFFIX = re.compile(r"(ForCausalLM|ForConditionalGeneration)$|_")
 _BY_MODEL_TYPE = {
     **{_SUFFIX.sub("", name).lower(): name for name in FAMILIES},
@@ -120,7 +92,18 @@ _BY_MODEL_TYPE = {
 }
 """`llama`, `qwen2moe` ...: the `model_type` of a configuration without its underscores."""
 _LANGUAGE_PARTS = ("text_config", "llm_config", "language_config")
+_QUANTIZATION = ("quantization_config", "hf_quant_config")
 _INHERITED = ("dtype", "torch_dtype", "quantization_config", "tie_word_embeddings")
+
+
+def family_of(architecture: str) -> Family | None:
+    """The family of an architecture, imported now; None for one that is not known."""
+    return _load(architecture) if architecture in FAMILIES else None
+
+
+def _load(architecture: str) -> Family:
+    module, _, name = FAMILIES[architecture].partition(":")
+    return getattr(importlib.import_module(f"shardwright.core.shape.{module}"), name)
 
 
 def shape_of(config: Mapping[str, Any], *, name: str, source: str, checkpoint: Checkpoint | None = None) -> ModelShape:
@@ -136,11 +119,19 @@ def shape_of(config: Mapping[str, Any], *, name: str, source: str, checkpoint: C
     if architecture not in FAMILIES:
         return _unknown_shape(fields, architecture, checkpoint)
     shape = _family_shape(fields, architecture, checkpoint)
-    return shape if checkpoint is None else checkpoints.checked(shape, checkpoint)
+    if checkpoint is None:
+        return shape
+    from shardwright.core.shape import checkpoint as checkpoints  # noqa: PLC0415 - 1.5 ms, and most plans have no headers
+
+    return checkpoints.checked(shape, checkpoint)
 
 
 def _family_shape(fields: Fields, architecture: str, checkpoint: Checkpoint | None) -> ModelShape:
-    shape = _finished(FAMILIES[architecture].read(fields), fields, architecture, checkpoint)
+    shape = _finished(_load(architecture).read(fields), fields, architecture, checkpoint)
+    if not any(fields.values.get(name) is not None for name in _QUANTIZATION):
+        return shape
+    from shardwright.core.shape import quantization  # noqa: PLC0415 - 4 ms, and many models are not quantized
+
     return quantization.quantized(shape, fields)
 
 
@@ -151,6 +142,8 @@ def _unknown_shape(fields: Fields, architecture: str, checkpoint: Checkpoint | N
             f" known are {', '.join(sorted(FAMILIES))}",
             hint="with the model's *.safetensors files beside config.json, or from the hub, its weights can be bounded",
         )
+    from shardwright.core.shape import unknown  # noqa: PLC0415 - as above
+
     shape = _finished(unknown.read(fields, checkpoint), fields, architecture, checkpoint)
     return replace(shape, checkpoint_bytes=checkpoint.total_bytes)
 
@@ -163,6 +156,8 @@ def _language_shape(language: Fields, architecture: str, checkpoint: Checkpoint 
     shape = replace(shape, bound=bound)
     if checkpoint is None:
         return shape
+    from shardwright.core.shape import checkpoint as checkpoints  # noqa: PLC0415 - as above
+
     notes = (*shape.notes, *checkpoints.compared_sums(shape, checkpoint))
     return replace(shape, checkpoint_bytes=checkpoint.total_bytes, notes=notes)
 

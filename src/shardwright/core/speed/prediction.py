@@ -50,7 +50,9 @@ def predict(question: Question, demand: Demand, pool: Pool) -> Speed | str:
     interval = _interval_seconds(stages, pace, load.running, load)
     share = pace.uncertainty_share
     wave = _wave_seconds(stages, pace, load, load.running)
-    rate = question.layout.data * load.running * load.output_tokens / wave
+    # Of fewer requests than copies, the rest of the copies have nothing to do.
+    running = min(question.layout.data * load.running, question.recipe.workload.concurrency)
+    rate = running * load.output_tokens / wave
     return Speed(
         time_to_first_token_seconds=_range(lone + pace.request_seconds, share + pace.prompt_uncertainty_share),
         inter_token_seconds=_range(interval, share),

@@ -6,7 +6,7 @@ import functools
 from typing import TYPE_CHECKING, Any
 
 from shardwright.core import engine_flags
-from shardwright.core.engine_flags import FlagBook
+from shardwright.core.engine_flags import FlagBook, FlagForms
 from shardwright.core.plan.version import parse_version
 from shardwright.engines.sglang import facts
 
@@ -25,7 +25,7 @@ def normalized(arguments: Mapping[str, Any]) -> dict[str, Any]:
 
 def as_argv(arguments: Iterable[tuple[str, Any]]) -> Iterator[str]:
     """Flags as SGLang's parser reads them."""
-    return engine_flags.as_argv(arguments, facts.negatable())
+    return engine_flags.as_argv(arguments, FlagForms(facts.negatable()))
 
 
 def check_arguments(recipe: Recipe, version: str) -> None:

@@ -10,6 +10,7 @@ from shardwright.engines.sglang import arguments, facts, limits, memory
 
 if TYPE_CHECKING:
     from shardwright.core.deployment import Launch, LaunchOrder
+    from shardwright.core.layout import Remainder
     from shardwright.core.memory import Demand
     from shardwright.core.plan.types import Question, Refusal
     from shardwright.core.plugins import EngineMetrics, LogEvent
@@ -21,6 +22,7 @@ class SglangEngine:
     """SGLang as an engine plug-in."""
 
     name = "sglang"
+    remainder: Remainder = "last"
 
     @property
     def versions(self) -> tuple[str, ...]:

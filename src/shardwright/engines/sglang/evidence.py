@@ -46,7 +46,7 @@ def _distance(question: Question, resolved: Flags, point: Point) -> tuple[bool, 
         (len(question.shape.layers), question.shape.hidden_size) != (point.layers, point.hidden_size),
         question.gpu.name != point.gpu,
         (layout.tensor, layout.pipeline, layout.data, layout.expert) != (point.tensor, 1, 1, False),
-        given != dict(point.args),
+        given != dict(point.args) or question.recipe.model.lora_slots > 0,
         parse_version(question.version) != parse_version(facts.measured_version()),
     )
 

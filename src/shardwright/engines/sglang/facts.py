@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from shardwright.core.plan.version import parse_version, resolve_version
+from shardwright.facts import files
 
 __all__ = [
     "Point",
@@ -88,9 +89,7 @@ class Timed:
 
 @functools.cache
 def _file(name: str) -> dict[str, Any]:
-    import tomllib  # noqa: PLC0415 - costs milliseconds that `--help` should not pay
-
-    return tomllib.loads(Path(__file__).with_name(name).read_text(encoding="utf-8"))
+    return files.read_toml(Path(__file__).with_name(name))
 
 
 def table(name: str) -> dict[str, Any]:

@@ -160,7 +160,7 @@ def _has_prefill_graphs(question: Question, rules: Rules, given: dict[str, Any],
         return bool(given.get("enable-piecewise-cuda-graph"))
     there = {
         "latent": question.shape.latent is not None,
-        "lora": bool(given.get("enable-lora") or given.get("lora-paths") or question.recipe.model.lora_slots),
+        "lora": question.recipe.model.lora_slots > 0,
         "data-attention": mode == "attention",
         "vision": is_vision(question.shape),
         "pipeline": question.layout.pipeline > 1,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from shardwright.core.deployment import Launch, Port, Probe, Variable
-from shardwright.engines.sglang import arguments, facts, flags
+from shardwright.engines.sglang import arguments, facts, flags, lora
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -84,6 +84,8 @@ def _model(plan: Plan) -> Iterator[tuple[str, Any]]:
         yield "revision", model.revision
     if model.trust_remote_code:
         yield "trust-remote-code", True
+    if model.lora_slots:
+        yield "lora-target-modules", list(lora.PROJECTIONS)
     if "enable-metrics" not in arguments.normalized(plan.recipe.engine.args):
         yield "enable-metrics", True
 

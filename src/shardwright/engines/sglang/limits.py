@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from shardwright.core.plan.types import Refusal
 from shardwright.core.plan.version import parse_version
-from shardwright.engines.sglang import facts, flags, quantization
+from shardwright.engines.sglang import facts, flags, lora, quantization
 from shardwright.units import format_gib
 
 if TYPE_CHECKING:
@@ -40,6 +40,8 @@ def refusals_of(question: Question) -> tuple[Refusal, ...]:
         *_balance(question, resolved),
         *_numbers(question, resolved),
         *quantization.refusals_of(question, resolved),
+        *lora.refusals_of(question, resolved),
+        *_draft(question),
     )
 
 
@@ -134,6 +136,15 @@ def _nodes(question: Question, resolved: Flags) -> Iterator[Refusal]:
             "sglang.copies-over-nodes",
             f"DP{layout.data} on {layout.nodes} nodes: SGLang keeps copies of a model on one node; `replicas: {layout.data}`"
             " serves as many, or engine.args: {enable-dp-attention: true} shares the other layers",
+        )
+
+
+def _draft(question: Question) -> Iterator[Refusal]:
+    draft = question.recipe.model.draft
+    if draft is not None:
+        yield Refusal(
+            "sglang.draft-not-planned",
+            f"model.draft: {draft.source}: memory of a draft is not counted for SGLang in this version; leave it out, or use vLLM",
         )
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from shardwright.core import memory
 from shardwright.core.memory import Demand, RankDemand, Term
-from shardwright.engines.sglang import cache, evidence, facts, flags, fraction, pace, rules, terms, weights
+from shardwright.engines.sglang import cache, evidence, facts, flags, fraction, lora, pace, rules, terms, weights
 from shardwright.engines.sglang.terms import Stage
 from shardwright.units import GIB
 
@@ -174,6 +174,9 @@ def _settings(question: Question, resolved: Flags, batch: Batch, chosen: float) 
         settings.append(("kv-cache-dtype", resolved.kv_dtype))
     if resolved.quantization is not None:
         settings.append(("quantization", resolved.quantization))
+    slots = question.recipe.model.lora_slots
+    if slots:
+        settings += [("enable-lora", True), ("max-loras-per-batch", slots), ("max-lora-rank", lora.rank_of(resolved))]
     asked = resolved.arguments.get("max-total-tokens")
     if asked:
         settings.append(("max-total-tokens", int(asked)))

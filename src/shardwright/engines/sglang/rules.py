@@ -29,6 +29,7 @@ def findings_of(question: Question, flags: Flags, demand: Demand, *, is_default:
         *_remote_code(question),
         *_no_image(question),
         *_half(question, flags),
+        *_draft_not_counted(flags),
         *_larger_fraction(demand, is_default=is_default),
         *_uncertain_pool(demand),
     )
@@ -93,6 +94,22 @@ def _half(question: Question, flags: Flags) -> Iterator[Finding]:
             fix="set model.dtype: float16 to say that it is meant, or use a GPU of compute capability 8.0 or more",
             path="model.dtype",
             requirements=("R053",),
+        )
+
+
+def _draft_not_counted(flags: Flags) -> Iterator[Finding]:
+    """Speculation by the engine's own flags, but for that without a model."""
+    algorithm = str(flags.arguments.get("speculative-algorithm") or "")
+    if algorithm and algorithm.upper() != "NGRAM":
+        yield Finding(
+            "sglang.draft-not-counted",
+            "warn",
+            "warning",
+            f"the memory of the draft for speculative-algorithm {algorithm} is not counted",
+            why="its weights and cache come out of the same fraction",
+            fix="leave room with mem-fraction-static or max-total-tokens",
+            path="engine.args.speculative-algorithm",
+            value=algorithm,
         )
 
 

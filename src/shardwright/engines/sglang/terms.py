@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from shardwright.core.memory import Term
-from shardwright.engines.sglang import facts, flags
+from shardwright.engines.sglang import facts, flags, lora
 from shardwright.units import GIB, MIB
 
 if TYPE_CHECKING:
@@ -81,6 +81,7 @@ def stage_terms(stage: Stage) -> tuple[Term, ...]:
     """Terms of a rank of that stage besides weights and states."""
     return (
         *_margin(stage),
+        *_adapters(stage),
         _activation(stage),
         *_logits(stage),
         *_workspace(stage),
@@ -94,6 +95,14 @@ def _margin(stage: Stage) -> Iterator[Term]:
     if shape.bound:
         margin = facts.table("device")["bound_margin_gib"]
         yield Term("other", round(margin * GIB), counted=True, formula=f"margin: {shape.bound}", source="an allowance")
+
+
+def _adapters(stage: Stage) -> Iterator[Term]:
+    slots = stage.question.recipe.model.lora_slots
+    if slots:
+        how = f"{slots} adapter slots of rank {lora.rank_of(stage.flags)}"
+        size = lora.slots_bytes(stage.question, stage.flags)
+        yield Term("weights", size, counted=True, formula=how, source="SGLang 0.5.16 and 0.5.23, lora/mem_pool.py")
 
 
 def _activation(stage: Stage) -> Term:

@@ -108,13 +108,8 @@ def _element_bytes(weight: Weight, flags: Flags, *, in_layer: bool) -> float:
     if weight.element_bytes is not None:
         return weight.element_bytes
     is_matrix = in_layer and weight.columns > 1 and not weight.fixed
-    if (
-        flags.online_element_bytes is not None
-        and is_matrix
-        and not weight.name.removesuffix(".weight").endswith("gate")
-    ):
-        return flags.online_element_bytes
-    return flags.element_bytes
+    online = flags.online_element_bytes
+    return online if is_matrix and online is not None else flags.element_bytes
 
 
 def _allocated(size: int) -> int:

@@ -26,4 +26,11 @@ BUILD = EngineBuild(
     disk_bytes=round(6.5 * GIB),
     cache_variable="VLLM_CACHE_ROOT",
     python=("3.11", "3.14"),
+    not_run={
+        "BambaForCausalLM": "vLLM has no Bamba from 0.23 on",
+        "DeepseekV32ForCausalLM": "its sparse attention has no kernel for a CPU",
+        "JambaForCausalLM": "its recurrent layers (Mamba 1) have no kernel for a CPU",
+        "Qwen3NextForCausalLM": "its linear attention computes in bfloat16 alone, and a twin is float32",
+    },
+    has_copies=False,
 )

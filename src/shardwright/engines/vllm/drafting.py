@@ -16,8 +16,8 @@ __all__ = ["config_of"]
 _HUB = "hf://"
 
 
-def config_of(recipe: Recipe, tensor: int) -> dict[str, Any]:
-    """The value of speculative-config for a recipe's draft; empty without one."""
+def config_of(recipe: Recipe, tensor: int, *, place: str = "") -> dict[str, Any]:
+    """The value of speculative-config for a recipe's draft, empty without one; `place`: where the engine finds the draft."""
     draft = recipe.model.draft
     if draft is None:
         return {}
@@ -25,7 +25,7 @@ def config_of(recipe: Recipe, tensor: int) -> dict[str, Any]:
         return {"method": "mtp", "num_speculative_tokens": draft.tokens}
     return {
         "method": "draft_model",
-        "model": draft.source.removeprefix(_HUB),
+        "model": place or draft.source.removeprefix(_HUB),
         "num_speculative_tokens": draft.tokens,
         "draft_tensor_parallel_size": tensor,
     }

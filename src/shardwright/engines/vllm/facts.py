@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from shardwright.core.plan.version import parse_version, resolve_version
+from shardwright.facts import files
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,6 +38,7 @@ class Formula:
     growth_gib: tuple[float, float]
     growth_v1_gib: float
     gather_gib: float
+    gather_pcie_gib: float
     forward_gib: float
     sampler_gib: dict[str, float]
     copies_vocabulary: bool
@@ -44,6 +46,7 @@ class Formula:
     moe_hidden_factor: float
     graphs_gib: float
     graphs_layer_gib: float
+    graphs_splits: float
     graphs_counted_gib: float
     source: str
 
@@ -105,9 +108,7 @@ def _all() -> dict[str, Any]:
 
 
 def _read(name: str) -> dict[str, Any]:
-    import tomllib  # noqa: PLC0415 - costs milliseconds that `--help` should not pay
-
-    return tomllib.loads(Path(__file__).with_name(name).read_text(encoding="utf-8"))
+    return files.read_toml(Path(__file__).with_name(name))
 
 
 def table(name: str) -> dict[str, Any]:

@@ -31,6 +31,8 @@ _FALSE = ("0", "false", "off", "no")
 class Flags:
     """Resolved flags of one layout; T and n come from `batches`."""
 
+    version: str
+    """Whose classes build the model."""
     arguments: dict[str, Any]
     """The recipe's, in one spelling."""
     dtype: str
@@ -71,6 +73,7 @@ def base_flags(question: Question, rules: Rules) -> Flags:
     blocks = given.get("num-gpu-blocks-override")
     runner, has_graphs = runner_of(question, rules), not _is_eager(given)
     return Flags(
+        version=question.version,
         arguments=given,
         dtype=dtype,
         element_bytes=_DTYPE_BYTES[dtype],

@@ -31,14 +31,24 @@ def graph_terms(stage: Stage) -> Iterator[Term]:
         return
     formula = stage.rules.formula
     if not stage.flags.counts_graphs:
-        size = round((formula.graphs_gib + formula.graphs_layer_gib * stage.layers) * GIB)
-        how = f"{formula.graphs_gib} GiB + {formula.graphs_layer_gib} GiB a layer, 0.41 to 1.88 GiB seen; on top of the budget"
+        size, how = _captured(stage)
     elif stage.flags.runner == "v1":
         size, how = _estimate(stage)
     else:
         size = round(formula.graphs_counted_gib * GIB)
         how = "an estimate that vLLM makes itself, 0.5 to 1.3 GiB seen; taken from the budget"
     yield Term("graphs", size, counted=stage.flags.counts_graphs, formula=how, source=formula.source)
+
+
+def _captured(stage: Stage) -> tuple[int, str]:
+    """What the V2 runner's graphs take once they are captured."""
+    formula, buffer = stage.rules.formula, _first_full(stage, _sizes(stage))
+    size = round((formula.graphs_gib + formula.graphs_layer_gib * stage.layers) * GIB + formula.graphs_splits * buffer)
+    how = (
+        f"{formula.graphs_gib} GiB + {formula.graphs_layer_gib} GiB a layer + {formula.graphs_splits} x {buffer / MIB:.0f} MiB"
+        " of attention's buffer; on top of the budget"
+    )
+    return size, how
 
 
 @dataclass(frozen=True, slots=True)

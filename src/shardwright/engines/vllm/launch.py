@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from shardwright.core.deployment import Launch, Port, Probe, Variable
 from shardwright.core.layout import split_layers
-from shardwright.engines.vllm import arguments, facts
+from shardwright.engines.vllm import arguments, drafting, facts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,7 +54,7 @@ def _argv(order: LaunchOrder) -> Iterator[str]:
         yield from ("--host", wiring.listen_address)
     yield from ("--port", wiring.serve_port)
     yield from arguments.as_argv(_parallel(plan))
-    yield from arguments.as_argv(plan.engine.settings)
+    yield from arguments.as_argv(_settings(order))
     yield from arguments.as_argv(_model(plan))
     yield from arguments.as_argv(_device(plan))
     yield from arguments.as_argv(_others(plan))
@@ -66,6 +66,14 @@ def _argv(order: LaunchOrder) -> Iterator[str]:
             yield from ("--data-parallel-address", wiring.leader_address)
     if order.role == "worker":
         yield "--headless"
+
+
+def _settings(order: LaunchOrder) -> Iterator[tuple[str, Any]]:
+    """As planned; where the draft model is found only the target knows."""
+    recipe, tensor = order.plan.recipe, order.plan.layout.tensor
+    for name, value in order.plan.engine.settings:
+        is_draft = name == "speculative-config" and recipe.model.draft is not None
+        yield name, drafting.config_of(recipe, tensor, place=order.wiring.draft) if is_draft else value
 
 
 def _parallel(plan: Plan) -> Iterator[tuple[str, Any]]:
@@ -129,7 +137,7 @@ def _hub(order: LaunchOrder) -> Iterator[Variable]:
     model, wiring = order.plan.recipe.model, order.wiring
     if wiring.cache_dir:
         yield Variable("HF_HOME", wiring.cache_dir)
-    if wiring.model.startswith("/"):
+    if all(place.startswith("/") for place in (wiring.model, wiring.draft) if place):
         yield Variable("HF_HUB_OFFLINE", "1")
     elif model.token is not None:
         yield Variable("HF_TOKEN", model.token)

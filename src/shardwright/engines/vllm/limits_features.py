@@ -43,7 +43,9 @@ def _copies(question: Question) -> Iterator[Refusal]:
         )
     if question.gpu.device == "cpu":
         yield Refusal(
-            "vllm.cpu-data-parallel", "data parallel on a CPU was never started; `replicas` serves as many copies"
+            "vllm.cpu-data-parallel",
+            f"DP{layout.data} on a CPU: copies hand tokens to each other's experts, which vLLM's CPU communicator cannot"
+            f" (it has no all_gatherv); `replicas: {layout.data}` serves as many copies",
         )
 
 

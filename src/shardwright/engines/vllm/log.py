@@ -2,7 +2,7 @@
 
 A worker's prefix names its coordinates (`Worker_PP0_TP1`), not its rank: they are given as the numbers `stage` and
 `tensor_index`; `rank` is set only where a line names the rank itself. Progress is an estimate; a caller that shows it never
-goes back. Source: vLLM 0.24 and 0.32; most lines were seen on a CPU, the others are from the engine's source.
+goes back. Source: vLLM 0.24 and 0.32; most lines were seen on a CPU or, of 0.24.0, on H200, the others are from the engine's source.
 """
 
 from __future__ import annotations
@@ -70,6 +70,7 @@ _PHASES = (
         rf"rank (?P<rank>\d+) in world size {_NUMBER} is assigned as DP rank \d+, PP rank (?P<stage>\d+),"
         rf"(?: PCP rank \d+,)? TP rank (?P<tensor_index>\d+)",
     ),
+    _line("groups ready", 8, rf"worker init memory snapshot: .*?total_memory={_NUMBER}GiB", "total_gib"),
     _line("load begin", 10, r"Loading model from scratch\.\.\.|Starting to load model \S+\.\.\."),
     _line("downloaded", 10, rf"Time spent downloading weights for \S+: {_NUMBER} seconds", "download_seconds"),
     _line("checkpoint", 12, rf"Checkpoint size: {_NUMBER} GiB", "checkpoint_gib"),
@@ -85,6 +86,24 @@ _PHASES = (
     _line("compile", 62, rf"Dynamo bytecode transform time: {_NUMBER} s", "trace_seconds"),
     _line("compile", 64, r"Compiling a graph for compile range|Directly load the compiled graph"),
     _line("compile done", 68, rf"torch\.compile took {_NUMBER} s in total", "compile_seconds"),
+    _line("kv budget", 72, rf"Estimated CUDA graph memory: {_NUMBER} GiB total", "graphs_counted_gib"),
+    _line(
+        "kv budget",
+        72,
+        rf"Initial free memory: {_NUMBER} GiB; Requested memory: {_NUMBER} \(util\), {_NUMBER} GiB",
+        "free_gib",
+        "gpu_memory_utilization",
+        "budget_gib",
+    ),
+    _line(
+        "kv budget",
+        72,
+        rf"Memory profiling takes {_NUMBER} seconds\..*?torch peak memory increase: {_NUMBER}GiB"
+        rf"(?:; non-torch forward increase memory: {_NUMBER}GiB)?",
+        "profile_seconds",
+        "activation_gib",
+        "outside_gib",
+    ),
     _line("kv budget", 72, rf"Available KV cache memory: {_NUMBER} GiB", "kv_gib"),
     _line(
         "kv size",
@@ -190,8 +209,12 @@ def _event(kind: _Line, match: re.Match[str], text: str, process: str) -> LogEve
 
 
 def _coordinates(process: str) -> dict[str, float]:
-    found: Iterator[re.Match[str]] = _COORDINATE.finditer(process) if process.startswith("Worker") else iter(())
-    return {_COORDINATE_NAMES[one[1]]: float(one[2]) for one in found if one[1] in _COORDINATE_NAMES}
+    """Where a worker stands; of an engine core only its data-parallel rank, for it speaks for all its workers."""
+    found: Iterator[re.Match[str]] = _COORDINATE.finditer(process)
+    places = {_COORDINATE_NAMES[one[1]]: float(one[2]) for one in found if one[1] in _COORDINATE_NAMES}
+    if process.startswith("Worker"):
+        return places
+    return {"data_index": places["data_index"]} if process.startswith("EngineCore") and "data_index" in places else {}
 
 
 def _progress(text: str, process: str) -> LogEvent | None:

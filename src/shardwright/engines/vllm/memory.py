@@ -14,7 +14,19 @@ from typing import TYPE_CHECKING
 
 from shardwright.core import memory
 from shardwright.core.memory import Demand, RankDemand
-from shardwright.engines.vllm import cache, evidence, facts, flags, on_cpu, pace, rules, terms, uncertainty, weights
+from shardwright.engines.vllm import (
+    activation,
+    cache,
+    evidence,
+    facts,
+    flags,
+    on_cpu,
+    pace,
+    rules,
+    terms,
+    uncertainty,
+    weights,
+)
 from shardwright.engines.vllm.terms import Stage
 
 if TYPE_CHECKING:
@@ -38,6 +50,8 @@ class _Sizes:
     terms: tuple[Term, ...]
     block_bytes: int
     uncertainty_bytes: int
+    warm_bytes: int
+    """What a start that finds everything compiled does not take."""
 
 
 def demand_of(question: Question) -> Demand:
@@ -97,7 +111,8 @@ def _all_sizes(stages: list[Stage], kind: memory.Evidence, block_bytes: Sequence
 def _stage_sizes(stage: Stage, kind: memory.Evidence, block_bytes: int) -> _Sizes:
     held = weights.stage_weights(stage.question.shape, stage.question.layout, stage.index, stage.flags)
     found = terms.stage_terms(stage, held)
-    return _Sizes(found, block_bytes, uncertainty.half_width_bytes(stage, found, kind))
+    width = uncertainty.half_width_bytes(stage, found, kind)
+    return _Sizes(found, block_bytes, width, activation.warm_bytes(stage))
 
 
 def _utilization(question: Question, known: Rules, resolved: Flags, stages: list[_Sizes]) -> float:
@@ -122,6 +137,7 @@ def _rank(question: Question, resolved: Flags, rank: Rank, sizes: _Sizes, utiliz
         terms=sizes.terms,
         block_bytes=sizes.block_bytes,
         uncertainty_bytes=0 if fixed is not None else sizes.uncertainty_bytes,
+        perhaps_bytes=0 if fixed is not None else sizes.warm_bytes,
         fixed_pool_bytes=fixed,
     )
 

@@ -45,8 +45,10 @@ def _gather(stage: Stage) -> Iterator[Term]:
     if not stage.is_last or stage.tensor == 1:
         return
     formula = stage.rules.formula
+    has_nvlink = (stage.question.gpu.link or "").startswith("nvlink")
+    gather = formula.gather_gib if has_nvlink else formula.gather_pcie_gib
     how = f"channels for gathering logits over {stage.tensor} ranks"
-    yield Term("other", round(formula.gather_gib * GIB), counted=True, formula=how, source=formula.source)
+    yield Term("other", round(gather * GIB), counted=True, formula=how, source=formula.source)
 
 
 def _sampler_state(stage: Stage) -> Iterator[Term]:

@@ -6,6 +6,7 @@ shares of a GPU's data sheet are taken, with a wider range. On a CPU nothing was
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from shardwright.core.plan.version import parse_version
@@ -31,7 +32,7 @@ def pace_of(question: Question, resolved: Flags, batched_tokens: int, sequences:
     return Pace(
         **{name: value + kernels.get(name, 0.0) for name, value in constants.items()},
         launch_layer_seconds=0.0 if resolved.has_graphs else row["eager_layer_seconds"],
-        uncertainty_share=row["uncertainty_share"] + sum(share for share, _ in doubts),
+        uncertainty_share=math.hypot(row["uncertainty_share"], *(share for share, _ in doubts)),
         source=row["source"],
         step_tokens=batched_tokens,
         sequences=sequences,

@@ -35,6 +35,7 @@ def _weights(stage: Stage, weights: StageWeights) -> Term:
         ("rotary", weights.rotary_bytes),
         ("encoder", weights.encoder_bytes),
         ("held besides by quantized kernels", weights.repacked_bytes),
+        ("the allocator's blocks and workspaces", weights.rounding_bytes),
     ):
         if count:
             parts.append(f"{name} {_gib(count)}")

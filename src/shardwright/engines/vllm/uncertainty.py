@@ -10,7 +10,7 @@ import math
 from typing import TYPE_CHECKING
 
 from shardwright.core.plan.version import parse_version
-from shardwright.engines.vllm import activation, facts, repacking
+from shardwright.engines.vllm import facts, repacking
 from shardwright.units import GIB
 
 if TYPE_CHECKING:
@@ -68,7 +68,6 @@ def _shares(stage: Stage, terms: tuple[Term, ...], kind: Evidence) -> Iterator[f
     yield known["graphs_share"][stage.flags.runner] * sums["graphs"]
     if question.shape.quantization is not None or stage.flags.online_element_bytes is not None:
         yield factor * known[_weights_share(question.shape)] * sums["weights"]
-    yield factor * activation.doubtful_bytes(stage)
     if stage.flags.lora_slots or stage.flags.speculation:
         yield known["extras_gib"] * GIB
 

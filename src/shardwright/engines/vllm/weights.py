@@ -1,34 +1,29 @@
 """Weights of one stage as vLLM holds them: fused, padded, quantized while loading, repacked, rounded by its allocator.
 
 Source: vLLM 0.24 and 0.32, model_executor/layers/{linear,vocab_parallel_embedding}.py, fused_moe/config.py, models/llama.py;
-allocator rounding and the rotary cache measured on H100 and H200 with 0.24.0.
+classes built on the meta device with 0.24 and 0.32; totals as printed on H100 and H200 by 0.24.0.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from shardwright.core.shape.base import Split
 from shardwright.core.shape.sharding import rank_elements, rotary_tables
-from shardwright.engines.vllm import placement, repacking
+from shardwright.engines.vllm import allocator, placement, repacking
 from shardwright.engines.vllm.stage import shared_ranks
-from shardwright.units import MIB
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from shardwright.core.layout import Layout
     from shardwright.core.shape.base import Layer, ModelShape, Rotary, Weight
     from shardwright.engines.vllm.flags import Flags
 
-    Allocated = Callable[[int], int]
+__all__ = ["StageWeights", "stage_weights"]
 
-__all__ = ["StageWeights", "allocator_bytes", "stage_weights"]
-
-_LARGE = 20 * MIB
-_MEDIUM = 10 * MIB
-_PAGE = 2 * MIB
+_ANGLE_BYTES = 4
 _EXPERTS = (Split.EXPERTS, Split.EXPERTS_WHOLE)
 
 
@@ -43,72 +38,102 @@ class StageWeights:
     encoder_bytes: int = 0
     repacked_bytes: int = 0
     """What kernels for quantized weights hold more, or less, than the checkpoint."""
+    rounding_bytes: int = 0
+    """What the allocator takes besides, with workspaces that stand from the load on."""
 
     @property
     def total_bytes(self) -> int:
         """All of it."""
         plain = self.layers_bytes + self.embedding_bytes + self.head_bytes + self.rotary_bytes
-        return plain + self.encoder_bytes + self.repacked_bytes
+        return plain + self.encoder_bytes + self.repacked_bytes + self.rounding_bytes
 
 
 def stage_weights(
-    shape: ModelShape, layout: Layout, stage: int, flags: Flags, *, allocated: Allocated | None = None
+    shape: ModelShape, layout: Layout, stage: int, flags: Flags, *, is_bare: bool = False
 ) -> StageWeights:
     """What a rank of that stage holds; every rank of a stage holds as much as the others, the fullest with uneven experts.
 
-    `allocated` says what a tensor of so many bytes takes: by default as the engine's allocator rounds, `int` for bare tensors.
+    With `is_bare` tensors alone, without what the allocator and kernels take besides.
     """
-    allocated = allocated or allocator_bytes
-    parts = placement.stage_parts(shape, layout.stages, stage)
+    parts = placement.stage_parts(shape, layout.stages, stage, flags.version)
     # Layers of a kind are one value; each kind is counted once.
     kinds = {id(layer): layer for layer in parts.layers}
-    sizes = {kind: _layer_bytes(layer, shape, layout, flags, allocated) for kind, layer in kinds.items()}
+    sizes = {kind: _layer_sizes(layer, shape, layout, flags) for kind, layer in kinds.items()}
     repacked = {kind: repacking.extra_bytes(layer, shape, layout, flags) for kind, layer in kinds.items()}
-    return StageWeights(
-        layers_bytes=sum(sizes[id(layer)] for layer in parts.layers),
-        embedding_bytes=_plain_bytes(parts.embedding, shape, layout, flags, allocated),
-        head_bytes=_plain_bytes(parts.head, shape, layout, flags, allocated),
+    embedding, head = (_plain_sizes(weights, shape, layout, flags) for weights in (parts.embedding, parts.head))
+    encoder = _encoder_sizes(shape, layout, flags) if flags.encoder else ()
+    bare = StageWeights(
+        layers_bytes=sum(sum(sizes[id(layer)]) for layer in parts.layers),
+        embedding_bytes=sum(embedding),
+        head_bytes=sum(head),
         rotary_bytes=_all_rotary_bytes(shape, parts.layers, flags),
-        encoder_bytes=_encoder_bytes(shape, layout, flags, allocated) if flags.encoder else 0,
+        encoder_bytes=sum(encoder),
         repacked_bytes=sum(repacked[id(layer)] for layer in parts.layers),
     )
+    if is_bare:
+        return bare
+    first = parts.layers[0] if parts.layers else None
+    position = _attention_end(first) if first else 0
+    in_layers = tuple(size for layer in parts.layers for size in sizes[id(layer)])
+    tables = (*_tables(shape, parts.layers, flags), *repacking.workspaces(shape, flags))
+    made = (*encoder, *embedding, *in_layers[:position], *tables, *in_layers[position:], *head)
+    held = allocator.held_bytes(made, allocator.uncut_from(flags.version))
+    tensors = bare.total_bytes - bare.repacked_bytes
+    return replace(bare, rounding_bytes=held - tensors)
 
 
-def _encoder_bytes(shape: ModelShape, layout: Layout, flags: Flags, allocated: Allocated) -> int:
+def _encoder_sizes(shape: ModelShape, layout: Layout, flags: Flags) -> tuple[int, ...]:
     """Its tensors on a rank; no tensor of an encoder is divided by KV heads, experts or vocabulary."""
     ranks = placement.encoder_ranks(shape, layout.tensor, flags.arguments)
-    sizes = (
-        rank_elements(w, tensor=ranks, kv_heads=1) * _element_bytes(w, flags, in_layer=False) for w in shape.encoder
+    return tuple(
+        round(rank_elements(w, tensor=ranks, kv_heads=1) * _element_bytes(w, flags, in_layer=False))
+        for w in shape.encoder
     )
-    return sum(allocated(round(size)) for size in sizes)
 
 
 def _all_rotary_bytes(shape: ModelShape, layers: Iterable[Layer], flags: Flags) -> int:
-    frequencies = placement.frequencies_bytes(shape)
+    frequencies = placement.frequencies_bytes(shape, flags.version)
     if frequencies is not None:
         return frequencies
-    return sum(_rotary_bytes(table, flags) for table in rotary_tables(shape, layers))
+    return sum(table.kept_bytes for table in _tables(shape, layers, flags))
 
 
-def _rotary_bytes(table: Rotary, flags: Flags) -> int:
-    return round(table.positions * table.size * (table.element_bytes or flags.element_bytes))
+def _tables(shape: ModelShape, layers: Iterable[Layer], flags: Flags) -> tuple[allocator.Table, ...]:
+    """Rotary tables as they are computed; none where transformers keeps frequencies."""
+    if placement.frequencies_bytes(shape, flags.version) is not None:
+        return ()
+    factor = placement.rotary_factor(shape, flags.version)
+    return tuple(_table(table, factor, flags) for table in rotary_tables(shape, layers))
 
 
-def _layer_bytes(layer: Layer, shape: ModelShape, layout: Layout, flags: Flags, allocated: Allocated) -> int:
+def _table(table: Rotary, factor: int, flags: Flags) -> allocator.Table:
+    numbers = table.positions * factor * table.size
+    return allocator.Table(
+        rows_bytes=numbers * _ANGLE_BYTES // 2, kept_bytes=round(numbers * (table.element_bytes or flags.element_bytes))
+    )
+
+
+def _attention_end(layer: Layer) -> int:
+    """Allocations of a layer up to the last one of its attention, after which its rotary table is made."""
+    labels = list(dict.fromkeys(weight.fused or f"{index}" for index, weight in enumerate(layer.weights)))
+    attention = [
+        w.fused or f"{index}" for index, w in enumerate(layer.weights) if "attn" in w.name or "attention" in w.name
+    ]
+    return labels.index(attention[-1]) + 1 if attention else 0
+
+
+def _layer_sizes(layer: Layer, shape: ModelShape, layout: Layout, flags: Flags) -> tuple[int, ...]:
     allocations: dict[str, float] = {}
     for index, weight in enumerate(layer.weights):
         label = weight.fused or f"{index}"
         size = _elements(weight, shape, layout) * _element_bytes(weight, flags, in_layer=True)
         allocations[label] = allocations.get(label, 0) + size
-    return sum(allocated(round(size)) for size in allocations.values())
+    return tuple(round(size) for size in allocations.values())
 
 
-def _plain_bytes(
-    weights: Iterable[Weight], shape: ModelShape, layout: Layout, flags: Flags, allocated: Allocated
-) -> int:
-    return sum(
-        allocated(round(_elements(weight, shape, layout) * _element_bytes(weight, flags, in_layer=False)))
-        for weight in weights
+def _plain_sizes(weights: Iterable[Weight], shape: ModelShape, layout: Layout, flags: Flags) -> tuple[int, ...]:
+    return tuple(
+        round(_elements(weight, shape, layout) * _element_bytes(weight, flags, in_layer=False)) for weight in weights
     )
 
 
@@ -136,11 +161,3 @@ def _element_bytes(weight: Weight, flags: Flags, *, in_layer: bool) -> float:
     if flags.online_element_bytes is not None and in_layer and repacking.is_quantizable(weight):
         return flags.online_element_bytes
     return flags.element_bytes
-
-
-def allocator_bytes(size: int) -> int:
-    """Large tensors take whole pages of 2 MiB while loading; middling ones only where they lack at most 1 MiB of it."""
-    rounded = -(-size // _PAGE) * _PAGE
-    if size >= _LARGE or (size >= _MEDIUM and rounded - size <= MIB):
-        return rounded
-    return size

@@ -21,7 +21,7 @@ from shardwright.core.recipe.kinds import (
     Tree,
     Whole,
 )
-from shardwright.core.recipe.model import Draft, Hardware, Model, Parallelism, Pods, Pool, Rdma, Recipe
+from shardwright.core.recipe.model import Auth, Draft, Expose, Hardware, Model, Parallelism, Pods, Pool, Rdma, Recipe
 
 ENGINES = ("swift", "sure")
 TARGETS = ("here", "there")
@@ -120,7 +120,17 @@ def _consistent(cls: type, values: dict[str, Any]) -> dict[str, Any]:
         values["pipeline"] = len(values["layer_partition"])
     if cls is Rdma:
         values["networks"] = values["devices"][:0]
-    return values
+    if cls is Auth:
+        values["platform"] = not values.get("api_key")
+    return _way_in(values) if cls is Expose else values
+
+
+def _way_in(values: dict[str, Any]) -> dict[str, Any]:
+    """A class for an ingress alone, a gateway for that kind alone and always."""
+    kind = values.get("kind")
+    dropped = {"ingress_class"} if kind != "ingress" else set[str]()
+    given = {"gateway": "gateways/public"} if kind == "gateway" else {}
+    return {name: value for name, value in values.items() if name not in {*dropped, "gateway"}} | given
 
 
 def sections(cls: type) -> st.SearchStrategy[Any]:

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from recipe_strategies import ENGINES, RECIPES, TARGETS
 
-from shardwright.core.recipe import Recipe, canonical, document, model, read, tree
+from shardwright.core.marked import document, tree
+from shardwright.core.recipe import Recipe, canonical, model, read
 from shardwright.core.recipe.schema import recipe_schema
 
 SMALL = Recipe(metadata=model.Metadata(name="small"), model=model.Model(source="llama"))

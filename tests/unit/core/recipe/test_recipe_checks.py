@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shardwright import errors
-from shardwright.core.recipe import document, flags, kinds, read, secret_values, source
+from shardwright.core.marked import document, secret_values
+from shardwright.core.recipe import flags, kinds, read, source
 from shardwright.core.recipe.model import Recipe
 
 HEAD = "apiVersion: shardwright.dev/v1\nkind: Recipe\nmetadata: {name: a}\nmodel: {source: b}\nengine: {name: swift}\n"
@@ -95,6 +96,10 @@ def test_every_repeated_flag_names_a_field_that_exists() -> None:
         ("engine: {args: {max-num-seqs: 1, max_num_seqs: 2}}", "engine.args.max_num_seqs", "once more"),
         ("engine: {args: {--max-num-seqs: 1}}", "engine.args.--max-num-seqs", 'write "max-num-seqs"'),
         ("hardware: {gpu: A, nodeShape: B}", "hardware.nodeShape", "cannot be set together"),
+        ("expose: {auth: {}}", "expose.auth", "one of apiKey and platform"),
+        ("expose: {kind: route, ingressClass: nginx}", "expose.ingressClass", "is for kind: ingress"),
+        ("expose: {kind: gateway}", "expose", "needs the name of a Gateway"),
+        ("target: {kind: here, patches: [{target: {kind: Service}, patch: 3}]}", "target.patches[0].patch", "a list"),
         ("hardware: {gpu: A, pools: [{gpu: B}]}", "hardware.gpu", "move it into the pools"),
         ("hardware: {nodes: 2, pools: [{gpu: B}]}", "hardware.nodes", "move it into the pools"),
         ("hardware: {pools: [{nodes: 2}]}", "hardware.pools[0]", "neither gpu nor nodeShape"),

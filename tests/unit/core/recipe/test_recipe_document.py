@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shardwright import errors
-from shardwright.core.recipe import document, tree
-from shardwright.core.recipe.tree import Document, ListNode, MapNode, ScalarNode
+from shardwright.core.marked import document, tree
+from shardwright.core.marked.tree import Document, ListNode, MapNode, ScalarNode
 
 
 def parse(text: str) -> Document:

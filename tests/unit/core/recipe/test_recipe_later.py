@@ -17,6 +17,7 @@ def test_fields_that_are_set_but_not_used_are_named_as_in_documents() -> None:
         model.Model(source="llama", lora_slots=2, draft=model.Draft("small"), served_name="x"),
         workload=model.Workload(latency_goal=model.LatencyGoal(1.0)),
         network=model.Network(rdma=model.Rdma(("rdma/a",)), debug=True),
+        expose=model.Expose(dashboard=True),
         prices=model.Prices(),
     )
-    assert later.later_fields(recipe) == ("network.rdma",)
+    assert later.later_fields(recipe) == ("expose.dashboard",)

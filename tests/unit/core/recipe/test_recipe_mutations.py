@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from recipe_strategies import ENGINES, RECIPES, TARGETS
 
 from shardwright import errors
-from shardwright.core.recipe import Recipe, canonical, document, overrides, read
+from shardwright.core.marked import document
+from shardwright.core.recipe import Recipe, canonical, overrides, read
 
 GOOD = """\
 apiVersion: shardwright.dev/v1

@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from shardwright import errors
-from shardwright.core.recipe import Recipe, document, overrides, paths, read
+from shardwright.core.marked import document, paths
+from shardwright.core.recipe import Recipe, overrides, read
 
 if TYPE_CHECKING:
-    from shardwright.core.recipe.tree import Document
+    from shardwright.core.marked.tree import Document
 
 TEXT = """\
 apiVersion: shardwright.dev/v1

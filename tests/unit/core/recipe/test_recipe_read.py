@@ -6,7 +6,8 @@ import pytest
 import yaml
 
 from shardwright import errors
-from shardwright.core.recipe import Recipe, document, model, read
+from shardwright.core.marked import document
+from shardwright.core.recipe import Recipe, model, read
 from shardwright.units import GIB
 
 ENGINES = ("swift", "sure")

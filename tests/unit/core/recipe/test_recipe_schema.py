@@ -8,7 +8,8 @@ import pytest
 import yaml
 
 from shardwright import errors, registry
-from shardwright.core.recipe import document, kinds, read
+from shardwright.core.marked import document
+from shardwright.core.recipe import kinds, read
 from shardwright.core.recipe.model import Recipe
 from shardwright.core.recipe.schema import SCHEMA_ID, recipe_schema
 

@@ -152,10 +152,10 @@ def test_excluded_modules_keep_their_dtype(key: str, excluded: str) -> None:
     assert [sizes(shape, layer)["mlp.up_proj.weight"] for layer in (0, 1, 2)] == [1.0, None, 1.0]
 
 
-def test_int4_is_bounded_because_engines_repack_it() -> None:
-    """Kernels hold int4 weights in a form of their own, a few per cent larger."""
-    assert "repack" in read({"quant_method": "awq", "bits": 4}).bound
-    assert read({"quant_method": "fp8"}).bound == ""
+def test_int4_is_predicted_not_bounded() -> None:
+    """What kernels repack is the engine's to count: 5.38 GiB were printed for a 7B model in AWQ, and 5.39 planned."""
+    assert read({"quant_method": "awq", "bits": 4}).bound == ""
+    assert read({"quant_method": "gptq", "bits": 4}).bound == ""
 
 
 def test_an_unknown_quantization_is_counted_unquantized() -> None:

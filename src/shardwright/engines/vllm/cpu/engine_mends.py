@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,6 +25,7 @@ def mend_after_import(*, fork: bool) -> None:
     mend_device_count()
     mend_model_inspection()
     mend_tensor_parallel_waiting()
+    mend_whole_experts()
     if fork:
         mend_start_method()
 
@@ -105,6 +106,27 @@ def mend_tensor_parallel_waiting() -> None:
         return False
 
     _replace(cpu_communicator.CpuCommunicator, "_all_group_ranks_share_shm_group_name", share_no_memory)
+
+
+def mend_whole_experts() -> None:
+    """Let a rank that holds whole experts compute with those alone, under their numbers on that rank.
+
+    With expert parallelism vLLM hands its CPU kernels the numbers of all experts; they read beyond the rank's own, and
+    the process ends in SIGSEGV. What a rank does not hold counts nothing in its sum: another rank adds it.
+    """
+    from vllm.model_executor.layers.fused_moe.experts import cpu_moe  # noqa: PLC0415  after mend_version
+
+    apply = cpu_moe.CPUUnquantizedExperts.apply
+
+    def apply_own(experts: object, **given: Any) -> None:  # noqa: ANN401  arguments as the engine names them
+        places = given["expert_map"]
+        if places is not None:
+            own = places[given["topk_ids"].long()]
+            given["topk_weights"] = given["topk_weights"].masked_fill(own < 0, 0)
+            given["topk_ids"] = own.clamp(min=0).to(given["topk_ids"].dtype)
+        apply(experts, **given)
+
+    _replace(cpu_moe.CPUUnquantizedExperts, "apply", apply_own)
 
 
 def _replace(owner: type | ModuleType, name: str, replacement: object) -> None:

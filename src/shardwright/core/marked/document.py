@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import yaml
 
 from shardwright import errors
-from shardwright.core.recipe import secret_values
-from shardwright.core.recipe.tree import (
+from shardwright.core.marked import secret_values
+from shardwright.core.marked.tree import (
     Document,
     Entry,
     ListNode,
@@ -26,7 +26,7 @@ from shardwright.core.recipe.tree import (
     fault_at,
     is_null,
 )
-from shardwright.core.recipe.yaml_events import Events
+from shardwright.core.marked.yaml_events import Events
 
 if TYPE_CHECKING:
     from yaml.events import Event

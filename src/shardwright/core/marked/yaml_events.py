@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import yaml
 
 from shardwright import errors
-from shardwright.core.recipe.tree import Mark, fault_at
+from shardwright.core.marked.tree import Mark, fault_at
 
 if TYPE_CHECKING:
     from yaml.events import Event

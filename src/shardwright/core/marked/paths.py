@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import TypeAlias
 
-from shardwright.core.recipe import secret_values
+from shardwright.core.marked import secret_values
 
 __all__ = ["Path", "path_text", "split_path"]
 

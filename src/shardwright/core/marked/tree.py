@@ -10,13 +10,13 @@ import re
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias, cast
 
 from shardwright import errors
-from shardwright.core.recipe import paths, secret_values
+from shardwright.core.marked import paths, secret_values
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from shardwright.core.marked.paths import Path
     from shardwright.core.recipe.model import Json
-    from shardwright.core.recipe.paths import Path
 
 __all__ = [
     "Document",

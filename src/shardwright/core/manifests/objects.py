@@ -1,0 +1,104 @@
+"""One Kubernetes object as it was written: its kind and name, and values by path with the line where each stands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
+
+from shardwright.core.marked import tree
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from shardwright.core.marked.paths import Path
+    from shardwright.core.marked.tree import MapNode, Mark, Node
+
+__all__ = ["Context", "Object", "Value"]
+
+Value: TypeAlias = "str | int | float | bool | list[Value] | dict[str, Value] | None"
+"""A value as JSON has it."""
+
+
+def _child(value: Value, part: str | int) -> Value:
+    if isinstance(value, dict):
+        return value.get(part) if isinstance(part, str) else None
+    if isinstance(value, list) and isinstance(part, int) and 0 <= part < len(value):
+        return value[part]
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Object:
+    """One object of a manifest."""
+
+    api_version: str
+    kind: str
+    name: str
+    namespace: str
+    root: MapNode
+    """As written, with marks."""
+    value: Mapping[str, Value]
+    """The same as plain values, with the defaults that the API server writes before anything is checked."""
+
+    def get(self, *path: str | int) -> Value:
+        """The value at a path; None where there is none. A path leads through maps by name and lists by index."""
+        value: Value = dict(self.value)
+        for part in path:
+            value = _child(value, part)
+        return value
+
+    def map_at(self, *path: str | int) -> dict[str, Value]:
+        """The map at a path; empty where there is none or something else."""
+        value = self.get(*path)
+        return value if isinstance(value, dict) else {}
+
+    def list_at(self, *path: str | int) -> list[Value]:
+        """The list at a path; empty where there is none or something else."""
+        value = self.get(*path)
+        return value if isinstance(value, list) else []
+
+    def text_at(self, *path: str | int) -> str:
+        """The text at a path; empty where there is none or something else."""
+        value = self.get(*path)
+        return value if isinstance(value, str) else ""
+
+    def number_at(self, *path: str | int) -> int | None:
+        """The whole number at a path; None where there is none or something else."""
+        value = self.get(*path)
+        return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+    def mark(self, path: Path) -> Mark:
+        """Where the value at a path stands, or the last one on the way that is written."""
+        return tree.find(self.root, path)
+
+    def node(self, path: Path) -> Node | None:
+        """The node at a path as written; None where it is not."""
+        node: Node = self.root
+        for part in path:
+            if isinstance(node, tree.MapNode) and part in node.entries:
+                node = node.entries[str(part)].value
+            elif isinstance(node, tree.ListNode) and isinstance(part, int) and part < len(node.items):
+                node = node.items[part]
+            else:
+                return None
+        return node
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a manifest alone cannot say."""
+
+    versions: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Platform -> version that is assumed (`kserve` -> `0.20.0`); the newest known where it is not given."""
+    gates: Mapping[str, bool] = field(default_factory=dict[str, bool])
+    """Feature gates that were named."""
+    old: Object | None = None
+    """The object as it is now, where an update is judged."""
+    others: tuple[Object, ...] = ()
+    """All objects of the same input."""
+
+    def named(self, kind: str, name: str, namespace: str = "") -> Iterator[Object]:
+        """Objects of that kind and name in the input; any namespace where none is given."""
+        for other in self.others:
+            if (other.kind, other.name) == (kind, name) and (not namespace or other.namespace == namespace):
+                yield other

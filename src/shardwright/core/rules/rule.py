@@ -1,0 +1,57 @@
+"""A rule about manifests: what it demands, who enforces it since when, and the function that looks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from shardwright.core.manifests.objects import Context, Object
+    from shardwright.core.marked.paths import Path
+    from shardwright.core.rules.finding import Severity
+
+__all__ = ["Breach", "Enforcer", "Rule"]
+
+Enforcer = Literal["schema", "webhook", "operator", "kubernetes", "engine", "practice"]
+"""Who refuses: the API server by the CRD, a webhook, the operator's reconciler, Kubernetes itself, the engine; or nobody: it is
+known to go wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Breach:
+    """One place where a rule is broken, or where it cannot be told."""
+
+    path: Path
+    """Where it stands: names and indices from the object's root."""
+    message: str
+    """What is wrong there, with the value seen and the values allowed."""
+    value: str = ""
+    fix: str = ""
+    """Empty: the rule's own."""
+    can_tell: bool = True
+    """False: it depends on what a manifest does not say; the message names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule; `check` is given only objects of `kinds` at versions from `since` to before `until`."""
+
+    id: str
+    """Stable: `lws.size-immutable`. The part before the dot is the platform whose version counts."""
+    severity: Severity
+    kinds: tuple[str, ...]
+    title: str
+    """What it demands, in one sentence."""
+    why: str
+    fix: str
+    enforced_by: Enforcer
+    source: str
+    """File and release where it was read, or the document that reports it."""
+    check: Callable[[Object, Context], Iterator[Breach]]
+    since: str = ""
+    """First version of the platform that has it; empty: all."""
+    until: str = ""
+    """First version that does not any more; empty: none."""
+    requirements: tuple[str, ...] = ()
