@@ -1,5 +1,6 @@
 # make demo: the README's recipe, planned, rendered and answered by the real engine on this machine.
 # make test: everything that needs no cluster. Both install what they need.
+# make test-cluster: what needs a Kubernetes API, which is built with Go once and runs as two processes.
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
@@ -30,7 +31,7 @@ $(VENV)/dev.stamp: locks/dev.lock $(VENV)/run.stamp
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --compile-bytecode -r locks/dev.lock
 	touch $@
 
-.PHONY: help install dev engine demo test lint format typecheck unit integration soak benchmark lock clean
+.PHONY: help install dev engine demo test test-cluster lint format typecheck unit integration soak benchmark lock clean
 install: $(VENV)/run.stamp  ## the tool, in .venv, from the lock
 	@$(BIN)/python -m compileall -q src
 
@@ -58,11 +59,17 @@ integration: dev engine  ## tests with the real engine, root and emulated hosts
 
 test: lint typecheck unit integration  ## all of the above
 
+test-cluster: dev  ## tests with a real Kubernetes API; builds it the first time, with Go
+	$(BIN)/python -m shardwright.testing.cluster
+	$(BIN)/pytest tests/cluster
+
 soak: dev engine  ## the long counts
 	$(BIN)/pytest tests/acceptance -m soak
 
-benchmark: dev engine  ## speed, as ratios in one run
+benchmark: dev engine  ## cost of a start, a search and a rehearsal; predicted speed against measured
 	$(BIN)/python benchmarks/run.py --engine
+	$(BIN)/python benchmarks/search.py
+	$(BIN)/python benchmarks/speed.py
 
 format: dev  ## rewrite formatting
 	$(BIN)/ruff format src tests benchmarks

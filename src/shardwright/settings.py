@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["HubSettings", "Settings", "load_hub_settings", "load_settings"]
+__all__ = ["HubSettings", "Settings", "load_hub_settings", "load_kubernetes_assets", "load_settings"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +72,12 @@ def load_settings() -> Settings:
         wheel_dirs=tuple(Path(part) for part in links.replace(",", " ").split() if Path(part).is_dir()),
         hub=load_hub_settings(),
     )
+
+
+def load_kubernetes_assets() -> Path | None:
+    """Folder with etcd and kube-apiserver for tests: `KUBEBUILDER_ASSETS`, as envtest has it; None: they are built."""
+    folder = os.environ.get("KUBEBUILDER_ASSETS")
+    return Path(folder).expanduser().absolute() if folder else None
 
 
 def _folder(variable: str, default: Path) -> Path:

@@ -48,7 +48,8 @@ def python() -> str:
 @pytest.fixture(scope="module")
 def answers(python: str, request: pytest.FixtureRequest) -> dict[int, Any]:
     """What the engine answers to each chosen case; one process for all of them, for its start is most of the time."""
-    chosen = sorted({item.callspec.params["index"] for item in request.session.items if "answers" in item.fixturenames})
+    items: list[Any] = request.session.items
+    chosen: list[int] = sorted({item.callspec.params["index"] for item in items if "answers" in item.fixturenames})
     document = json.dumps([engine_case(CASES[index]) for index in chosen])
     environment = {"PATH": os.environ["PATH"], "OMP_NUM_THREADS": "1"}
     done = subprocess.run(

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from shardwright.core.calibration import Calibration
-    from shardwright.service.calibrating import Comparison
+    from shardwright.service.calibrating import Comparison, Row
     from shardwright.service.calibration_files import Shelf
 
 __all__ = ["calibration_document", "document", "list_text", "text"]
@@ -23,8 +23,8 @@ def text(found: Comparison, kept: Path | None) -> str:
     head = f"{question.shape.name}: {key.engine} {key.version} ({key.runner}), {question.layout}, {key.gpu}"
     rows = [
         (
-            row.term,
-            "-" if row.rank is None else str(row.rank),
+            _called(row),
+            str(row.rank),
             format_bytes(row.planned_bytes),
             format_bytes(row.printed_bytes),
             _signed_bytes(row.difference_bytes),
@@ -38,15 +38,23 @@ def text(found: Comparison, kept: Path | None) -> str:
     return "\n".join((*lines, *_remarks(found, kept)))
 
 
+def _called(row: Row) -> str:
+    if row.term == "graphs":
+        return "graphs, in the budget" if row.counted else "graphs, on top"
+    return {"activation": "activation peak", "other": "outside the framework", "kvCache": "KV cache"}.get(
+        row.term, row.term
+    )
+
+
 def _remarks(found: Comparison, kept: Path | None) -> list[str]:
     lines: list[str] = []
     if found.printed_tokens is not None and not found.is_fixed:
         place = "inside" if _is_inside(found) else "outside"
         lines.append(f"{place} the planned interval of {found.pool.tokens_low:,} to {found.pool.tokens_high:,} tokens")
     if found.is_fixed:
-        lines.append("the pool of this start is as large as it was asked for: only weights could teach something")
+        lines.append("the pool of this start is as large as it was asked for: only other terms could teach something")
     if found.printed_tokens is None:
-        lines.append("the log has no size of the pool: only weights could teach something")
+        lines.append("the log has no size of the pool: only other terms could teach something")
     name = found.calibration.name
     if not found.is_lesson:
         return [*lines, "nothing is kept: nothing differs that a later plan would predict"]
@@ -75,8 +83,9 @@ def document(found: Comparison, kept: Path | None) -> dict[str, Any]:
         "model": found.question.shape.name,
         "terms": [
             {
-                "term": {"KV cache": "kvCache"}.get(row.term, row.term),
+                "term": row.term,
                 "rank": row.rank,
+                "counted": row.counted,
                 "plannedBytes": row.planned_bytes,
                 "printedBytes": row.printed_bytes,
                 "differenceBytes": row.difference_bytes,
@@ -109,6 +118,15 @@ def calibration_document(one: Calibration, path: Path | None) -> dict[str, Any]:
         "model": one.model,
         "weightsBytes": one.weights_bytes,
         "poolBytes": one.pool_bytes,
+        "terms": [
+            {
+                "term": term.name,
+                "counted": term.counted,
+                "plannedBytes": term.planned_bytes,
+                "printedBytes": term.printed_bytes,
+            }
+            for term in one.terms
+        ],
         "origin": one.origin,
         "date": one.date,
     }

@@ -65,7 +65,7 @@ def _gpu_table(found: list[dict[str, Any]], *, wide: bool) -> str:
             one["name"],
             _value("memoryBytes", one["memoryBytes"]) if one["memoryBytes"] else "-",
             _value("bandwidthBytesPerSecond", one["bandwidthBytesPerSecond"]),
-            _value("denseBf16Flops", one["denseBf16Flops"]),
+            _value("denseFlops", one["denseFlops"]),
             one["link"] or "-",
             one["computeCapability"] or "-",
             one["memoryEvidence"],

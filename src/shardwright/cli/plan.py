@@ -50,7 +50,7 @@ def plan(
 
 def _print(results: list[Plan | Infeasible], output: str) -> None:
     from shardwright.cli import plan_view
-    from shardwright.cli.output import print_data
+    from shardwright.cli.output import print_data, print_text
     from shardwright.core.plan.document import plan_document
     from shardwright.core.plan.types import Plan
 
@@ -66,7 +66,7 @@ def _print(results: list[Plan | Infeasible], output: str) -> None:
             text = plan_view.plan_text(result, wide=output == "wide", explain=output == "explain")
         else:
             text = plan_view.infeasible_text(result)
-        click.echo(f"\n{text}" if index else text)
+        print_text(f"\n{text}" if index else text)
 
 
 def _exit_code(results: list[Plan | Infeasible], *, strict: bool) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 from shardwright import units
@@ -10,6 +11,7 @@ from shardwright.cli.tables import table
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from shardwright.core.layout import Rank
     from shardwright.core.memory import RankMemory
     from shardwright.core.plan.types import Alternative, Infeasible, Plan
     from shardwright.core.recipe import Recipe
@@ -20,6 +22,13 @@ if TYPE_CHECKING:
 __all__ = ["finding_line", "infeasible_text", "plan_text"]
 
 EVIDENCE = {"measured": "measured", "source": "from the engine's source, not measured", "bound": "only a bound"}
+
+
+_NOTHING_HELPS = (
+    "No single change that was tried makes it fit: another layout, the engine's options, a shorter context, more GPUs of this\n"
+    "kind (up to 16 nodes of up to 8). What is left: GPUs with more memory or of a newer kind, a smaller model, or several\n"
+    "changes at once."
+)
 
 
 def plan_text(plan: Plan, *, wide: bool = False, explain: bool = False) -> str:
@@ -44,7 +53,7 @@ def infeasible_text(result: Infeasible) -> str:
         f"  {change.what}   ({change.cost}; {_gpus(change.gpus)}, {change.kv_tokens:,} KV tokens{_price(result.recipe, change.price_per_hour)})"
         for change in result.changes
     ]
-    advice = "\n".join(["What would make it fit, cheapest first:", *changes]) if changes else ""
+    advice = "\n".join(["What would make it fit, cheapest first:", *changes]) if changes else _NOTHING_HELPS
     return "\n\n".join(part for part in (head, _reasons(result.reasons), advice, _findings(result.findings)) if part)
 
 
@@ -86,21 +95,26 @@ def _stages(plan: Plan) -> str:
 def _ranks(plan: Plan) -> str:
     headings = ("RANK", "NODE", "STAGE", "WEIGHTS", "ACTIVATION", "GRAPHS", "OTHER", "KV CACHE", "FREE", "OF GIB")
     rows: list[tuple[str, ...]] = []
-    for rank, memory in zip(plan.layout.ranks, plan.ranks, strict=True):
+    for alike in _alike(plan):
+        (rank, memory), (last, _) = alike[0], alike[-1]
         gpu = plan.gpu_of(rank)
+        span = str(rank.index) if rank is last else f"{rank.index}-{last.index}"
         kind = (gpu.name,) if len(plan.gpus) > 1 else ()
-        rows.append(
-            (
-                str(rank.index),
-                str(rank.node),
-                str(rank.stage),
-                *_sizes(memory),
-                units.format_gib(gpu.memory_bytes),
-                *kind,
-            )
-        )
+        place = (span, str(rank.node), str(rank.stage))
+        rows.append((*place, *_sizes(memory), units.format_gib(gpu.memory_bytes), *kind))
     right = range(len(headings))
     return table((*headings, "GPU") if len(plan.gpus) > 1 else headings, rows, right=right)
+
+
+def _alike(plan: Plan) -> list[list[tuple[Rank, RankMemory]]]:
+    """Neighbouring ranks of one node and stage with the same numbers, together."""
+    pairs = zip(plan.layout.ranks, plan.ranks, strict=True)
+
+    def key(pair: tuple[Rank, RankMemory]) -> tuple[object, ...]:
+        rank, memory = pair
+        return (rank.node, rank.stage, memory.terms, memory.kv_cache_bytes, memory.free_bytes)
+
+    return [list(group) for _, group in itertools.groupby(pairs, key)]
 
 
 def _sizes(memory: RankMemory) -> Iterable[str]:
@@ -113,7 +127,7 @@ def _pool(plan: Plan) -> str:
     span = f" ({pool.tokens_low:,} to {pool.tokens_high:,})" if pool.tokens_low != pool.tokens_high else ""
     copies = f" in each of {plan.layout.data} copies" if plan.layout.data > 1 else ""
     return (
-        f"KV cache: {pool.tokens:,} tokens{span}{copies}, {plan.max_concurrency:.1f} requests of {plan.max_model_len:,} tokens at once\n"
+        f"KV cache: {pool.tokens:,} tokens{span}{copies}, {plan.max_concurrency:,.1f} requests of {plan.max_model_len:,} tokens at once\n"
         f"Known how: {EVIDENCE[plan.evidence]}"
     )
 

@@ -49,7 +49,7 @@ def read(paths: Sequence[str], sets: Sequence[str], short: dict[str, object]) ->
     if paths:
         return recipes.load_recipes(paths, sets)
     if not short.get("model"):
-        raise click.UsageError("name a recipe (-f FILE) or a model (shardwright plan MODEL --gpu L40S)")
+        raise click.UsageError("name a recipe (-f FILE), or a model and its GPU (MODEL --gpu L40S)")
     return (short_form.load_options(short, sets),)
 
 

@@ -55,7 +55,7 @@ def _render(plan: Plan) -> tuple[tuple[Manifest, ...], tuple[Finding, ...]]:
     deployment = deploying.deployment_of(plan, target)
     manifests = rendering.render(deployment, target)
     of_the_plan = (finding for finding in plan.findings if finding.severity != "info")
-    findings = (*of_the_plan, *rendering.remarks(deployment, target))
+    findings = rendering.told_once(of_the_plan, rendering.remarks(deployment, target))
     for finding in findings:
         click.echo(finding_line(finding), err=True)
     return manifests, findings

@@ -28,6 +28,8 @@ _KINDS = {
     "switch": "true or false",
     "object": "an object, as {name: value}",
 }
+_CHOICE = "one of: "
+"""A kind that begins so lists its values after it."""
 _TYPES = {"switch": bool, "object": dict}
 
 
@@ -150,10 +152,14 @@ def _wrong_value(value: object, kind: str | None) -> tuple[str, str] | None:
     """Only of flags that plans count with; the others are the engine's to judge."""
     if kind is None or value is None or _is_of_kind(kind, value):
         return None
+    if kind.startswith(_CHOICE):
+        return f"{value!r} is not known", f"{_CHOICE}{', '.join(kind.removeprefix(_CHOICE).split())}"
     return f"{value!r} is not allowed", f"write {_KINDS[kind]}"
 
 
 def _is_of_kind(kind: str, value: object) -> bool:
+    if kind.startswith(_CHOICE):
+        return str(value) in kind.removeprefix(_CHOICE).split()
     if kind in _TYPES:
         return isinstance(value, _TYPES[kind])
     if kind in ("share", "ratio"):

@@ -19,7 +19,8 @@ class Gpu:
     memory_bytes: int
     """Total as the runtime reports it; 0 where nobody measured it and none was given."""
     bandwidth_bytes_per_second: float | None
-    dense_bf16_flops: float | None
+    dense_flops: float | None
+    """Peak of dense matrices in bf16, in fp16 where the GPU has no bf16."""
     compute_capability: str | None
     link: str | None
     """How GPUs of one node reach each other: `nvlink4`, `pcie4` ..."""

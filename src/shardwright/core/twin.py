@@ -135,6 +135,7 @@ def _sizes(shape: ModelShape, layout: Layout) -> TwinSizes:
         intermediate_size=2 * heads * _HEAD_SIZE,
         vocabulary_size=-(-TOKENS // multiple) * multiple,
         max_positions=min(_MAX_POSITIONS, shape.max_positions),
+        expert_ranks=layout.expert_ranks,
     )
 
 

@@ -7,7 +7,6 @@ Where a value is not known it is missing, never invented.
 from __future__ import annotations
 
 import re
-import tomllib
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from shardwright import errors, units
 from shardwright.core.hardware import Gpu
+from shardwright.facts import files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -160,8 +160,7 @@ def catalogue_models() -> tuple[CatalogueModel, ...]:
 
 @cache
 def _table(name: str) -> dict[str, Any]:
-    with (_FOLDER / f"{name}.toml").open("rb") as file:
-        return tomllib.load(file)
+    return files.read_toml(_FOLDER / f"{name}.toml")
 
 
 @cache
@@ -174,7 +173,7 @@ def _gpu_of(name: str, row: Mapping[str, Any]) -> Gpu:
         name=name,
         memory_bytes=round(row["memory_gib"] * units.GIB),
         bandwidth_bytes_per_second=_scaled(row, "bandwidth_gb_per_second", 1e9),
-        dense_bf16_flops=_scaled(row, "dense_bf16_tflops", 1e12),
+        dense_flops=_scaled(row, "dense_bf16_tflops", 1e12) or _scaled(row, "dense_fp16_tflops", 1e12),
         compute_capability=row.get("compute_capability"),
         link=row.get("link"),
         link_bytes_per_second=_scaled(row, "link_gb_per_second", 1e9),
@@ -210,7 +209,7 @@ def _unlisted(name: str, memory_bytes: int) -> Gpu:
         name=name,
         memory_bytes=memory_bytes,
         bandwidth_bytes_per_second=None,
-        dense_bf16_flops=None,
+        dense_flops=None,
         compute_capability=None,
         link=None,
         link_bytes_per_second=None,

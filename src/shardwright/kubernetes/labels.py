@@ -34,14 +34,18 @@ def identity(deployment: Deployment, component: str) -> dict[str, str]:
 
 
 def metadata(
-    deployment: Deployment, name: str, component: str, annotations: Mapping[str, str] | None = None
+    deployment: Deployment,
+    name: str,
+    component: str,
+    annotations: Mapping[str, str] | None = None,
+    own_labels: Mapping[str, str] | None = None,
 ) -> Metadata:
     """Metadata of an object; labels of the recipe never replace those by which objects are found."""
     asked = deployment.recipe.metadata
     return Metadata(
         name=name,
         namespace=asked.namespace,
-        labels={**asked.labels, **identity(deployment, component)},
+        labels={**asked.labels, **(own_labels or {}), **identity(deployment, component)},
         annotations={**asked.annotations, **(annotations or {}), DIGEST: f"sha256:{deployment.recipe_digest}"},
     )
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from typing import TYPE_CHECKING
 
-from shardwright.kubernetes import pods
+from shardwright.kubernetes import network, pods
 from shardwright.kubernetes.podspec import (
     Container,
     ContainerPort,
@@ -33,25 +34,35 @@ _SHARED_MEMORY_BYTES = 16 * GIB
 
 _STARTUP_PERIOD_SECONDS = 10
 
+# A leader that is busy answers late: engines ask themselves for up to 20 seconds before they answer. Only one that has
+# been silent for five minutes is made again; an engine that has died ends by itself, and its container with it.
+_LIVENESS = {"period_seconds": 30, "timeout_seconds": 30, "failure_threshold": 10}
+
 
 def member_template(
-    deployment: core.Deployment, launch: core.Launch, own_labels: Mapping[str, str], files: ModelFiles
+    deployment: core.Deployment,
+    launch: core.Launch,
+    own_labels: Mapping[str, str],
+    files: ModelFiles,
+    *,
+    extras: pods.Extras | None = None,
 ) -> PodTemplate:
-    """The pod template of the leader or of the workers; ranks of a pod decide its GPUs."""
-    recipe = deployment.recipe
+    """The pod template of the leader or of the workers; ranks of a pod decide its GPUs, the recipe's network its rights."""
+    recipe, extras = deployment.recipe, extras or pods.Extras()
     container = Container(
         name=deployment.plan.engine.name,
         image=deployment.image,
         command=launch.argv,
         env=pods.environment(
-            (pods.OWN_ADDRESS_VARIABLE, *pods.HOME_VARIABLES, *files.variables), _given(deployment, launch, files)
+            (pods.OWN_ADDRESS_VARIABLE, *pods.HOME_VARIABLES, *network.variables(deployment), *files.variables),
+            _given(deployment, launch, files),
         ),
         ports=tuple(ContainerPort(name=port.name, container_port=int(port.number)) for port in launch.ports),
         resources=_resources(deployment, launch),
         startup_probe=_startup(launch.probe),
-        readiness_probe=_ask(launch.probe, period_seconds=10, timeout_seconds=5, failure_threshold=3),
-        liveness_probe=_ask(launch.probe, period_seconds=20, timeout_seconds=10, failure_threshold=6),
-        security_context=pods.security_context(recipe.pods),
+        readiness_probe=_ask(launch.probe, period_seconds=10, timeout_seconds=30, failure_threshold=3),
+        liveness_probe=_ask(launch.probe, **_LIVENESS),
+        security_context=pods.security_context(recipe.pods, locks_memory=recipe.network.rdma is not None),
         volume_mounts=(VolumeMount(name="shm", mount_path="/dev/shm"), pods.HOME_MOUNT, *files.mounts),  # noqa: S108 - a mount point in the pod
     )
     shm = EmptyDir(medium="Memory", size_limit=format_quantity(shared_memory_bytes(recipe.pods, launch.role)))
@@ -62,8 +73,12 @@ def member_template(
         containers=(container,),
         init_containers=files.init_containers,
         volumes=(Volume(name="shm", empty_dir=shm), pods.HOME_VOLUME, *files.volumes),
-        # A group of one has no ports of its own to hide, and may serve through a mesh.
-        sidecar=deployment.group.size == 1,
+        extras=dataclasses.replace(
+            extras,
+            annotations={**extras.annotations, **network.pod_annotations(recipe)},
+            # A group of one has no ports of its own to hide, and may serve through a mesh.
+            sidecar=deployment.group.size == 1,
+        ),
     )
 
 
@@ -88,10 +103,11 @@ def shared_memory_bytes(asked: Pods, role: pods.Role) -> int:
 
 
 def _given(deployment: core.Deployment, launch: core.Launch, files: ModelFiles) -> Iterator[core.Variable]:
-    """Variables of the launch, less a token that is not needed: the Job has fetched the model with it."""
+    """Variables of the launch, less credentials that are not needed: the Job has fetched the model with them."""
     is_asked_for = "HF_TOKEN" in deployment.recipe.engine.env
     for entry in launch.environment:
-        if entry.name != "HF_TOKEN" or is_asked_for or not files.is_offline:
+        is_needed = entry.name != "HF_TOKEN" or is_asked_for or not files.is_offline
+        if is_needed and not (files.job_only and entry.name.startswith(files.job_only)):
             yield entry
 
 
@@ -107,6 +123,7 @@ def _resources(deployment: core.Deployment, launch: core.Launch) -> Resources:
     if resource:
         ranks = max(len(member.ranks) for member in deployment.group.members if member.role == launch.role)
         limits[resource] = str(ranks)
+    limits.update(network.resources(deployment.recipe))
     return Resources(requests=requests, limits=limits)
 
 

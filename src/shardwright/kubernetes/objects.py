@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
+from shardwright.kubernetes.way_in import HttpRoute, Ingress, Route
+
 if TYPE_CHECKING:
     from shardwright.kubernetes.podspec import Metadata, PodTemplate, Resources
 
@@ -21,12 +23,14 @@ __all__ = [
     "LeaderWorkerSet",
     "LeaderWorkerSetSpec",
     "LeaderWorkerTemplate",
+    "NetworkConfig",
     "PersistentVolumeClaim",
     "RollingUpdate",
     "RolloutStrategy",
     "Service",
     "ServicePort",
     "ServiceSpec",
+    "SubGroupPolicy",
 ]
 
 
@@ -45,6 +49,7 @@ class ServiceSpec:
     """Which pods answer on which ports."""
 
     type: str = "ClusterIP"
+    ip_families: tuple[str, ...] = ()
     selector: dict[str, str]
     ports: tuple[ServicePort, ...]
 
@@ -114,11 +119,27 @@ class RolloutStrategy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SubGroupPolicy:
+    """Parts of a group that belong close together; cannot be changed later."""
+
+    sub_group_policy_type: str | None = None
+    sub_group_size: int
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkConfig:
+    """Whose headless Service gives members their names."""
+
+    subdomain_policy: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LeaderWorkerTemplate:
     """One group: `size` pods, the leader included; without a leader template all pods are made from the worker's."""
 
     size: int
     restart_policy: str
+    sub_group_policy: SubGroupPolicy | None = None
     leader_template: PodTemplate | None = None
     worker_template: PodTemplate
 
@@ -129,6 +150,7 @@ class LeaderWorkerSetSpec:
 
     replicas: int
     startup_policy: str
+    network_config: NetworkConfig | None = None
     rollout_strategy: RolloutStrategy
     leader_worker_template: LeaderWorkerTemplate
 
@@ -143,5 +165,5 @@ class LeaderWorkerSet:
     spec: LeaderWorkerSetSpec
 
 
-KubernetesObject: TypeAlias = LeaderWorkerSet | Service | PersistentVolumeClaim | Job
+KubernetesObject: TypeAlias = LeaderWorkerSet | Service | PersistentVolumeClaim | Job | Ingress | HttpRoute | Route
 """Everything that is written as a document of its own."""

@@ -6,6 +6,8 @@ user that is stays the image's or the cluster's choice: engine images run as roo
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, cast
 
 from shardwright.core.recipe.model import KeyRef, PodOverrides
@@ -31,7 +33,7 @@ from shardwright.kubernetes.podspec import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from shardwright.core.deployment import Deployment, Variable
     from shardwright.core.recipe.model import Pods
@@ -43,6 +45,7 @@ __all__ = [
     "NO_SIDECAR",
     "OWN_ADDRESS",
     "OWN_ADDRESS_VARIABLE",
+    "Extras",
     "Role",
     "environment",
     "overrides",
@@ -67,6 +70,21 @@ NO_SIDECAR = {"sidecar.istio.io/inject": "false"}
 blocks the random ports on which members of a group meet."""
 
 
+def _texts() -> dict[str, str]:
+    return {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extras:
+    """What a target adds to the pods of a group, besides what the recipe asks for."""
+
+    annotations: dict[str, str] = field(default_factory=_texts)
+    scheduler_name: str | None = None
+    """Another scheduler than the cluster's own."""
+    sidecar: bool = False
+    """Whether a mesh may put its sidecar into the pod."""
+
+
 def overrides(pods: Pods, role: Role) -> PodOverrides:
     """What differs for the leader or the workers."""
     chosen = {"leader": pods.leader, "worker": pods.worker}.get(role)
@@ -81,22 +99,23 @@ def template(
     containers: tuple[Container, ...],
     init_containers: tuple[Container, ...] = (),
     volumes: tuple[Volume, ...],
-    sidecar: bool = False,
+    extras: Extras | None = None,
 ) -> PodTemplate:
     """A pod template with everything that the recipe's `pods` asks for; `own_labels` are those by which pods are found."""
     pods = deployment.recipe.pods
-    own = overrides(pods, role)
-    mesh = {} if sidecar else NO_SIDECAR
+    own, extras = overrides(pods, role), extras or Extras()
+    mesh = {} if extras.sidecar else NO_SIDECAR
     return PodTemplate(
         metadata=Metadata(
             labels={**mesh, **pods.labels, **own.labels, **labels.identity(deployment, role), **own_labels},
-            annotations={**mesh, **pods.annotations, **own.annotations},
+            annotations={**mesh, **pods.annotations, **own.annotations, **extras.annotations},
         ),
         spec=PodSpec(
             restart_policy="OnFailure" if role == "download" else None,
             service_account_name=pods.service_account,
             automount_service_account_token=None if pods.service_account else False,
             enable_service_links=False,
+            scheduler_name=extras.scheduler_name,
             priority_class_name=pods.priority_class,
             image_pull_secrets=tuple(NameRef(name) for name in pods.image_pull_secrets),
             node_selector={**pods.node_selector, **own.node_selector},
@@ -110,15 +129,22 @@ def template(
     )
 
 
-def security_context(pods: Pods) -> Tree:
-    """Least privilege, with the recipe's own context over it, field by field."""
+def security_context(pods: Pods, *, locks_memory: bool = False) -> Tree:
+    """Least privilege, with the recipe's own context over it, field by field; RDMA locks memory whatever that says."""
     least = SecurityContext(
         allow_privilege_escalation=False,
         capabilities=Capabilities(drop=("ALL",)),
         seccomp_profile=SeccompProfile("RuntimeDefault"),
     )
     asked: Tree = pods.security_context or {}
-    return {**cast("Tree", dump.as_tree(least)), **asked}
+    made = {**cast("Tree", dump.as_tree(least)), **asked}
+    return {**made, "capabilities": _with_locking(made["capabilities"])} if locks_memory else made
+
+
+def _with_locking(capabilities: object) -> Tree:
+    given = cast("Tree", capabilities) if isinstance(capabilities, Mapping) else {}
+    added: list[str] = given.get("add") or []
+    return {**given, "add": [*added, *(["IPC_LOCK"] if "IPC_LOCK" not in added else [])]}
 
 
 def variable(given: Variable) -> EnvVar:

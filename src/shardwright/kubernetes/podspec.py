@@ -121,6 +121,7 @@ class Resources:
 class Capabilities:
     """Linux capabilities of a container."""
 
+    add: tuple[str, ...] = ()
     drop: tuple[str, ...] = ()
 
 
@@ -214,6 +215,7 @@ class PodSpec:
     service_account_name: str | None = None
     automount_service_account_token: bool | None = None
     enable_service_links: bool
+    scheduler_name: str | None = None
     priority_class_name: str | None = None
     image_pull_secrets: tuple[NameRef, ...] = ()
     node_selector: dict[str, str] = field(default_factory=_texts)

@@ -6,31 +6,23 @@ stops rendering, one with status unknown names what only the cluster can tell.
 
 from __future__ import annotations
 
-import functools
 import re
 from typing import TYPE_CHECKING
 
-from shardwright.core.recipe import secret_values
+from shardwright.core.marked import secret_values
 from shardwright.core.recipe.model import KeyRef
-from shardwright.core.rules import Finding
-from shardwright.kubernetes import members, sources, storage
+from shardwright.kubernetes import members, network_rules, pod_rules, sources, storage
+from shardwright.kubernetes.findings import error, info, unknown, warning
 from shardwright.units import format_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from shardwright.core.deployment import Deployment
+    from shardwright.core.recipe import Recipe
+    from shardwright.core.rules import Finding
 
 __all__ = ["RULES", "error", "findings_of", "info", "unknown", "warning"]
-
-error = functools.partial(Finding, status="fail", severity="error")
-"""What must be changed before anything is rendered."""
-warning = functools.partial(Finding, status="warn", severity="warning")
-"""What works, but should be looked at."""
-info = functools.partial(Finding, status="pass", severity="info")
-"""What one should know."""
-unknown = functools.partial(Finding, status="unknown", severity="info")
-"""What only the cluster can tell."""
 
 _TOKEN_NAMES = {"HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HUGGINGFACE_TOKEN", "HF_API_TOKEN"}
 _PLACEHOLDER = re.compile(r"[%<>{}$]")
@@ -42,16 +34,68 @@ def findings_of(deployment: Deployment) -> tuple[Finding, ...]:
 
 
 def reachable_source(deployment: Deployment) -> Iterator[Finding]:
-    """Pods read the model from the hub or from a claim, not from the machine on which the recipe was written."""
-    source = deployment.recipe.model.source
-    if sources.source_of(deployment.recipe).kind == "other":
+    """Pods read models from the hub or from the claim they mount, not from the machine on which the recipe was written."""
+    model = deployment.recipe.model
+    found = {"model.source": (model.source, sources.source_of(deployment.recipe))}
+    draft = sources.draft_source_of(deployment.recipe)
+    if model.draft and draft:
+        found["model.draft.source"] = (model.draft.source, draft)
+    for path, (written, read) in found.items():
+        if read.kind == "other":
+            yield error(
+                "model.source-out-of-reach",
+                path=path,
+                value=written,
+                message=f"pods cannot read the {'draft ' if 'draft' in path else ''}model from {written!r}",
+                why="a folder of this machine or a second claim is not mounted by this target",
+                fix="give hf://owner/name, or copy the files into a claim and give pvc://claim/path",
+            )
+
+
+def fetched_source(deployment: Deployment) -> Iterator[Finding]:
+    """What is no repository of the hub is copied into a claim first; engines then read a folder."""
+    recipe = deployment.recipe
+    found = sources.source_of(recipe)
+    if not found.is_fetched:
+        return
+    if recipe.storage.claim is None:
         yield error(
-            "model.source-out-of-reach",
+            "model.source-needs-claim",
+            path="storage.claim",
+            value=found.name,
+            message=f"{found.name} is copied into a claim before the group starts, and storage.claim names none",
+            fix="give storage.claim, and storage.size if it is to be made; hf:// and pvc:// work without",
+        )
+    yield from _credentials(recipe, found)
+
+
+def _credentials(recipe: Recipe, found: sources.ModelSource) -> Iterator[Finding]:
+    if found.kind == "request" and recipe.model.token is None:
+        yield error(
+            "model.request-missing",
+            path="model.token",
+            value=found.name,
+            message="the address of the pre-authenticated request is missing",
+            why="the address is the credential, so it stands in a Secret and not in the source",
+            fix="give model.token: {secret: NAME, key: KEY} of a Secret that holds the address, which ends in /o/",
+        )
+    if found.kind == "bucket" and "AWS_ACCESS_KEY_ID" not in recipe.engine.env:
+        yield info(
+            "model.bucket-without-keys",
+            path="engine.env",
+            value=found.name,
+            message=f"{found.name} is read without keys, as a public bucket",
+            fix="give AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY as {secret, key} in engine.env; AWS_REGION and"
+            " AWS_ENDPOINT_URL as texts. Pods of the group do not get them",
+        )
+    if found.kind == "image":
+        yield unknown(
+            "model.image-layout",
             path="model.source",
-            value=source,
-            message=f"pods cannot read the model from {source!r}",
-            why="a folder of this machine, an image or a bucket is not mounted by this target",
-            fix="give hf://owner/name, or copy the files into a claim and give pvc://claim/path",
+            value=found.name,
+            message="the image must hold the model in /models, and a shell with cp",
+            why="its own files are copied into the claim by a Job that runs it",
+            fix=f"docker run --rm --entrypoint ls {found.name.removeprefix('oci://')} /models",
         )
 
 
@@ -135,7 +179,7 @@ def access_mode(deployment: Deployment) -> Iterator[Finding]:
     pods = deployment.group.size * max(recipe.replicas, 1)
     if claim is None or pods == 1:
         return
-    is_ours = sources.source_of(recipe).kind == "hub" and storage.claim_of(deployment) is not None
+    is_ours = sources.source_of(recipe).kind != "claim" and storage.claim_of(deployment) is not None
     if recipe.storage.access_mode == "ReadWriteOnce":
         yield error(
             "storage.access-mode",
@@ -265,6 +309,7 @@ def debugging(deployment: Deployment) -> Iterator[Finding]:
 
 RULES = (
     reachable_source,
+    fetched_source,
     remote_code,
     literal_token,
     gated_model,
@@ -277,5 +322,7 @@ RULES = (
     no_placeholder,
     shared_memory,
     debugging,
+    *network_rules.RULES,
+    *pod_rules.RULES,
 )
 """All rules, in the order in which people read what they find."""

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from shardwright import errors
 from shardwright.core.shape import shape_of
-from shardwright.core.shape.checkpoint import Checkpoint
 from shardwright.models import plain_files, safetensors
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from shardwright.core.shape import ModelShape
+    from shardwright.core.shape.checkpoint import Checkpoint, Tensor
 
 __all__ = ["MAX_CONFIG_BYTES", "MAX_INDEX_BYTES", "MAX_TENSORS", "load_directory"]
 
@@ -58,7 +58,7 @@ def _checkpoint(folder: Path) -> tuple[Checkpoint | None, tuple[str, ...]]:
     if not missing:
         return _headers([folder / name for name in names]), ()
     note = f"{len(missing)} of {len(names)} safetensors files of the index are not there: {missing[0]}"
-    return (Checkpoint((), total_bytes) if total_bytes else None), (note,)
+    return (_checkpoint_of([], total_bytes) if total_bytes else None), (note,)
 
 
 def _weight_files(folder: Path) -> list[Path]:
@@ -70,15 +70,21 @@ def _weight_files(folder: Path) -> list[Path]:
 def _headers(files: list[Path]) -> Checkpoint | None:
     if not files:
         return None
-    tensors: list[safetensors.Tensor] = []
+    tensors: list[Tensor] = []
     for path in files:
         tensors.extend(_load_header(path))
         if len(tensors) > MAX_TENSORS:
             raise errors.InputError(f"{path.parent}: its safetensors files describe more than {MAX_TENSORS} tensors")
-    return Checkpoint(tuple(tensors), sum(tensor.bytes for tensor in tensors))
+    return _checkpoint_of(tensors, sum(tensor.bytes for tensor in tensors))
 
 
-def _load_header(path: Path) -> tuple[safetensors.Tensor, ...]:
+def _checkpoint_of(tensors: list[Tensor], total_bytes: int) -> Checkpoint:
+    from shardwright.core.shape.checkpoint import Checkpoint  # noqa: PLC0415 - many models are planned without headers
+
+    return Checkpoint(tuple(tensors), total_bytes)
+
+
+def _load_header(path: Path) -> tuple[Tensor, ...]:
     try:
         return safetensors.load_header(path)
     except OSError as error:

@@ -6,6 +6,8 @@ for it is slow to import. Its errors become ours in `hub_errors`. Nothing is wri
 
 from __future__ import annotations
 
+import contextlib
+import re
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -17,7 +19,9 @@ from shardwright.core.shape.checkpoint import Checkpoint
 from shardwright.models import directory, hub_errors, safetensors, waiting
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Generator, Iterator, Mapping
+
+    from httpx2 import Response
 
     from shardwright.core.shape import ModelShape
     from shardwright.core.shape.checkpoint import Tensor
@@ -101,25 +105,50 @@ def _fetch_checkpoint(model: HubModel) -> Checkpoint:
 
 
 def _fetch_header(model: HubModel, name: str) -> tuple[Tensor, ...]:
-    start = safetensors.LENGTH_BYTES
-    first = _fetch(model, name, part=(0, _FIRST_READ_BYTES))
-    length = safetensors.header_length(first, f"{model.source}: {name}")
+    start, origin = safetensors.LENGTH_BYTES, f"{model.source}: {name}"
+    first, file_bytes = _fetch_part(model, name, (0, _FIRST_READ_BYTES))
+    length = safetensors.header_length(first, origin)
     header = first[start : start + length]
     if len(header) < length:
-        header = _fetch(model, name, part=(start, start + length))
-    return safetensors.parse_header(header, length, f"{model.source}: {name}")
+        header, _ = _fetch_part(model, name, (start, start + length))
+    tensors = safetensors.parse_header(header, length, origin)
+    if file_bytes is not None:
+        safetensors.refuse_cut(tensors, length, file_bytes, origin)
+    return tensors
 
 
-def _fetch(model: HubModel, name: str, *, part: tuple[int, int] | None = None, limit_bytes: int = 0) -> bytes:
-    """One file, or the bytes of it from part[0] up to part[1]; a server that ignores ranges is cut off there."""
-    from httpx2 import Response  # noqa: PLC0415 - slow to import, see above
+def _fetch(model: HubModel, name: str, *, limit_bytes: int) -> bytes:
+    """One file; InputError if it is larger."""
+    with _answer(model, name, {}) as response:
+        content = _read_up_to(response.iter_raw(), limit_bytes + 1)
+    if len(content) > limit_bytes:
+        raise errors.InputError(f"{model.source}: {name} is larger than {limit_bytes} bytes, which no such file is")
+    return content
+
+
+def _fetch_part(model: HubModel, name: str, part: tuple[int, int]) -> tuple[bytes, int | None]:
+    """The bytes from part[0] up to part[1], and how long the file is if the server says so.
+
+    A server that ignores ranges is cut off there.
+    """
+    with _answer(model, name, {"Range": f"bytes={part[0]}-{part[1] - 1}"}) as response:
+        is_whole = response.status_code == 200
+        said: str = response.headers.get("Content-Length" if is_whole else "Content-Range", "")
+        content = _read_up_to(response.iter_raw(), part[1] if is_whole else part[1] - part[0])
+    total = said.rpartition("/")[2].strip()
+    known = int(total) if re.fullmatch(r"[0-9]{1,18}", total) else None
+    return content[part[0] if is_whole else 0 :], known
+
+
+@contextlib.contextmanager
+def _answer(model: HubModel, name: str, more_headers: Mapping[str, str]) -> Generator[Response]:
+    """The server's answer whose body was not read yet; its refusals are errors."""
+    import httpx2  # noqa: PLC0415 - slow to import, see above
     from huggingface_hub import constants, hf_hub_url  # noqa: PLC0415
     from huggingface_hub.utils import get_session, hf_raise_for_status  # noqa: PLC0415
 
     url = hf_hub_url(model.repository, name, revision=model.revision, endpoint=model.endpoint)
-    headers = _headers(model)
-    if part:
-        headers["Range"] = f"bytes={part[0]}-{part[1] - 1}"
+    headers = {**_headers(model), **more_headers}
     with get_session().stream("GET", url, headers=headers, timeout=constants.HF_HUB_DOWNLOAD_TIMEOUT) as response:
         if response.headers.get("Content-Encoding", "identity") != "identity":
             # It was not asked for, and a few bytes of it may stand for gigabytes.
@@ -127,14 +156,11 @@ def _fetch(model: HubModel, name: str, *, part: tuple[int, int] | None = None, l
         if response.status_code >= 400:
             said = _read_up_to(response.iter_raw(), _MAX_ERROR_BYTES)
             hf_raise_for_status(
-                Response(response.status_code, headers=_kept(response.headers), content=said, request=response.request)
+                httpx2.Response(
+                    response.status_code, headers=_kept(response.headers), content=said, request=response.request
+                )
             )
-        skipped = part[0] if part and response.status_code == 200 else 0
-        wanted = skipped + (part[1] - part[0] if part else limit_bytes + 1)
-        content = _read_up_to(response.iter_raw(), wanted)[skipped:]
-    if not part and len(content) > limit_bytes:
-        raise errors.InputError(f"{model.source}: {name} is larger than {limit_bytes} bytes, which no such file is")
-    return content
+        yield response
 
 
 def _kept(headers: Mapping[str, str]) -> dict[str, str]:

@@ -53,8 +53,11 @@ def _local_shape(place: str) -> ModelShape:
     except errors.NotFound as error:
         if os.path.isdir(path):  # noqa: PTH112 - says no where pathlib raises
             return directory.load_directory(path)
+        if "/" not in place:
+            raise errors.NotFound(f"model.source: {error.message}", hint=error.hint) from error
         hint = f"on the hub it would be hf://{place}" if place.count("/") == 1 else error.hint
-        raise errors.NotFound(f"model.source: {error.message}", hint=hint) from error
+        message = f"model.source: there is no folder {place!r}, and no model of that name in the catalogue"
+        raise errors.NotFound(message, hint=hint) from error
 
 
 def _at_home(place: str) -> Path:

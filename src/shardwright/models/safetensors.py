@@ -14,11 +14,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from shardwright import errors
-from shardwright.core.shape.checkpoint import Tensor
 from shardwright.models import plain_files
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from shardwright.core.shape.checkpoint import Tensor
 
 __all__ = [
     "LENGTH_BYTES",
@@ -28,6 +29,7 @@ __all__ = [
     "parse_header",
     "parse_index",
     "parse_object",
+    "refuse_cut",
 ]
 
 LENGTH_BYTES = 8
@@ -59,13 +61,18 @@ def load_header(path: Path) -> tuple[Tensor, ...]:
         length = header_length(file.read(LENGTH_BYTES), str(path))
         header = file.read(length)
     tensors = parse_header(header, length, str(path))
+    refuse_cut(tensors, length, file_bytes, str(path))
+    return tensors
+
+
+def refuse_cut(tensors: tuple[Tensor, ...], length: int, file_bytes: int, origin: str) -> None:
+    """InputError where a header of `length` bytes describes more than the file of `file_bytes` holds."""
     needed = LENGTH_BYTES + length + sum(tensor.bytes for tensor in tensors)  # they do not overlap
     if file_bytes < needed:
         raise errors.InputError(
-            f"{path}: the file is cut short: its header describes {needed} bytes, there are {file_bytes}",
-            hint="download it again",
+            f"{origin}: the file is cut short: its header describes {needed} bytes, there are {file_bytes}",
+            hint="download or upload it again",
         )
-    return tensors
 
 
 def header_length(first: bytes, origin: str) -> int:
@@ -159,6 +166,8 @@ def _tensor(name: str, entry: object, origin: str) -> tuple[Tensor, int]:
     shape, offsets = _sizes(fields.get("shape")), _sizes(fields.get("data_offsets"))
     if not isinstance(dtype, str) or shape is None or offsets is None or len(offsets) != 2:
         raise _damaged(origin, f"tensor {name!r} lacks a dtype, shape or data_offsets of the right form")
+    from shardwright.core.shape.checkpoint import Tensor  # noqa: PLC0415 - many models are planned without headers
+
     tensor = Tensor(name, dtype, shape, offsets[1] - offsets[0])
     if tensor.bytes < 0 or (dtype in _BITS and tensor.elements * _BITS[dtype] != tensor.bytes * 8):
         raise _damaged(origin, f"tensor {name!r}: {shape} of {dtype} do not take {tensor.bytes} bytes")

@@ -126,15 +126,16 @@ def _write_weights(shape: ModelShape, path: Path, seed: int) -> None:
 def _content(name: str, tensors: Mapping[str, tuple[int, ...]], seed: int) -> bytes:
     """A tensor's bytes: norms are constant, their biases zero, all else random around zero."""
     dimensions = tensors[name]
+    first = math.prod(dimensions[:1])
     gain = next((gain for ending, gain in _GAINS.items() if name.endswith(ending)), 1.0)
     if len(dimensions) > 1:
         # Three dimensions are all experts in one tensor, inputs before outputs, or a convolution of one channel each.
         inputs = dimensions[1] if dimensions[1] > 1 else dimensions[-1]
         return _numbers(name, math.prod(dimensions), gain / math.sqrt(inputs), seed)
     if not name.endswith("bias"):
-        return struct.pack("<f", gain) * dimensions[0]
+        return struct.pack("<f", gain) * first
     projection = tensors.get(name.removesuffix("bias") + "weight", ())
-    return _numbers(name, dimensions[0], _BIAS, seed) if len(projection) == 2 else bytes(4 * dimensions[0])
+    return _numbers(name, first, _BIAS, seed) if len(projection) == 2 else bytes(4 * first)
 
 
 def _speakable(content: bytes, columns: int, *, tied: bool) -> bytes:

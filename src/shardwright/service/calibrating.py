@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from shardwright import errors, registry
 from shardwright.core import calibration, memory
 from shardwright.core.plan.types import Plan, Question
 from shardwright.service import calibration_files, engine_logs, planning
+from shardwright.units import format_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,15 +25,23 @@ if TYPE_CHECKING:
     from shardwright.service.recipes import LoadedRecipe
     from shardwright.settings import HubSettings, Settings
 
+_DEVICE_SHARE = 0.02
+"""Totals of one kind of GPU differ less than this from driver to driver; those of two kinds differ more."""
+_ORDER = ("weights", "activation", "other", "graphs")
+
 __all__ = ["Comparison", "Row", "compare", "import_file", "load_shelf", "remove", "save"]
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One figure: planned, and as the engine printed it."""
+    """One figure of a rank, or of several of one stage that have the same: planned, and as the engine printed it."""
 
     term: str
-    rank: int | None
+    """A term's name, or `kvCache`."""
+    rank: int
+    """The first of them."""
+    counted: bool
+    """Whether it lies inside the engine's budget."""
     planned_bytes: int
     printed_bytes: int
 
@@ -57,8 +67,9 @@ class Comparison:
 
     @property
     def is_lesson(self) -> bool:
-        """Whether later plans can use it: not where a flag fixed the pool and no weights differ."""
-        return self.calibration.pool_seen_bytes > 0 or self.calibration.weights_bytes != 0
+        """Whether later plans can use it: not where a flag fixed the pool and no term differs."""
+        found = self.calibration
+        return found.pool_seen_bytes > 0 or any(term.difference_bytes for term in found.terms if term.name != "other")
 
 
 def compare(
@@ -141,41 +152,51 @@ def _lines(place: str, settings: Settings, stdin: BinaryIO | None) -> tuple[str,
         raise errors.InputError(f"--from {place} is a folder", hint="name a log, a deployment, or - for standard input")
     if path.exists():
         return path.name, engine_logs.file_lines(place)
-    if path.is_absolute() or place.startswith(".") or place.count("/") > 1:
+    if path.is_absolute() or "." in place or place.count("/") > 1:
         raise errors.NotFound(f"there is no file {place}", hint="name a log, a deployment, or - for standard input")
     return f"deployment {place}", engine_logs.deployment_lines(place, settings)
 
 
 def _refuse_other_start(question: Question, demand: Demand, printed: Printed, origin: str) -> None:
-    """A log of another layout or other flags would teach nonsense."""
-    layout = question.layout
-    for one in printed.weights:
-        place = (one.data_index, one.stage, one.tensor_index)
-        if any(index >= size for index, size in zip(place, (layout.data, layout.pipeline, layout.tensor), strict=True)):
+    """A log of another layout, device or other flags would teach nonsense."""
+    layout, total = question.layout, printed.total_bytes
+    for one in printed.ranks:
+        if any(
+            index >= size for index, size in zip(one.place, (layout.data, layout.pipeline, layout.tensor), strict=True)
+        ):
             raise errors.InputError(
                 f"{origin} is the log of another layout: it has a rank of stage {one.stage}, tensor index"
                 f" {one.tensor_index}; planned is {layout}",
                 hint="pin the layout of that start: --tensor and --pipeline, or parallelism in the recipe",
             )
+    if total is not None and abs(total - question.gpu.memory_bytes) > question.gpu.memory_bytes * _DEVICE_SHARE:
+        raise errors.InputError(
+            f"{origin} is the log of another device: it has {format_bytes(total)}, planned is {question.gpu.name}"
+            f" with {format_bytes(question.gpu.memory_bytes)}",
+            hint="give the GPU of that start: --gpu, or hardware in the recipe",
+        )
     planned = dict(demand.settings)
     for name, value in printed.figures:
-        if name in planned and float(planned[name]) != value:
+        if name in planned and not math.isclose(float(planned[name]), value, rel_tol=1e-5):
             raise errors.InputError(
-                f"{origin} is the log of another start: its {name} is {value:.0f}, planned is {planned[name]}",
+                f"{origin} is the log of another start: its {name} is {value:g}, planned is {planned[name]}",
                 hint="give the recipe that the engine was started from",
             )
 
 
 def _rows(question: Question, demand: Demand, printed: Printed, found: Calibration) -> Iterator[Row]:
-    pool = memory.pool_of(demand)
-    settled = memory.settle(demand, pool.blocks)
-    seen = {(one.data_index, one.stage, one.tensor_index): one.weights_bytes for one in printed.weights}
-    for rank, planned in zip(question.layout.ranks, settled, strict=True):
-        weights_bytes = seen.get((rank.data_index, rank.stage, rank.tensor_index))
-        if weights_bytes is not None:
-            yield Row("weights", rank.index, planned.sum_of("weights"), weights_bytes)
-    if printed.graph_bytes is not None:
-        yield Row("graphs", None, max(rank.sum_of("graphs") for rank in settled), printed.graph_bytes)
+    shown: dict[tuple[object, ...], Row] = {}
+    for rank, term in calibration.seen_terms(question, demand, printed):
+        row = Row(term.name, rank.index, term.counted, term.planned_bytes, term.printed_bytes)
+        key = (term.name, term.counted, rank.data_index, rank.stage, term.planned_bytes, term.printed_bytes)
+        shown.setdefault(key, row)
+    yield from sorted(shown.values(), key=lambda row: (_ORDER.index(row.term), row.rank))
     if found.pool_seen_bytes:
-        smallest = next(rank for rank in demand.ranks if rank.rank == pool.smallest_rank)
-        yield Row("KV cache", smallest.rank, smallest.left_bytes, found.pool_seen_bytes)
+        pool = memory.pool_of(demand)
+        yield Row(
+            "kvCache",
+            pool.smallest_rank,
+            counted=True,
+            planned_bytes=pool.left_bytes,
+            printed_bytes=found.pool_seen_bytes,
+        )

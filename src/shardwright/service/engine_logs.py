@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import re
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from shardwright import errors
-from shardwright.core.calibration import Printed, PrintedWeights
+from shardwright.core.calibration import Printed, PrintedRank
 from shardwright.units import GIB, format_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from shardwright.core.plugins import LogEvent
     from shardwright.settings import Settings
@@ -75,27 +75,55 @@ def deployment_lines(name: str, settings: Settings) -> Iterator[tuple[str, str]]
     return ((f"host-{member}", line) for member, line in lines)
 
 
+_SIZES = {
+    "weights_gib": "weights_bytes",
+    "activation_gib": "activation_bytes",
+    "outside_gib": "other_bytes",
+    "graphs_counted_gib": "graphs_counted_bytes",
+}
+_FIGURES = ("max_model_len", "max_num_batched_tokens", "gpu_memory_utilization")
+
+
 @dataclass(slots=True)
 class _Start:
     """What one member has printed since it was last started."""
 
-    weights: dict[tuple[int, int, int], int] = field(default_factory=dict[tuple[int, int, int], int])
+    ranks: dict[tuple[int, int, int], PrintedRank] = field(default_factory=dict[tuple[int, int, int], PrintedRank])
     kv_tokens: list[int] = field(default_factory=list[int])
-    graph_bytes: list[int] = field(default_factory=list[int])
+    total_bytes: list[int] = field(default_factory=list[int])
     figures: dict[str, float] = field(default_factory=dict[str, float])
+
+    def is_over(self, event: LogEvent) -> bool:
+        """Whether this line begins another start: a banner, or a rank that loads once more after its pool was made."""
+        if event.phase == "banner":
+            return bool(self.kv_tokens or self.ranks)
+        numbers = dict(event.numbers)
+        known = self.ranks.get(_place(numbers))
+        return (
+            "weights_gib" in numbers and bool(self.kv_tokens) and known is not None and known.weights_bytes is not None
+        )
 
     def add(self, event: LogEvent) -> None:
         numbers = dict(event.numbers)
-        place = (int(numbers.get("data_index", 0)), int(numbers.get("stage", 0)), int(numbers.get("tensor_index", 0)))
-        if "weights_gib" in numbers and len(self.weights) < _MAX_RANKS:
-            self.weights[place] = round(numbers["weights_gib"] * GIB)
+        place = _place(numbers)
+        sizes = {name: round(numbers[gib] * GIB) for gib, name in _SIZES.items() if gib in numbers}
+        rank = self.ranks.get(place, PrintedRank(*place))
+        if "graphs_gib" in numbers:
+            # Graphs of several kinds are captured one after the other.
+            sizes["graphs_bytes"] = (rank.graphs_bytes or 0) + round(numbers["graphs_gib"] * GIB)
+        if sizes and (place in self.ranks or len(self.ranks) < _MAX_RANKS):
+            self.ranks[place] = replace(rank, **sizes)
         if "kv_tokens" in numbers and len(self.kv_tokens) < _MAX_RANKS:
             self.kv_tokens.append(round(numbers["kv_tokens"]))
-        if "graphs_gib" in numbers and len(self.graph_bytes) < _MAX_RANKS:
-            self.graph_bytes.append(round(numbers["graphs_gib"] * GIB))
-        for name in ("max_model_len", "max_num_batched_tokens"):
+        if "total_gib" in numbers and len(self.total_bytes) < _MAX_RANKS:
+            self.total_bytes.append(round(numbers["total_gib"] * GIB))
+        for name in _FIGURES:
             if name in numbers:
                 self.figures.setdefault(name.replace("_", "-"), numbers[name])
+
+
+def _place(numbers: Mapping[str, float]) -> tuple[int, int, int]:
+    return (int(numbers.get("data_index", 0)), int(numbers.get("stage", 0)), int(numbers.get("tensor_index", 0)))
 
 
 def read_printed(events: Iterable[tuple[str, LogEvent]]) -> Printed:
@@ -103,14 +131,14 @@ def read_printed(events: Iterable[tuple[str, LogEvent]]) -> Printed:
     starts: dict[str, _Start] = {}
     for member, event in events:
         start = starts.setdefault(member, _Start())
-        if event.phase == "banner" and (start.kv_tokens or start.weights):
+        if start.is_over(event):
             start = starts[member] = _Start()
         start.add(event)
-    weights = {place: count for start in starts.values() for place, count in start.weights.items()}
+    ranks = {place: rank for start in starts.values() for place, rank in start.ranks.items()}
     figures = {name: value for start in starts.values() for name, value in start.figures.items()}
     return Printed(
-        weights=tuple(PrintedWeights(*place, weights_bytes=weights[place]) for place in sorted(weights)),
+        ranks=tuple(ranks[place] for place in sorted(ranks)),
         kv_tokens=min((tokens for start in starts.values() for tokens in start.kv_tokens), default=None),
-        graph_bytes=max((count for start in starts.values() for count in start.graph_bytes), default=None),
+        total_bytes=min((total for start in starts.values() for total in start.total_bytes), default=None),
         figures=tuple(sorted(figures.items())),
     )

@@ -48,7 +48,7 @@ def _gpu_document(one: GpuFacts) -> dict[str, Any]:
         "memoryEvidence": one.memory_evidence,
         "memorySource": one.memory_source,
         "bandwidthBytesPerSecond": known.bandwidth_bytes_per_second,
-        "denseBf16Flops": known.dense_bf16_flops,
+        "denseFlops": known.dense_flops,
         "computeCapability": known.compute_capability,
         "link": known.link,
         "linkBytesPerSecond": known.link_bytes_per_second,

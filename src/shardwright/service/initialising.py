@@ -13,6 +13,7 @@ from shardwright.core.recipe.canonical import to_document
 from shardwright.core.recipe.model import Hardware
 from shardwright.facts import load as facts
 from shardwright.service import planning, short_form
+from shardwright.units import GIB
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,6 +27,8 @@ __all__ = ["NewRecipe", "initialise", "write"]
 
 _SMALLEST_SHARE = 0.9
 """Nodes with less memory than this part of the checkpoint are not asked about: engines load it nearly as it is."""
+_ALIKE_BYTES = 8 * GIB
+"""Totals of memory that round to the same multiple of this are alike."""
 GPUS_PER_NODE = (1, 2, 4, 8)
 BF16_CAPABILITY = 8.0
 
@@ -52,6 +55,7 @@ def initialise(options: Mapping[str, object], settings: HubSettings) -> NewRecip
         notes.append(f"planned: {result.layout}, {result.pool.tokens:,} KV tokens")
     else:
         notes.append(f"does not fit as it stands: {result.reasons[0]}")
+        notes += [f"would fit with {change.what} ({change.cost})" for change in result.changes[:1]]
     return NewRecipe(_text(recipe), tuple(notes))
 
 
@@ -94,21 +98,28 @@ def write(text: str, out: str, *, replace: bool) -> None:
 
 
 def _smallest_node(recipe: Recipe, shape: ModelShape) -> Hardware:
-    """Of the catalogue's GPUs, one to eight on a node, the fewest bytes of memory that hold the model and are all used."""
+    """Of the catalogue's GPUs, one to eight on a node, the least memory that surely holds the model; all GPUs are used.
+
+    Nodes of about the same memory count as equal; of those the one with the fewest GPUs is taken.
+    """
     sizes = sorted(
-        (gpu.memory_bytes * count, gpu.name, count)
+        (round(gpu.memory_bytes * count / _ALIKE_BYTES), count, gpu.memory_bytes, gpu.name)
         for gpu in facts.gpus()
         if _is_current(gpu)
         for count in GPUS_PER_NODE
         if gpu.memory_bytes * count > shape.weights_bytes * _SMALLEST_SHARE
     )
-    for _, name, count in sizes:
+    for _, count, _, name in sizes:
         hardware = Hardware(gpu=name, gpus_per_node=count)
         result = planning.plan_shape(dataclasses.replace(recipe, hardware=hardware), shape)
-        if isinstance(result, Plan) and result.layout.world_size == count:
+        if isinstance(result, Plan) and result.layout.world_size == count and _is_sure(result):
             return hardware
     largest = max((gpu for gpu in facts.gpus() if _is_current(gpu)), key=lambda gpu: gpu.memory_bytes)
     return Hardware(gpu=largest.name, gpus_per_node=max(GPUS_PER_NODE), nodes="auto")
+
+
+def _is_sure(plan: Plan) -> bool:
+    return all(finding.id != "memory.near-limit" for finding in plan.findings)
 
 
 def _is_current(gpu: Gpu) -> bool:

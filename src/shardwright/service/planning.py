@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING
 from shardwright import errors, models, registry
 from shardwright.core.plan import plan
 from shardwright.core.rules import Finding
-from shardwright.service import calibration_files, hardware
+from shardwright.service import hardware
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from shardwright.core.calibration import Calibration
     from shardwright.core.plan.types import Infeasible, Plan
     from shardwright.core.recipe import Recipe
     from shardwright.core.shape import ModelShape
@@ -61,17 +64,38 @@ def plan_recipe(recipe: Recipe, settings: HubSettings, *, with_front: bool = Fal
     """Read the model's shape, look the hardware up, ask the engine, choose a layout."""
     cluster = hardware.cluster_of(recipe.hardware)
     shape, draft = shape_of_recipe(recipe, settings), draft_of(recipe, settings)
-    shelf = calibration_files.load_shelf(settings.calibration_dirs)
+    calibrations, found = _calibrations(settings)
     made = plan(
         recipe,
         shape,
         cluster,
         registry.load_engine(recipe.engine.name),
         draft=draft,
-        calibrations=tuple(one for _, one in shelf.calibrations),
+        calibrations=calibrations,
         with_front=with_front,
     )
-    return _with_findings(made, *calibration_files.shelf_findings(shelf))
+    return _with_findings(made, *found)
+
+
+def _calibrations(settings: HubSettings) -> tuple[tuple[Calibration, ...], tuple[Finding, ...]]:
+    """What engines printed of earlier starts, and findings on files that cannot be used."""
+    if all(_is_absent(folder) for folder in settings.calibration_dirs):
+        return (), ()
+    from shardwright.service import calibration_files  # noqa: PLC0415 - 4 ms, and most machines have no calibrations
+
+    shelf = calibration_files.load_shelf(settings.calibration_dirs)
+    return tuple(one for _, one in shelf.calibrations), calibration_files.shelf_findings(shelf)
+
+
+def _is_absent(folder: Path) -> bool:
+    """Whether there is no such folder; one that cannot be looked at is there."""
+    try:
+        folder.stat()
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def plan_shape(recipe: Recipe, shape: ModelShape, *, draft: ModelShape | None = None) -> Plan | Infeasible:

@@ -11,15 +11,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from shardwright import errors, registry, units
-from shardwright.core.recipe import read, tree
-from shardwright.core.recipe.paths import split_path
+from shardwright.core.marked import tree
+from shardwright.core.marked.paths import split_path
+from shardwright.core.recipe import read
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from shardwright.core.marked.tree import Document
     from shardwright.core.recipe import Recipe
     from shardwright.core.recipe.model import Json
-    from shardwright.core.recipe.tree import Document
 
 __all__ = ["LoadedRecipe", "load_recipes", "parse_recipes", "recipe_of_values"]
 
@@ -121,7 +122,7 @@ def _parse(
     sources: Iterable[tuple[str, str]], sets: Sequence[str], faults: list[errors.Fault]
 ) -> tuple[LoadedRecipe, ...]:
     """The recipes of named texts; what is wrong is added to `faults`."""
-    from shardwright.core.recipe import document  # noqa: PLC0415 - brings the YAML library, which values do without
+    from shardwright.core.marked import document  # noqa: PLC0415 - brings the YAML library, which values do without
 
     documents: list[Document] = []
     for file, text in sources:
@@ -207,7 +208,7 @@ def _read_text(file: str, stdin: BinaryIO | None) -> tuple[str, str]:
     if len(data) > MAX_BYTES:
         message = f"the file has more than {units.format_bytes(MAX_BYTES)}"
         raise errors.RecipeError((errors.Fault(message, "", name, 1, "a recipe has a few kilobytes; is this one?"),))
-    from shardwright.core.recipe import document  # noqa: PLC0415 - as above
+    from shardwright.core.marked import document  # noqa: PLC0415 - as above
 
     return name, document.decode(data, name)
 

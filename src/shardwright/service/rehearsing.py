@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from shardwright.core.deployment import Deployment
     from shardwright.core.plan.types import Plan
-    from shardwright.core.plugins import Target
+    from shardwright.core.plugins import EngineBuild, Target
     from shardwright.core.rehearsal import Coverage
     from shardwright.core.twin import Twin
     from shardwright.local.spec import LocalGroup
@@ -54,7 +54,7 @@ class Rehearsal:
 def prepare(plan: Plan, settings: Settings, *, host_kind: str) -> Rehearsal:
     """Shrink the model, write the twin, and deploy it on paper; nothing is started yet."""
     build = engines.build_of(plan.engine.name, None)
-    shrunken = _twin_of(plan)
+    shrunken = _twin_of(plan, build)
     folder = twin_files.write_twin(shrunken, settings.cache_dir)
     recipe = _recipe(plan, shrunken, str(folder), build.version, host_kind)
     run_plan = planning.plan_shape(recipe, shrunken.shape)
@@ -112,10 +112,17 @@ def _planned_target(plan: Plan) -> Target | None:
     return registry.load_target(target.kind) if target and registry.TARGETS[target.kind] else None
 
 
-def _twin_of(plan: Plan) -> Twin:
+def _twin_of(plan: Plan, build: EngineBuild) -> Twin:
     import psutil  # noqa: PLC0415 - only here, and it takes 25 ms
 
-    shrunken = twin.twin_config(plan.shape, plan.layout, psutil.virtual_memory().available)
+    if plan.shape.architecture in build.not_run:
+        raise errors.EnvironmentFault(
+            f"{plan.recipe.metadata.name} cannot be rehearsed: {build.engine} {build.version} on a {build.device.upper()} does"
+            f" not run {plan.shape.architecture}: {build.not_run[plan.shape.architecture]}",
+            hint="plan and render do not need it",
+        )
+    available = psutil.virtual_memory().available
+    shrunken = twin.twin_config(plan.shape, plan.layout, available, has_copies=build.has_copies)
     if isinstance(shrunken, twin.NoTwin):
         raise errors.EnvironmentFault(
             f"{plan.recipe.metadata.name} cannot be rehearsed here: {shrunken.reason}",
@@ -132,7 +139,9 @@ def _recipe(plan: Plan, shrunken: Twin, folder: str, version: str, host_kind: st
     return dataclasses.replace(
         recipe,
         metadata=dataclasses.replace(recipe.metadata, namespace=NAMESPACE),
-        model=recipe_model.Model(source=folder, served_name=recipe.served_name, dtype="float32"),
+        model=recipe_model.Model(
+            source=folder, served_name=recipe.served_name, dtype="float32", lora_slots=recipe.model.lora_slots
+        ),
         engine=dataclasses.replace(
             recipe.engine, version=version, image=None, executor="mp", env=_plain(recipe.engine.env)
         ),

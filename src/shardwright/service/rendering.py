@@ -16,7 +16,7 @@ from shardwright import errors
 from shardwright.kubernetes import dump, labels
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from shardwright.core.deployment import Deployment
     from shardwright.core.plugins import Manifest, Target
@@ -50,6 +50,18 @@ def render(deployment: Deployment, target: Target) -> tuple[Manifest, ...]:
 def remarks(deployment: Deployment, target: Target) -> tuple[Finding, ...]:
     """What to know before the manifests are applied: Secrets that must be there, what is not rendered, ..."""
     return tuple(finding for finding in target.findings(deployment) if finding.severity != "error")
+
+
+def told_once(of_the_plan: Iterable[Finding], of_the_target: Sequence[Finding]) -> tuple[Finding, ...]:
+    """Findings of both; where plan and target find the same thing at the same field, what the target says of it."""
+    told = {(_subject(finding), finding.path, finding.value) for finding in of_the_target}
+    kept = (finding for finding in of_the_plan if (_subject(finding), finding.path, finding.value) not in told)
+    return (*kept, *of_the_target)
+
+
+def _subject(finding: Finding) -> str:
+    """`trust-remote-code` of `model.trust-remote-code`."""
+    return finding.id.partition(".")[2]
 
 
 def as_stream(manifests: Sequence[Manifest]) -> str:

@@ -18,7 +18,7 @@ from shardwright.core.plugins import EngineMetrics, LogEvent
 
 if TYPE_CHECKING:
     from shardwright.core.deployment import LaunchOrder
-    from shardwright.core.layout import Rank
+    from shardwright.core.layout import Rank, Remainder
     from shardwright.core.plan.types import Question
 
 __all__ = ["ToyEngine"]
@@ -36,6 +36,7 @@ class ToyEngine:
     uncertainty_bytes: int = 0
     versions: tuple[str, ...] = ("1.0.0", "2.0.0")
     savings: tuple[Saving, ...] = (Saving((("half-weights", True),), "half of the precision", 6),)
+    remainder: Remainder = "before-last"
     name: str = dataclasses.field(default="toy", init=False)
 
     def limits(self, question: Question) -> tuple[Refusal, ...]:

@@ -187,7 +187,7 @@ def test_render_tells_what_must_be_there_before_the_manifests(shardwright: Call)
     code, out, err = shardwright("render", "-f", str(EXAMPLE), "--set", "expose.kind=ingress")
     assert code == 0
     assert "kubectl create secret generic hf-token -n demo" in err
-    assert "[lws.expose-not-rendered]" in err
+    assert "[expose.open]" in err
     assert "info:" not in out
 
 

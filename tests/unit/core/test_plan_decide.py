@@ -156,10 +156,10 @@ def test_a_pool_that_may_be_too_small_is_warned_of() -> None:
 
 def test_fields_that_nothing_uses_yet_are_named() -> None:
     """What was read but has no effect is said."""
-    asked = recipe(network={"ip_family": "ipv6"}, target={"patches": ({"a": 1},)})
+    asked = recipe(expose={"dashboard": True})
     made = fit(asked, builders.cluster())
     paths = [finding.path for finding in made.findings if finding.id == "recipe.not-used-yet"]
-    assert paths == ["target.patches", "network.ipFamily"]
+    assert paths == ["expose.dashboard"]
 
 
 def test_an_unknown_version_is_planned_by_older_rules_and_said_so() -> None:

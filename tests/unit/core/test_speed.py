@@ -144,7 +144,7 @@ def test_stages_beat_dividing_layers_over_a_slow_network() -> None:
 
 
 @given(
-    st.floats(1.0, 4.0), st.sampled_from(["bandwidth_bytes_per_second", "dense_bf16_flops", "link_bytes_per_second"])
+    st.floats(1.0, 4.0), st.sampled_from(["bandwidth_bytes_per_second", "dense_flops", "link_bytes_per_second"])
 )
 def test_a_faster_gpu_is_never_slower(factor: float, figure: str) -> None:
     """More bandwidth, arithmetic or a faster link never makes any figure worse."""

@@ -158,3 +158,11 @@ def test_without_copies_one_is_kept_on_its_nodes(wanted: Layout, nodes: int, sai
     assert small.world_size == small.nodes * small.gpus_per_node
     assert small.expert == (wanted.tensor > 1)
     assert said <= {note.partition(":")[0] for note in result.notes}
+
+
+@pytest.mark.parametrize(("tensor", "experts"), [(1, 4), (3, 6), (8, 8)])
+def test_a_twin_has_an_expert_for_each_rank_at_least(tensor: int, experts: int) -> None:
+    """Engines refuse some mixtures with fewer experts than ranks; four are enough otherwise, and never more than the model."""
+    mixture = made(shape("mixtral-8x7b"), layout(tensor, 1)).shape.mixture
+    assert mixture is not None
+    assert mixture.experts == experts

@@ -242,7 +242,8 @@ def test_context_parallel_ranks_share_the_tokens_of_a_request() -> None:
 
 def test_guessing_layers_stand_on_the_last_stage() -> None:
     """They keep keys and values of every token; none without speculation."""
-    layers, args = (layer("f"),) * 4, {"speculative-config": {"method": "mtp", "num_speculative_tokens": 1}}
+    layers = (layer("f"),) * 4
+    args: dict[str, object] = {"speculative-config": {"method": "mtp", "num_speculative_tokens": 1}}
     asked = question(layers, "0.32.0", stages=(2, 2), draft_layers=(layer("f"),), args=args)
     assert kept_of(asked).block_bytes == (2 * 16 * 1024, 3 * 16 * 1024)
     assert kept_of(question(layers, "0.32.0", stages=(2, 2))).block_bytes == (2 * 16 * 1024, 2 * 16 * 1024)

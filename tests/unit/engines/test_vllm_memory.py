@@ -228,9 +228,9 @@ def test_an_open_utilization_leaves_room_for_what_comes_on_top() -> None:
         ENGINE,
     )
     assert isinstance(made, Plan)
-    assert made.engine.setting("gpu-memory-utilization") == 0.86
+    assert made.engine.setting("gpu-memory-utilization") == 0.9
     assert all(rank.free_bytes >= 0 for rank in made.ranks)
-    assert any("0.86 instead of the default 0.92" in reason for reason in made.reasons)
+    assert any("0.9 instead of the default 0.92" in reason for reason in made.reasons)
 
 
 def test_smaller_batches_are_taken_where_only_they_leave_room() -> None:

@@ -59,7 +59,7 @@ def test_memory_that_is_given_holds() -> None:
     """It replaces the catalogue's total, and makes an unlisted GPU usable with nothing else invented."""
     assert load.gpu("L4", 20 * GIB).memory_bytes == 20 * GIB
     unlisted = load.gpu("RTX 4090", 23 * GIB)
-    assert (unlisted.name, unlisted.memory_bytes, unlisted.dense_bf16_flops) == ("RTX 4090", 23 * GIB, None)
+    assert (unlisted.name, unlisted.memory_bytes, unlisted.dense_flops) == ("RTX 4090", 23 * GIB, None)
 
 
 def test_the_cpu_has_no_memory_of_its_own() -> None:

@@ -42,7 +42,7 @@ def test_remarks_are_the_findings_that_do_not_stop_rendering() -> None:
     deployment = builders.deployment(builders.recipe(storage=CLAIM, expose={"kind": "ingress"}))
     told = {finding.id: finding for finding in rendering.remarks(deployment, TARGET)}
     assert told["secret.needed"].fix.startswith("kubectl create secret")
-    assert told["lws.expose-not-rendered"].severity == "warning"
+    assert told["expose.open"].severity == "warning"
 
 
 def test_what_plan_and_target_both_find_is_told_once() -> None:

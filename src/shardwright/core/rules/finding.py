@@ -31,3 +31,5 @@ class Finding:
     confidence: float = 1.0
     evidence: tuple[str, ...] = ()
     requirements: tuple[str, ...] = ()
+    enforced_by: str = ""
+    """Of manifests: who refuses it, as `rule.Enforcer` names them."""

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from shardwright.core.manifests.objects import Context, Object
+    from shardwright.core.manifests.objects import Context, Object, Value
     from shardwright.core.marked.paths import Path
     from shardwright.core.rules.finding import Severity
 
-__all__ = ["Breach", "Enforcer", "Rule"]
+__all__ = ["Breach", "Change", "Enforcer", "Rule"]
 
 Enforcer = Literal["schema", "webhook", "operator", "kubernetes", "engine", "practice"]
 """Who refuses: the API server by the CRD, a webhook, the operator's reconciler, Kubernetes itself, the engine; or nobody: it is
@@ -32,6 +32,15 @@ class Breach:
     """Empty: the rule's own."""
     can_tell: bool = True
     """False: it depends on what a manifest does not say; the message names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One step of a mend: the value that is to stand at a path, or that nothing is to stand there."""
+
+    path: Path
+    value: Value = None
+    is_removal: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,3 +64,5 @@ class Rule:
     until: str = ""
     """First version that does not any more; empty: none."""
     requirements: tuple[str, ...] = ()
+    mend: Callable[[Object, Context, Breach], tuple[Change, ...]] | None = None
+    """What puts a breach right where that can be told; None where a person has to decide."""

@@ -155,7 +155,7 @@ def _experts(fields: Fields, mixed: Mixture, hidden: int) -> tuple[Weight, ...]:
 
 def _twin(shape: ModelShape, sizes: TwinSizes) -> dict[str, object]:
     """Every layer of the twin is a mixture; experts are chosen in one group, for there are too few for several."""
-    count, per_token = mixture.twin_width(shape)
+    count, per_token = mixture.twin_width(shape, sizes)
     return {
         **blocks.standard_twin(
             shape, sizes, ("topk_method", "scoring_func", "norm_topk_prob", "routed_scaling_factor")

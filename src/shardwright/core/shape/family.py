@@ -25,6 +25,8 @@ class TwinSizes:
     intermediate_size: int
     vocabulary_size: int
     max_positions: int
+    expert_ranks: int = 1
+    """Ranks that share the experts of a layer, whole or divided."""
 
     @property
     def hidden_size(self) -> int:

@@ -58,7 +58,7 @@ def _experts(mixed: Mixture, hidden: int) -> tuple[Weight, ...]:
 
 def _twin(shape: ModelShape, sizes: TwinSizes) -> dict[str, object]:
     """Every layer of the twin is a mixture; experts are chosen in one group."""
-    count, per_token = mixture.twin_width(shape)
+    count, per_token = mixture.twin_width(shape, sizes)
     return {
         **blocks.standard_twin(
             shape, sizes, ("use_qk_norm", "partial_rotary_factor", "norm_topk_prob", "routed_scaling_factor")

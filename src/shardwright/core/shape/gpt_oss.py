@@ -51,7 +51,7 @@ def _experts(mixed: Mixture, hidden: int) -> tuple[Weight, ...]:
 
 def _twin(shape: ModelShape, sizes: TwinSizes) -> dict[str, object]:
     """Its yarn stretches half of its positions to all of them."""
-    count, per_token = mixture.twin_width(shape)
+    count, per_token = mixture.twin_width(shape, sizes)
     yarn = {"rope_type": "yarn", "factor": 2.0, "beta_fast": 32.0, "beta_slow": 1.0, "truncate": False}
     return {
         **blocks.standard_twin(shape, sizes, ("sliding_window", "swiglu_limit")),

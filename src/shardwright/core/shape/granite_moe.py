@@ -68,7 +68,7 @@ def shared(width: int, hidden: int) -> tuple[Weight, ...]:
 
 def twin_mixture(shape: ModelShape, sizes: TwinSizes) -> dict[str, object]:
     """The mixture of a twin."""
-    count, per_token = mixture.twin_width(shape)
+    count, per_token = mixture.twin_width(shape, sizes)
     has_shared = shape.mixture is not None and shape.mixture.shared_intermediate_size > 0
     return {
         "num_local_experts": count,

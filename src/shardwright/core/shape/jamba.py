@@ -68,7 +68,7 @@ def _perceptron(sizes: blocks.Sizes, mixed: Mixture | None) -> tuple[Weight, ...
 
 def _twin(shape: ModelShape, sizes: TwinSizes) -> dict[str, object]:
     """Recurrent and attention layers take turns; the latter have the experts."""
-    count, per_token = mixture.twin_width(shape)
+    count, per_token = mixture.twin_width(shape, sizes)
     return {
         **blocks.standard_twin(shape, sizes),
         "attn_layer_period": 2,

@@ -98,7 +98,7 @@ def _read_with_images(fields: Fields) -> ModelShape:
 
 def _twin(shape: ModelShape, sizes: TwinSizes) -> dict[str, object]:
     """Every second layer without positions, so that both kinds occur; the chunk is as long as the positions."""
-    count, per_token = mixture.twin_width(shape)
+    count, per_token = mixture.twin_width(shape, sizes)
     return {
         **blocks.standard_twin(shape, sizes, ("use_qk_norm", "attn_temperature_tuning", "interleave_moe_layer_step")),
         "head_dim": sizes.head_size,

@@ -52,7 +52,7 @@ def _correction(fields: Fields, count: int) -> tuple[Weight, ...]:
 
 def _twin(shape: ModelShape, sizes: TwinSizes) -> dict[str, object]:
     """Experts are chosen by softmax: vLLM's router for a CPU knows no other way without groups."""
-    count, per_token = mixture.twin_width(shape)
+    count, per_token = mixture.twin_width(shape, sizes)
     return {
         **blocks.standard_twin(shape, sizes, ("use_qk_norm", "qk_norm_type", "rope_theta")),
         "scoring_func": "softmax",

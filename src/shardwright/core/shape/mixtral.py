@@ -35,7 +35,7 @@ def _read(fields: Fields) -> ModelShape:
 
 
 def _twin(shape: ModelShape, sizes: TwinSizes) -> dict[str, object]:
-    count, per_token = mixture.twin_width(shape)
+    count, per_token = mixture.twin_width(shape, sizes)
     return {
         **blocks.standard_twin(shape, sizes),
         "head_dim": sizes.head_size,

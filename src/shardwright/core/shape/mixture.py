@@ -8,6 +8,7 @@ from shardwright.core.shape.fields import MAX_EXPERTS
 
 if TYPE_CHECKING:
     from shardwright.core.shape.base import ModelShape
+    from shardwright.core.shape.family import TwinSizes
     from shardwright.core.shape.fields import Fields
 
 __all__ = ["read_width", "twin_width"]
@@ -22,9 +23,10 @@ def read_width(fields: Fields, key: str, *others: str) -> tuple[int, int]:
     return count, fields.integer("num_experts_per_tok", maximum=count)
 
 
-def twin_width(shape: ModelShape) -> tuple[int, int]:
-    """Experts of a twin, and how many of them each token passes: few, but chosen as in the model."""
+def twin_width(shape: ModelShape, sizes: TwinSizes) -> tuple[int, int]:
+    """Experts of a twin, and how many of them each token passes: few, but one a rank at least, chosen as in the model."""
     if shape.mixture is None:
         return 1, 1
-    count = min(shape.mixture.experts, _TWIN_EXPERTS)
+    ranks = sizes.expert_ranks
+    count = min(shape.mixture.experts, -(-_TWIN_EXPERTS // ranks) * ranks)
     return count, min(shape.mixture.experts_per_token, _TWIN_EXPERTS_PER_TOKEN, count)

@@ -37,7 +37,7 @@ def _read(fields: Fields) -> ModelShape:
 
 
 def _twin(shape: ModelShape, sizes: TwinSizes) -> dict[str, object]:
-    count, per_token = mixture.twin_width(shape)
+    count, per_token = mixture.twin_width(shape, sizes)
     return {
         **blocks.standard_twin(shape, sizes, ("norm_topk_prob", "clip_qkv")),
         "num_experts": count,

@@ -45,7 +45,7 @@ def _head(fields: Fields, sizes: blocks.Sizes) -> tuple[Weight, ...]:
 
 
 def _twin(shape: ModelShape, sizes: TwinSizes) -> dict[str, object]:
-    count, per_token = mixture.twin_width(shape)
+    count, per_token = mixture.twin_width(shape, sizes)
     return {
         **blocks.standard_twin(shape, sizes, ("lm_head_bias", "router_jitter_noise")),
         "num_local_experts": count,

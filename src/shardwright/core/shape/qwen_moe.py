@@ -61,7 +61,7 @@ def expert_weights(mixed: Mixture, hidden: int) -> tuple[Weight, ...]:
 
 def _twin(shape: ModelShape, sizes: TwinSizes) -> dict[str, object]:
     """Every layer of the twin is a mixture."""
-    count, per_token = mixture.twin_width(shape)
+    count, per_token = mixture.twin_width(shape, sizes)
     has_shared = shape.mixture is not None and shape.mixture.shared_intermediate_size > 0
     return {
         **blocks.standard_twin(shape, sizes, ("norm_topk_prob", "qkv_bias")),

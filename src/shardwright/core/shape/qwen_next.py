@@ -102,7 +102,7 @@ def _draft(block: Layer, hidden: int) -> Layer:
 
 def _twin(shape: ModelShape, sizes: TwinSizes) -> dict[str, object]:
     """Every second layer is recurrent, so that each stage has both kinds; vLLM's kernel for a CPU takes bfloat16 only."""
-    count, per_token = mixture.twin_width(shape)
+    count, per_token = mixture.twin_width(shape, sizes)
     return {
         **blocks.standard_twin(shape, sizes, ("norm_topk_prob", "partial_rotary_factor")),
         "dtype": "bfloat16",

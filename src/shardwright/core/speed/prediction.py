@@ -70,7 +70,7 @@ def _reason_against(question: Question, pace: Pace | None, pool: Pool) -> str:
     for gpu in question.gpus:
         if not gpu.bandwidth_bytes_per_second:
             return f"the memory bandwidth of {gpu.name} is not known"
-        if not gpu.dense_bf16_flops:
+        if not gpu.dense_flops:
             return f"the dense bf16 peak of {gpu.name} is not known"
     if pool.tokens < 1:
         return "nothing fits"
@@ -142,15 +142,19 @@ def _assumptions(question: Question, pace: Pace, load: _Load) -> tuple[str, ...]
     work, half = question.recipe.workload, round(pace.uncertainty_share * 100)
     return (
         f"constants: {pace.source}; ranges are +-{half} %",
-        f"{work.concurrency} requests at once, {work.input_tokens} tokens in, {work.output_tokens} out, none shared between prompts",
+        f"{work.concurrency} {'request' if work.concurrency == 1 else 'requests'} at once, {work.input_tokens} tokens in, {work.output_tokens} out, none shared between prompts",
         f"steps of at most {pace.step_tokens} tokens and {pace.sequences} requests{_queue(load)}",
         f"decoding reads at {pace.bandwidth_share:.0%} of {_rates(question, 'bandwidth')}",
-        f"prompts compute at {pace.flops_share * pace.flops_factor:.0%} of {_rates(question, 'flops')}",
+        f"prompts compute at {pace.flops_share:.0%} of {_rates(question, 'flops')}{_faster(pace)}",
         *_between(question, pace),
         *(("tokens choose their experts independently of each other",) if question.shape.mixture else ()),
         *(("guessing ahead is not counted: with it tokens come faster",) if question.draft is not None else ()),
         *pace.assumptions,
     )
+
+
+def _faster(pace: Pace) -> str:
+    return "" if pace.flops_factor == 1 else f", {pace.flops_factor:g} times that in the format of the weights"
 
 
 def _queue(load: _Load) -> str:
@@ -162,7 +166,7 @@ def _queue(load: _Load) -> str:
 def _rates(question: Question, what: Literal["bandwidth", "flops"]) -> str:
     kinds = {gpu.name: gpu for gpu in question.gpus}.values()
     if what == "flops":
-        return " and ".join(f"{(gpu.dense_bf16_flops or 0) / 1e12:.0f} TFLOP/s ({gpu.name})" for gpu in kinds)
+        return " and ".join(f"{(gpu.dense_flops or 0) / 1e12:.0f} TFLOP/s ({gpu.name})" for gpu in kinds)
     return " and ".join(f"{(gpu.bandwidth_bytes_per_second or 0) / 1e9:.0f} GB/s ({gpu.name})" for gpu in kinds)
 
 

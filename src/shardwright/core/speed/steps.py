@@ -112,7 +112,7 @@ def _stage(question: Question, pace: Pace, index: int, counted: Work) -> Stage:
     copies = [_nodes(layout, copy, index) for copy in range(layout.data)]
     used = {node % len(question.gpus) for nodes in copies for node in nodes}
     kinds = {question.gpus[place].name: question.gpus[place] for place in used}.values()
-    flops = min(_known(gpu.dense_bf16_flops) for gpu in kinds) * pace.flops_share
+    flops = min(_known(gpu.dense_flops) for gpu in kinds) * pace.flops_share
     link = min(_link(gpu, pace) for gpu in kinds)
     network = min(gpu.network_bytes_per_second or pace.network_bytes_per_second for gpu in kinds) * pace.network_share
     is_spread = any(len(nodes) > 1 for nodes in copies)

@@ -22,6 +22,7 @@ __all__ = ["RANK_PATTERN", "launch_of"]
 RANK_PATTERN = r"sglang::scheduler(?:_[A-Z_]+\d+)*?_TP(\d+)"
 """Name of a process that holds a rank; the number is its place among the ranks of its stage, over all nodes."""
 
+_KEY = "SGLANG_API_KEY"
 _ALL_INTERFACES = "0.0.0.0"  # noqa: S104 - SGLang listens on the loopback interface alone unless told; a pod must be reached
 
 
@@ -55,6 +56,8 @@ def _argv(order: LaunchOrder) -> Iterator[str]:
     yield from arguments.as_argv(plan.engine.settings)
     yield from arguments.as_argv(_model(plan))
     yield from arguments.as_argv(_others(plan))
+    if any(True for _ in _key(order)):
+        yield from ("--api-key", f"$({_KEY})")
     if plan.layout.nodes > 1:
         yield from ("--nnodes", str(plan.layout.nodes), "--node-rank", wiring.member_index)
         yield from ("--dist-init-addr", _join(wiring.leader_address, wiring.group_port))
@@ -101,7 +104,7 @@ def _others(plan: Plan) -> Iterator[tuple[str, Any]]:
 def _environment(order: LaunchOrder) -> Iterator[Variable]:
     """Ours first, then the recipe's; what the recipe sets replaces ours."""
     given = order.plan.recipe.engine.env
-    for variable in (*_addresses(order), *_hub(order), *_partition(order.plan)):
+    for variable in (*_addresses(order), *_hub(order), *_key(order), *_partition(order.plan)):
         if variable.name not in given:
             yield variable
     yield from (Variable(name, value) for name, value in given.items())
@@ -126,6 +129,13 @@ def _hub(order: LaunchOrder) -> Iterator[Variable]:
         yield Variable("HF_HUB_OFFLINE", "1")
     elif model.token is not None:
         yield Variable("HF_TOKEN", model.token)
+
+
+def _key(order: LaunchOrder) -> Iterator[Variable]:
+    """The key that requests must carry; the command refers to it, so that it stands in no manifest."""
+    auth = order.plan.recipe.expose.auth
+    if auth is not None and auth.api_key is not None and order.role == "leader":
+        yield Variable(_KEY, auth.api_key)
 
 
 def _partition(plan: Plan) -> Iterator[Variable]:

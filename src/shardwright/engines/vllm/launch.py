@@ -1,6 +1,6 @@
 """How a member of a group starts: `vllm serve` with the flags that the plan rests on, the same on every member.
 
-Members differ by `--node-rank` and `--headless` alone. Source: vLLM 0.24 and 0.32, entrypoints/cli/serve.py, envs.py,
+Members differ by `--node-rank` and `--headless` alone; with Ray the leader alone starts vLLM (`ray`). Source: vLLM 0.24 and 0.32, entrypoints/cli/serve.py, envs.py,
 v1/executor/multiproc_executor.py (workers are named `VllmWorker-N`, N counts over all nodes).
 """
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from shardwright.core.deployment import Launch, Port, Probe, Variable
 from shardwright.core.layout import split_layers
-from shardwright.engines.vllm import arguments, drafting, facts
+from shardwright.engines.vllm import arguments, drafting, facts, ray
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,16 +28,22 @@ RANK_PATTERN = r"VllmWorker-(\d+)"
 def launch_of(order: LaunchOrder) -> Launch:
     """Program, environment, ports and probe of the leader or of a worker."""
     is_leader, wiring = order.role == "leader", order.wiring
-    group_port = (Port("group", wiring.group_port),) if order.plan.layout.nodes > 1 and is_leader else ()
     return Launch(
         role=order.role,
-        argv=tuple(_argv(order)),
+        argv=ray.member_argv(order, tuple(_argv(order))) if ray.is_used(order.plan) else tuple(_argv(order)),
         environment=tuple(_environment(order)),
-        ports=(Port("http", wiring.serve_port), *group_port) if is_leader else (),
+        ports=(Port("http", wiring.serve_port), *_group_port(order)) if is_leader else (),
         probe=Probe("/health", wiring.serve_port, _startup_seconds(order.plan)) if is_leader else None,
         rank_pattern=RANK_PATTERN,
         image=_image(order.plan),
     )
+
+
+def _group_port(order: LaunchOrder) -> tuple[Port, ...]:
+    """Where members meet: none on one node, and none where the platform's Ray has its own."""
+    if ray.is_used(order.plan):
+        return (Port("ray", order.wiring.ray_port),) if ray.starts_ray(order) else ()
+    return (Port("group", order.wiring.group_port),) if order.plan.layout.nodes > 1 else ()
 
 
 def _image(plan: Plan) -> str:
@@ -58,6 +64,15 @@ def _argv(order: LaunchOrder) -> Iterator[str]:
     yield from arguments.as_argv(_model(plan))
     yield from arguments.as_argv(_device(plan))
     yield from arguments.as_argv(_others(plan))
+    yield from _spanning(order)
+
+
+def _spanning(order: LaunchOrder) -> Iterator[str]:
+    """How ranks come to other processes and nodes; Ray finds the nodes by itself."""
+    plan, wiring = order.plan, order.wiring
+    if ray.is_used(plan):
+        yield from ("--distributed-executor-backend", "ray")
+        return
     if plan.layout.nodes > 1:
         yield from ("--nnodes", str(plan.layout.nodes), "--node-rank", wiring.member_index)
         yield from ("--master-addr", wiring.leader_address, "--master-port", wiring.group_port)
@@ -114,7 +129,7 @@ def _others(plan: Plan) -> Iterator[tuple[str, Any]]:
 def _environment(order: LaunchOrder) -> Iterator[Variable]:
     """Ours first, then the recipe's; what the recipe sets replaces ours."""
     given = order.plan.recipe.engine.env
-    for variable in (*_addresses(order), *_hub(order), *_engine_variables(order)):
+    for variable in (*_addresses(order), *_hub(order), *_key(order), *_engine_variables(order)):
         if variable.name not in given:
             yield variable
     yield from (Variable(name, value) for name, value in given.items())
@@ -141,6 +156,13 @@ def _hub(order: LaunchOrder) -> Iterator[Variable]:
         yield Variable("HF_HUB_OFFLINE", "1")
     elif model.token is not None:
         yield Variable("HF_TOKEN", model.token)
+
+
+def _key(order: LaunchOrder) -> Iterator[Variable]:
+    """The key that requests must carry; asked for by the server alone, below /v1."""
+    auth = order.plan.recipe.expose.auth
+    if auth is not None and auth.api_key is not None and order.role == "leader":
+        yield Variable("VLLM_API_KEY", auth.api_key)
 
 
 def _engine_variables(order: LaunchOrder) -> Iterator[Variable]:

@@ -105,18 +105,29 @@ def _pipeline(question: Question) -> Iterator[Refusal]:
 
 def _nodes(question: Question) -> Iterator[Refusal]:
     layout, rules = question.layout, facts.rules_of(question.version)
-    if question.recipe.engine.executor == "ray":
-        yield Refusal(
-            "vllm.executor-ray",
-            "engine.executor: ray is not launched in this version; `mp` spans nodes from vLLM 0.11.1",
-        )
-    if layout.nodes > 1 and not rules.spans_nodes:
+    with_ray = question.recipe.engine.executor == "ray" and layout.world_size > 1
+    if with_ray:
+        yield from _ray(question)
+    elif layout.nodes > 1 and not rules.spans_nodes:
         yield Refusal(
             "vllm.nodes-need-0.11.1",
-            f"vLLM {question.version} spans nodes only with Ray; its own executor does from 0.11.1 on",
+            f"vLLM {question.version} spans nodes only with Ray (engine.executor: ray); its own executor does from 0.11.1 on",
         )
     if layout.world_size % layout.nodes:
         yield Refusal("vllm.nodes", f"{layout.nodes} nodes do not evenly divide {layout.world_size} ranks")
+
+
+def _ray(question: Question) -> Iterator[Refusal]:
+    last: str = facts.table("ray")["last_in_images"]
+    has_image = question.recipe.engine.image is not None
+    if not has_image and parse_version(question.version) >= parse_version(facts.table("ray")["first_without"]):
+        yield Refusal(
+            "vllm.ray-image",
+            f"images of vLLM {question.version} carry no Ray, those up to {last} do: use executor: mp, or name an image"
+            " with Ray in engine.image",
+        )
+    if question.layout.data > 1:
+        yield Refusal("vllm.ray-data", "data parallel copies are not launched with Ray; executor: mp has them")
 
 
 def _device(question: Question) -> Iterator[Refusal]:

@@ -89,15 +89,16 @@ def _layout_doubts(question: Question, wider: dict[str, float]) -> Iterator[tupl
 
 
 def _kernels(question: Question, resolved: Flags) -> dict[str, float]:
-    """What kernels of a format that the GPU computes in change; empty where numbers are unpacked to bf16 first."""
-    table = facts.table("pace")
+    """What kernels of a format change; a GPU that does not compute in it unpacks the numbers first."""
+    table: dict[str, Any] = facts.table("pace")
     method = resolved.quantization or question.shape.quantization or ""
     kind: str = table["quantized_methods"].get(method, "")
     if kind == "fp8" and _has_blocks(question):
         kind = "fp8-block"
-    known: dict[str, float] = table["quantized"].get(kind, {})
-    has = flags.capability(question.gpu)
-    return known if known and has is not None and has >= known["capability"] else {}
+    has, formats = flags.capability(question.gpu), table["quantized"]
+    if kind not in formats or has is None:
+        return {}
+    return formats[kind] if has >= formats[kind]["capability"] else formats["packed"]
 
 
 def _has_blocks(question: Question) -> bool:

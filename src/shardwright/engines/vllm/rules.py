@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from shardwright.core import memory
@@ -13,7 +14,7 @@ from shardwright.units import MIB, format_bytes, format_gib
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from shardwright.core.memory import Demand
+    from shardwright.core.memory import Demand, RankDemand
     from shardwright.core.plan.types import Question
     from shardwright.engines.vllm.facts import Rules
     from shardwright.engines.vllm.flags import Flags
@@ -157,8 +158,9 @@ def _uncertain_pool(demand: Demand) -> Iterator[Finding]:
         return
     rank = demand.ranks[pool.smallest_rank]
     percent = 100 * rank.uncertainty_bytes / max(rank.left_bytes, 1)
-    exact = max(rank.left_bytes - rank.uncertainty_bytes, 0) // _STEP * _STEP
-    exact = exact or max(rank.left_bytes - rank.uncertainty_bytes, 0)
+    exact = _sure_bytes(demand, rank)
+    if not exact:
+        return
     yield Finding(
         "vllm.pool-uncertain",
         "warn",
@@ -168,6 +170,14 @@ def _uncertain_pool(demand: Demand) -> Iterator[Finding]:
         fix=f"engine.args: {{kv-cache-memory-bytes: {exact}}} fixes it ({format_bytes(exact)} on every rank)",
         path="engine.args.kv-cache-memory-bytes",
     )
+
+
+def _sure_bytes(demand: Demand, rank: RankDemand) -> int:
+    """A round size that is surely there and holds one request; 0 where there is none."""
+    sure = max(rank.left_bytes - rank.uncertainty_bytes, 0)
+    needed = (math.ceil(demand.request_blocks) + demand.spare_blocks) * rank.block_bytes
+    rounded = sure // _STEP * _STEP or sure
+    return rounded if rounded >= needed else sure if sure >= needed else 0
 
 
 def notes_of(question: Question, known: Rules, demand: Demand) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from shardwright.core.recipe import source
-from shardwright.core.recipe.model import KeyRef, Pods, Storage
+from shardwright.core.recipe.model import Expose, KeyRef, Network, Pods, Storage
 from shardwright.core.rules import Finding
 from shardwright.targets.local import options
 
@@ -60,15 +60,24 @@ def names(deployment: Deployment) -> Iterator[Finding]:
 
 def model_is_here(deployment: Deployment) -> Iterator[Finding]:
     """A process of this machine reads a directory or the hub's cache; claims and buckets belong to a cluster."""
-    text = deployment.recipe.model.source
-    try:
-        scheme = source.parse_source(text).scheme
-    except ValueError:
-        return  # the recipe's own reader says what is wrong with it
-    if scheme not in {"hf", "name"}:
-        message = f"model.source: {text} is not on this machine"
-        fix = "give a directory or hf://owner/name"
-        yield _error("local.model-source", "model.source", text, message, fix=fix)
+    model = deployment.recipe.model
+    written = {"model.source": model.source} | ({"model.draft.source": model.draft.source} if model.draft else {})
+    for path, text in written.items():
+        try:
+            scheme = source.parse_source(text).scheme
+        except ValueError:
+            continue  # the recipe's own reader says what is wrong with it
+        if scheme not in {"hf", "name"}:
+            message = f"{path}: {text} is not on this machine"
+            fix = "give a directory or hf://owner/name"
+            yield _error("local.model-source", path, text, message, fix=fix)
+
+
+def executor(deployment: Deployment) -> Iterator[Finding]:
+    """Engines of this machine are installed without Ray, and hosts of one machine share what Ray would keep apart."""
+    if deployment.recipe.engine.executor == "ray":
+        message = "engine.executor: ray is not started on this machine"
+        yield _error("local.executor", "engine.executor", "ray", message, fix="use executor: mp, or leave it out")
 
 
 def one_replica(deployment: Deployment) -> Iterator[Finding]:
@@ -118,18 +127,27 @@ def secrets(deployment: Deployment) -> Iterator[Finding]:
 
 
 def ignored_fields(deployment: Deployment) -> Iterator[Finding]:
-    """Pods and claims do not exist here; a reader should not believe that their limits hold."""
+    """Pods, claims and ways in do not exist here; a reader should not believe that their limits hold."""
     recipe = deployment.recipe
-    used = {"pods.shared_memory"}
-    for section, value, default in (("pods", recipe.pods, Pods()), ("storage", recipe.storage, Storage())):
+    used = {"pods.shared_memory", "network.interface", "network.debug", "expose.auth"}
+    sections = (
+        ("pods", recipe.pods, Pods()),
+        ("storage", recipe.storage, Storage()),
+        ("network", recipe.network, Network()),
+        ("expose", recipe.expose, Expose()),
+    )
+    for section, value, default in sections:
         for field in dataclasses.fields(value):
             path = f"{section}.{field.name}"
             if path not in used and getattr(value, field.name) != getattr(default, field.name):
                 shown = re.sub(r"_(\w)", lambda match: match[1].upper(), path)
                 yield _info("local.field-ignored", path=shown, message=f"{shown} has no effect on this machine", fix="")
+    if recipe.target is not None and recipe.target.patches:
+        message = "target.patches has no effect on this machine"
+        yield _info("local.field-ignored", path="target.patches", message=message, fix="")
 
 
-RULES = (known_options, names, model_is_here, one_replica, enough_addresses, linux, secrets, ignored_fields)
+RULES = (known_options, names, model_is_here, executor, one_replica, enough_addresses, linux, secrets, ignored_fields)
 
 
 def _error(identifier: str, path: str, value: str, message: str, *, fix: str) -> Finding:

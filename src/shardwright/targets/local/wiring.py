@@ -21,7 +21,8 @@ def wiring_of(recipe: Recipe) -> Wiring:
         leader_address="$(SHARDWRIGHT_LEADER_ADDRESS)",
         member_index="$(SHARDWRIGHT_MEMBER_INDEX)",
         own_address="$(SHARDWRIGHT_OWN_ADDRESS)",
-        model=model_argument(recipe),
+        model=model_argument(recipe.model.source),
+        draft=model_argument(recipe.model.draft.source) if recipe.model.draft else "",
         serve_port="$(SHARDWRIGHT_SERVE_PORT)",
         group_port="$(SHARDWRIGHT_GROUP_PORT)",
         interface="$(SHARDWRIGHT_INTERFACE)",
@@ -29,9 +30,8 @@ def wiring_of(recipe: Recipe) -> Wiring:
     )
 
 
-def model_argument(recipe: Recipe) -> str:
+def model_argument(text: str) -> str:
     """A repository of the hub, or a directory as written; a name of the catalogue stands for its repository."""
-    text = recipe.model.source
     try:
         parsed = source.parse_source(text)
     except ValueError:

@@ -24,6 +24,8 @@ class Release:
     after_start: Literal["field", "annotation", "none"]
     largest_replicas: int
     is_size_mutable: bool
+    has_subgroup_type: bool
+    gang_providers: tuple[str, ...]
 
 
 @functools.cache
@@ -40,6 +42,8 @@ def _release(entry: dict[str, Any]) -> Release:
         after_start=entry["after_start"],
         largest_replicas=entry["largest_replicas"],
         is_size_mutable=entry["is_size_mutable"],
+        has_subgroup_type=entry["has_subgroup_type"],
+        gang_providers=tuple(entry["gang_providers"]),
     )
 
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from shardwright.kubernetes import pods
+from shardwright.kubernetes import expose, patches, pods
 from shardwright.kubernetes import rules as shared
-from shardwright.targets.lws import options, releases, render
+from shardwright.kubernetes.findings import error, info, unknown, warning
+from shardwright.targets.lws import options, placement_rules, releases, render
 from shardwright.targets.lws.wiring import INJECTED
 
 if TYPE_CHECKING:
@@ -27,9 +28,13 @@ _REFERENCE = re.compile(r"(?<!\$)\$\(([A-Za-z_][A-Za-z0-9_.-]*)\)")
 
 
 def findings_of(deployment: Deployment) -> tuple[Finding, ...]:
-    """Findings of this target's rules, then of those that hold for all pods."""
-    own = tuple(finding for rule in RULES for finding in rule(deployment))
-    return own + shared.findings_of(deployment)
+    """Findings of this target's rules, then of those that hold for all pods; of patches only where nothing else is wrong."""
+    own = (finding for rule in RULES for finding in rule(deployment))
+    found = (*own, *expose.findings_of(deployment), *shared.findings_of(deployment))
+    release = releases.release_of(deployment.recipe)
+    if release is None or any(finding.severity == "error" for finding in found):
+        return found
+    return (*found, *patches.findings_of(deployment.recipe, render.unpatched(deployment, release)))
 
 
 def longest_name(replicas: int) -> int:
@@ -46,7 +51,7 @@ def known_version(deployment: Deployment) -> Iterator[Finding]:
     asked = deployment.recipe.target.version if deployment.recipe.target else None
     release = releases.release_of(deployment.recipe)
     if release is None:
-        yield shared.error(
+        yield error(
             "lws.version-unknown",
             path="target.version",
             value=str(asked),
@@ -54,7 +59,7 @@ def known_version(deployment: Deployment) -> Iterator[Finding]:
             fix="give the version of the controller in your cluster as major.minor, or leave it out for the newest",
         )
     elif asked is None:
-        yield shared.unknown(
+        yield unknown(
             "lws.version-assumed",
             path="target.version",
             message=f"target.version is not given: written for LeaderWorkerSet {release.version}",
@@ -62,7 +67,7 @@ def known_version(deployment: Deployment) -> Iterator[Finding]:
             fix="give the version of the controller in your cluster",
         )
     elif not release.is_size_mutable:
-        yield shared.info(
+        yield info(
             "lws.size-fixed",
             path="target.version",
             value=asked,
@@ -76,21 +81,47 @@ def known_options(deployment: Deployment) -> Iterator[Finding]:
     """Options are few; a misspelt one would do nothing."""
     for name, value in options.options_of(deployment.recipe).items():
         if name not in options.OPTIONS:
-            yield shared.error(
+            yield error(
                 "lws.option-unknown",
                 path=f"target.options.{name}",
                 value=str(value),
                 message=f"{name!r} is no option of this target; known: {', '.join(sorted(options.OPTIONS))}",
                 fix="remove it or write its name as listed",
             )
-        elif not isinstance(value, str):
-            yield shared.error(
+        elif complaint := _complaint(name, value):
+            yield error(
                 "lws.option-value",
                 path=f"target.options.{name}",
                 value=str(value),
-                message=f"{name} must be a text, not {value!r}",
+                message=f"{name} {complaint}, not {value!r}",
                 fix=options.OPTIONS[name],
             )
+
+
+def _complaint(name: str, value: object) -> str:
+    """What a value of that option must be; empty if it is that."""
+    if name in options.WHOLE_NUMBERS:
+        return "" if isinstance(value, int) and not isinstance(value, bool) else "must be a whole number"
+    if not isinstance(value, str):
+        return "must be a text"
+    if name == "startupPolicy":
+        return ""  # has a rule of its own
+    choices = options.CHOICES.get(name)
+    return "" if choices is None or value in choices else f"must be one of {', '.join(choices)}"
+
+
+def startup_policy(deployment: Deployment) -> Iterator[Finding]:
+    """A leader that is ready only when its workers have joined must not be waited for before they are made."""
+    asked = options.options_of(deployment.recipe).get("startupPolicy")
+    if isinstance(asked, str) and asked not in options.CHOICES["startupPolicy"]:
+        yield error(
+            "lws.startup-policy",
+            path="target.options.startupPolicy",
+            value=asked,
+            message=f"startupPolicy {asked} would keep the group from ever starting",
+            why="with LeaderReady workers are made when the leader is ready, and it is ready when they have joined",
+            fix="leave it out: LeaderCreated is written, and members wait for each other",
+        )
 
 
 def known_restart_policy(deployment: Deployment) -> Iterator[Finding]:
@@ -101,7 +132,7 @@ def known_restart_policy(deployment: Deployment) -> Iterator[Finding]:
         return
     usable = [options.ON_RESTART] if release.after_start == "none" else [options.AFTER_START, options.ON_RESTART]
     if asked not in usable:
-        yield shared.error(
+        yield error(
             "lws.option-value",
             path="target.options.restartPolicy",
             value=asked,
@@ -117,7 +148,7 @@ def name(deployment: Deployment) -> Iterator[Finding]:
     text = deployment.recipe.metadata.name
     longest = longest_name(deployment.recipe.replicas)
     if not _LABEL.fullmatch(text):
-        yield shared.error(
+        yield error(
             "lws.name-invalid",
             path="metadata.name",
             value=text,
@@ -126,7 +157,7 @@ def name(deployment: Deployment) -> Iterator[Finding]:
             fix="use a-z, 0-9 and -, first a letter, last a letter or digit",
         )
     if len(text) > longest:
-        yield shared.error(
+        yield error(
             "lws.name-too-long",
             path="metadata.name",
             value=text,
@@ -141,7 +172,7 @@ def service_name(deployment: Deployment) -> Iterator[Finding]:
     text = deployment.recipe.metadata.name
     stem = text.removesuffix("-api")
     if stem and render.service_name(stem) == text:
-        yield shared.warning(
+        yield warning(
             "lws.service-name-taken",
             path="metadata.name",
             value=text,
@@ -158,25 +189,12 @@ def replicas(deployment: Deployment) -> Iterator[Finding]:
     release = releases.release_of(deployment.recipe)
     largest = min(release.largest_replicas if release else _LARGEST_INT32, _LARGEST_INT32 // size)
     if count > largest:
-        yield shared.error(
+        yield error(
             "lws.too-many-replicas",
             path="replicas",
             value=str(count),
             message=f"{count} replicas of {size} pods; at most {largest} replicas are accepted",
             fix="lower replicas",
-        )
-
-
-def exposed(deployment: Deployment) -> Iterator[Finding]:
-    """Only a Service in the cluster is rendered so far."""
-    kind = deployment.recipe.expose.kind
-    if kind not in {"none", "service"}:
-        yield shared.warning(
-            "lws.expose-not-rendered",
-            path="expose.kind",
-            value=kind,
-            message=f"no {kind} is rendered in this version, only Service {render.service_name(deployment.recipe.metadata.name)}",
-            fix=f"make the {kind} yourself, or use kubectl port-forward",
         )
 
 
@@ -186,7 +204,7 @@ def ports(deployment: Deployment) -> Iterator[Finding]:
         numbers = [port.number for port in launch.ports]
         twice = sorted({number for number in numbers if numbers.count(number) > 1})
         if twice:
-            yield shared.error(
+            yield error(
                 "lws.ports-clash",
                 path="engine.args",
                 value=", ".join(twice),
@@ -207,7 +225,7 @@ def references(deployment: Deployment) -> Iterator[Finding]:
         for part in launch.argv:
             missing += _undefined(part, defined)
         for text in sorted(set(missing)):
-            yield shared.warning(
+            yield warning(
                 "lws.variable-undefined",
                 path="engine",
                 value=f"$({text})",
@@ -220,7 +238,7 @@ def even_workers(deployment: Deployment) -> Iterator[Finding]:
     """All workers are made from one template, so they have the same number of GPUs."""
     counts = {len(member.ranks) for member in deployment.group.members if member.role == "worker"}
     if len(counts) > 1:
-        yield shared.error(
+        yield error(
             "lws.workers-uneven",
             path="parallelism",
             value=", ".join(str(count) for count in sorted(counts)),
@@ -245,9 +263,10 @@ RULES = (
     name,
     service_name,
     replicas,
-    exposed,
     ports,
     references,
     even_workers,
+    startup_policy,
+    *placement_rules.RULES,
 )
 """All rules of this target."""

@@ -19,6 +19,7 @@ __all__ = ["INJECTED", "SERVE_PORT", "wiring_of"]
 INJECTED = ("LWS_LEADER_ADDRESS", "LWS_GROUP_SIZE", "LWS_WORKER_INDEX")
 SERVE_PORT = "8080"
 _GROUP_PORT = "29501"
+_RAY_PORT = "6379"
 
 
 def wiring_of(recipe: Recipe) -> Wiring:
@@ -29,8 +30,10 @@ def wiring_of(recipe: Recipe) -> Wiring:
         member_index="$(LWS_WORKER_INDEX)",
         own_address=pods.OWN_ADDRESS,
         model=sources.model_argument(recipe),
+        draft=sources.draft_argument(recipe),
         serve_port=SERVE_PORT,
         group_port=_GROUP_PORT,
+        ray_port=_RAY_PORT,
         interface=recipe.network.interface or "",
         cache_dir=recipe.storage.cache_dir if has_cache else "",
     )

@@ -1,0 +1,68 @@
+"""Rules on what pods ask for: rights, GPUs of a vendor, settings for roles that do not exist."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from shardwright.kubernetes import accelerators, members
+from shardwright.kubernetes.findings import error, info, warning
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from shardwright.core.deployment import Deployment
+    from shardwright.core.rules import Finding
+
+__all__ = ["RULES"]
+
+
+def gpu_vendor(deployment: Deployment) -> Iterator[Finding]:
+    """The resource is one of the planned GPU's vendor."""
+    planned, written = deployment.plan.gpu, members.gpu_resource(deployment)
+    if not written:
+        return
+    wanted, given = accelerators.accelerator_of(planned.resource), accelerators.accelerator_of(written)
+    if wanted is not None and given is not None and wanted != given:
+        yield error(
+            "hardware.resource-vendor",
+            path="hardware.resource",
+            value=written,
+            message=f"{written} is a device of {given.vendor}; the plan is for {planned.name} ({planned.resource})",
+            fix=f"use {planned.resource}, or name a GPU of that vendor in hardware.gpu",
+        )
+    elif given is None or not given.is_measured:
+        tool = f"; {given.status_tool[0]} shows the devices" if given else ""
+        yield warning(
+            "hardware.unmeasured",
+            path="hardware.gpu",
+            value=written,
+            message=f"nothing was measured on devices of {written}: plan and manifests follow documentation only{tool}",
+            fix="compare the engine's log with the plan when it starts",
+        )
+
+
+def privileged(deployment: Deployment) -> Iterator[Finding]:
+    """A container with all rights of its node is more than an engine needs."""
+    context = cast("Mapping[str, object]", deployment.recipe.pods.security_context or {})
+    if context.get("privileged") is True:
+        yield warning(
+            "pods.privileged",
+            path="pods.securityContext.privileged",
+            value="true",
+            message="the containers have all rights of their nodes",
+            fix="remove it; network.rdma gives the one capability that RDMA needs",
+        )
+
+
+def unused_role(deployment: Deployment) -> Iterator[Finding]:
+    """A group of one has a leader alone."""
+    if deployment.group.size == 1 and deployment.recipe.pods.worker is not None:
+        yield info(
+            "pods.no-workers",
+            path="pods.worker",
+            message="the group has one pod, the leader: pods.worker has no effect",
+            fix="remove it, or plan more nodes",
+        )
+
+
+RULES = (gpu_vendor, privileged, unused_role)

@@ -1,0 +1,62 @@
+"""What differs between releases of KubeRay: the only reader of `facts.toml` beside it."""
+
+from __future__ import annotations
+
+import functools
+import re
+import tomllib
+from dataclasses import dataclass
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from shardwright.core.recipe import Recipe
+
+__all__ = ["Release", "gates", "known_releases", "known_versions", "release_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """What one release accepts; each field is explained in `facts.toml`."""
+
+    version: str
+    has_fault_tolerance_options: bool
+    is_redis_address_required: bool
+    needs_start_params: bool
+    has_upgrade_strategy: bool
+    has_suspend_of_workers: bool
+
+
+@functools.cache
+def _facts() -> dict[str, Any]:
+    text = resources.files("shardwright.targets.kuberay").joinpath("facts.toml").read_text("utf-8")
+    return tomllib.loads(text)
+
+
+@functools.cache
+def known_releases() -> tuple[Release, ...]:
+    """All known releases, oldest first."""
+    return tuple(Release(**entry) for entry in _facts()["releases"])
+
+
+@functools.cache
+def known_versions() -> tuple[str, ...]:
+    """Their versions, `major.minor`, oldest first."""
+    return tuple(release.version for release in known_releases())
+
+
+def gates() -> Mapping[str, str]:
+    """Feature gates, each with the first release that has it on by default; empty where none has."""
+    found: dict[str, str] = _facts()["gates"]
+    return found
+
+
+def release_of(recipe: Recipe) -> Release | None:
+    """The release that the recipe names, the newest known if it names none; None if it is not known."""
+    asked = recipe.target.version if recipe.target else None
+    if asked is None:
+        return known_releases()[-1]
+    match = re.fullmatch(r"v?(\d+\.\d+)(?:\.\d+)?", asked)
+    return next((release for release in known_releases() if match and release.version == match[1]), None)

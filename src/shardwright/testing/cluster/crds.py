@@ -1,0 +1,169 @@
+"""CustomResourceDefinitions of the projects that targets render for: where they are read from, and putting them in place.
+
+They come from a folder `<project>/<tag>/<plural>.yaml.gz` with every release, or, one release a project, from the
+project's Go module at the version in `versions.toml`. Only one release of a project can be in place at a time: the
+next takes its place by deletion, so that nothing of the old schema can answer for the new one.
+"""
+
+from __future__ import annotations
+
+import gzip
+import re
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from shardwright import errors
+from shardwright.testing.cluster import go_modules, pins
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from shardwright.testing.cluster.api import Api, Tree
+
+__all__ = ["Definition", "Release", "Shelf", "install", "read_module", "read_release", "release_folders", "remove"]
+
+_COLLECTION = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+_DEFINITION = re.compile(
+    r"""^kind:\ "?CustomResourceDefinition"?$ .* "?openAPIV3Schema"?:""", re.MULTILINE | re.DOTALL | re.VERBOSE
+)
+"""A definition with a schema; of files that change another one, as kustomize has them, nothing is taken."""
+_POLL_SECONDS = 0.02
+_TIMEOUT_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """Definitions of one project at one release."""
+
+    project: str
+    tag: str
+    """As `v0.7.0`."""
+    texts: tuple[str, ...]
+    """One definition each, YAML."""
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A definition that is in place."""
+
+    name: str
+    """As `<plural>.<group>`."""
+    group: str
+    plural: str
+    versions: tuple[str, ...]
+    """Those that are served."""
+
+
+class Shelf:
+    """What is in place on one API server: at most one release of each project."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+        self._in_place: dict[str, tuple[Release, tuple[Definition, ...]]] = {}
+
+    def put(self, release: Release) -> None:
+        """Put this release in the place of the project's other one; does nothing if it is there."""
+        present, definitions = self._in_place.get(release.project, (None, ()))
+        if present == release:
+            return
+        self._in_place.pop(release.project, None)
+        remove(self._api, definitions)
+        self._in_place[release.project] = (release, install(self._api, release))
+
+
+def release_folders(folder: Path, project: str) -> dict[str, Path]:
+    """Tags of a project in such a folder, each with its own folder; empty if there are none."""
+    place = folder / project
+    return {path.name: path for path in sorted(place.iterdir())} if place.is_dir() else {}
+
+
+def read_release(project: str, folder: Path) -> Release:
+    """The definitions of a release in that folder, gzipped or not; NotFound if there are none."""
+    return _release(project, folder.name, sorted(folder.glob("*.yaml*")), str(folder))
+
+
+def read_module(project: str) -> Release:
+    """The definitions in a project's Go module, fetched if it is not there; errors as those of `go_modules`."""
+    pinned = pins.load_pins()
+    module = pinned.definitions[project]
+    folder = go_modules.fetch_module(go_modules.find_go(pinned.oldest_go), module.path, module.version)
+    paths = [path for part in module.folders for path in sorted((folder / part).glob("*.yaml"))]
+    return _release(project, module.version, paths, f"{module.path}@{module.version}")
+
+
+def _release(project: str, tag: str, paths: Iterable[Path], source: str) -> Release:
+    texts = tuple(text for text in map(_read, paths) if _DEFINITION.search(text))
+    if not texts:
+        raise errors.NotFound(f"{source} holds no definitions of {project}")
+    return Release(project, tag, texts, source)
+
+
+def install(api: Api, release: Release) -> tuple[Definition, ...]:
+    """Create the definitions and wait until objects of each can be created.
+
+    Conflict if one is there already, TargetError if the server refuses one or does not serve it in time.
+    """
+    made: list[Definition] = []
+    try:
+        made.extend(_definition(api.create_text(_COLLECTION, text)) for text in release.texts)
+        _wait_until_served(api, made)
+    except errors.ShardwrightError:
+        remove(api, made)
+        raise
+    return tuple(made)
+
+
+def remove(api: Api, definitions: Iterable[Definition]) -> None:
+    """Delete definitions with all objects of their kinds, and wait until the server no longer knows them."""
+    deadline = time.monotonic() + _TIMEOUT_SECONDS
+    gone = tuple(definitions)
+    for definition in gone:
+        api.delete(f"{_COLLECTION}/{definition.name}")
+    for definition in gone:
+        # The definition itself is asked for last: it has a megabyte.
+        while any(map(api.has, _paths(definition))) or api.has(f"{_COLLECTION}/{definition.name}"):
+            _pause(deadline, f"{definition.name} is deleted but still served", api, definition)
+
+
+def _wait_until_served(api: Api, made: Iterable[Definition]) -> None:
+    deadline = time.monotonic() + _TIMEOUT_SECONDS
+    for definition in made:
+        while not _is_served(api, definition):
+            _pause(deadline, f"{definition.name} is created but not served", api, definition)
+
+
+def _definition(body: Tree) -> Definition:
+    spec: Tree = body["spec"]
+    served = tuple(str(version["name"]) for version in spec["versions"] if version["served"])
+    return Definition(body["metadata"]["name"], spec["group"], spec["names"]["plural"], served)
+
+
+def _paths(definition: Definition) -> list[str]:
+    return [f"/apis/{definition.group}/{version}/{definition.plural}" for version in definition.versions]
+
+
+def _is_served(api: Api, definition: Definition) -> bool:
+    """Whether the group lists the kind and the kind can be asked for; the second needs `Established`."""
+    for path in _paths(definition):
+        group = path.rpartition("/")[0]
+        listed: list[Any] = api.get(group)["resources"] if api.has(group) else []
+        if not any(entry["name"] == definition.plural for entry in listed) or not api.has(path):
+            return False
+    return True
+
+
+def _pause(deadline: float, what: str, api: Api, definition: Definition) -> None:
+    if time.monotonic() > deadline:
+        conditions = api.get(f"{_COLLECTION}/{definition.name}").get("status", {}).get("conditions", [])
+        raise errors.TargetError(f"{what} after {_TIMEOUT_SECONDS:.0f} s; its conditions: {conditions}")
+    time.sleep(_POLL_SECONDS)
+
+
+def _read(path: Path) -> str:
+    if path.suffix == ".gz":
+        with gzip.open(path, "rt", encoding="utf-8") as stream:
+            return stream.read()
+    return path.read_text("utf-8")

@@ -1,0 +1,83 @@
+"""Which modules, at which versions, the test cluster is made of: the only reader of `versions.toml` beside it.
+
+Knows no file system but its own table, and nothing of Go.
+"""
+
+from __future__ import annotations
+
+import functools
+import tomllib
+from dataclasses import dataclass
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["Definitions", "Module", "Pins", "load_pins"]
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """A Go module that programs are built from."""
+
+    path: str
+    version: str
+    """As Go writes it, `v1.2.3`."""
+    programs: Mapping[str, str]
+    """Name of the program -> its package."""
+    staging: str = ""
+    """Version of the modules that this one requires as v0.0.0; empty: there are none."""
+    version_package: str = ""
+    """Package whose variables are given the version; empty: the program knows it by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Definitions:
+    """A Go module that holds a project's CustomResourceDefinitions."""
+
+    path: str
+    version: str
+    folders: tuple[str, ...]
+    groups: tuple[str, ...]
+    """API groups of the project."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pins:
+    """All of it."""
+
+    oldest_go: tuple[int, int]
+    modules: Mapping[str, Module]
+    definitions: Mapping[str, Definitions]
+    """By project, as `lws`."""
+
+    @property
+    def label(self) -> str:
+        """A name for the versions together: programs built for other versions lie elsewhere."""
+        return "_".join(f"{name}-{module.version}" for name, module in sorted(self.modules.items()))
+
+    def module_of(self, program: str) -> Module:
+        """The module that a program is built from; KeyError for one that is not in the table."""
+        return {name: module for module in self.modules.values() for name in module.programs}[program]
+
+    def project_of(self, group: str) -> str | None:
+        """The project that an API group belongs to; None if its definitions are not in the table."""
+        return next((name for name, project in self.definitions.items() if group in project.groups), None)
+
+
+@functools.cache
+def load_pins() -> Pins:
+    """Read the table."""
+    text = resources.files("shardwright.testing.cluster").joinpath("versions.toml").read_text("utf-8")
+    table = tomllib.loads(text)
+    major, minor = table["oldest_go"].split(".")
+    return Pins(
+        oldest_go=(int(major), int(minor)),
+        modules={name: Module(**entry) for name, entry in table["modules"].items()},
+        definitions={name: _definitions(entry) for name, entry in table["definitions"].items()},
+    )
+
+
+def _definitions(entry: dict[str, Any]) -> Definitions:
+    return Definitions(entry["path"], entry["version"], tuple(entry["folders"]), tuple(entry["groups"]))

@@ -1,0 +1,71 @@
+"""One API server for all tests of a run, what is in place on it, and what was found out at the end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from cluster_tally import Tally
+
+from shardwright import settings
+from shardwright.testing.cluster import building, control_plane, crds
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from shardwright.testing.cluster.api import Api
+    from shardwright.testing.cluster.building import Programs
+    from shardwright.testing.cluster.control_plane import ControlPlane
+
+
+_TALLY = pytest.StashKey[Tally]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[_TALLY] = Tally()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    tally = config.stash[_TALLY]
+    for title, counts in (("accepted by the API server", tally.accepted), ("not validated", tally.not_validated)):
+        for what, count in sorted(counts.items()):
+            terminalreporter.write_line(f"{title}: {count} x {what}")
+
+
+@pytest.fixture(scope="session")
+def tally(pytestconfig: pytest.Config) -> Tally:
+    return pytestconfig.stash[_TALLY]
+
+
+@pytest.fixture(scope="session")
+def runs() -> Path:
+    """Where API servers keep their files; below the user's cache, as the programs."""
+    return settings.load_settings().cache_dir / "test-cluster" / "runs"
+
+
+@pytest.fixture(scope="session")
+def programs() -> Programs:
+    """The programs; a run that did not ask for minutes of building is not surprised by them."""
+    found = building.find_programs(settings.load_settings().cache_dir, settings.load_kubernetes_assets())
+    if found is None:
+        pytest.skip("etcd and kube-apiserver are not built: make test-cluster")
+    return found
+
+
+@pytest.fixture(scope="session")
+def plane(programs: Programs, runs: Path) -> Iterator[ControlPlane]:
+    with control_plane.running(programs, runs) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def api(plane: ControlPlane) -> Iterator[Api]:
+    with plane.api() as connected:
+        connected.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "demo"}})
+        yield connected
+
+
+@pytest.fixture(scope="session")
+def shelf(api: Api) -> crds.Shelf:
+    return crds.Shelf(api)

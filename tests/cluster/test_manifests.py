@@ -1,0 +1,115 @@
+"""Every rendered manifest against a real API server with the definitions of the release that it is rendered for."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+from crd_releases import NotAtHandError, release_for, release_tags
+from rendered_cases import CASES, KINDS, Case, manifests_of
+
+from shardwright import errors
+from shardwright.testing.cluster import pins
+
+if TYPE_CHECKING:
+    from cluster_tally import Tally
+
+    from shardwright.core.plugins import Manifest
+    from shardwright.testing.cluster.api import Api
+    from shardwright.testing.cluster.crds import Shelf
+
+# The kinds of the local target are read by this project alone.
+KUBERNETES_KINDS = [kind for kind in KINDS if kind != "local"]
+
+
+def put_definition(api: Api, shelf: Shelf, case: Case, manifest: Manifest) -> None:
+    """Have the server know the manifest's kind as the case's release has it; NotAtHandError if that cannot be."""
+    group = str(manifest.body["apiVersion"]).rpartition("/")[0]
+    is_built_in = pins.load_pins().project_of(group) is None and (not group or api.has(f"/apis/{group}"))
+    if not is_built_in:
+        shelf.put(release_for(case.kind, case.version, group))
+
+
+def put_namespace(api: Api, manifest: Manifest) -> None:
+    """Have the manifest's namespace: the server refuses objects of one that is not there."""
+    name = cast("dict[str, str]", manifest.body["metadata"]).get("namespace", "default")
+    if not api.has(f"/api/v1/namespaces/{name}"):
+        api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+
+
+def rendered(case: Case) -> tuple[Manifest, ...]:
+    try:
+        return manifests_of(case)
+    except errors.InputError as refusal:
+        pytest.skip(f"not rendered: {refusal.message}")
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.kind in KUBERNETES_KINDS], ids=str)
+def test_a_rendered_manifest_is_accepted_by_the_api_server(case: Case, api: Api, shelf: Shelf, tally: Tally) -> None:
+    """No field is refused or dropped, no value is out of range: what `render` writes can be applied."""
+    missing: list[str] = []
+    for manifest in rendered(case):
+        try:
+            put_definition(api, shelf, case, manifest)
+        except NotAtHandError as reason:
+            missing.append(f"{manifest.kind}: {reason}")
+            continue
+        put_namespace(api, manifest)
+        made = api.create(manifest.body, dry_run=True)
+        assert made["metadata"]["name"] == manifest.name
+        tally.accepted[f"{case.kind} {manifest.kind}"] += 1
+    tally.not_validated.update(missing)
+    if missing:
+        pytest.skip(f"not validated: {'; '.join(missing)}")
+
+
+@pytest.mark.parametrize("kind", KUBERNETES_KINDS)
+def test_every_target_renders_some_of_the_recipes(kind: str) -> None:
+    """A target that refuses all recipes would be validated by nothing."""
+    of_this = [case for case in CASES if case.kind == kind and case.variant in {"as written", "one node"}]
+    refused: list[str] = []
+    for case in of_this:
+        try:
+            assert manifests_of(case)
+        except errors.InputError as refusal:
+            refused.append(f"{case}: {refusal.message}")
+    assert len(refused) < len(of_this), refused
+
+
+def lws(version: str, **changed: object) -> dict[str, Any]:
+    """A rendered set, with fields of its spec replaced."""
+    case = next(case for case in CASES if (case.kind, case.version, case.variant) == ("lws", version, "no claim"))
+    body = copy.deepcopy(dict(manifests_of(case)[-1].body))
+    cast("dict[str, object]", body["spec"]).update(changed)
+    return body
+
+
+@pytest.mark.skipif(not release_tags("lws"), reason="needs the definitions of more than one release")
+@pytest.mark.requirement("R126")
+def test_each_release_judges_by_its_own_definition(api: Api, shelf: Shelf) -> None:
+    """The restart policy that 0.9 brought is refused by 0.8 on the same server, and accepted by 0.9 again."""
+    body = lws("0.9")
+    for version, is_known in (("0.9", True), ("0.8", False), ("0.9", True)):
+        shelf.put(release_for("lws", version, "leaderworkerset.x-k8s.io"))
+        if is_known:
+            api.create(body, dry_run=True)
+        else:
+            with pytest.raises(errors.TargetError, match=r"restartPolicy: Unsupported value"):
+                api.create(body, dry_run=True)
+
+
+def test_unknown_fields_and_wrong_values_are_refused(api: Api, shelf: Shelf) -> None:
+    """The check has teeth: a misspelt field, deep or not, and a wrong type are refused, in definitions and built-in kinds."""
+    body = lws("0.7")
+    shelf.put(release_for("lws", "0.7", "leaderworkerset.x-k8s.io"))
+    with pytest.raises(errors.TargetError, match=r'unknown field "spec.replica"'):
+        api.create(lws("0.7", replica=1), dry_run=True)
+    with pytest.raises(errors.TargetError, match=r"spec.replicas.*must be of type integer"):
+        api.create(lws("0.7", replicas="2"), dry_run=True)
+    body["spec"]["leaderWorkerTemplate"]["workerTemplate"]["spec"]["containers"][0]["imagePullpolicy"] = "Always"
+    with pytest.raises(errors.TargetError, match=r"unknown field .*imagePullpolicy"):
+        api.create(body, dry_run=True)
+    service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "a"}, "spec": {"port": [{"port": 80}]}}
+    with pytest.raises(errors.TargetError, match=r'unknown field "spec.port"'):
+        api.create(service, dry_run=True)
