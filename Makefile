@@ -66,9 +66,10 @@ test-cluster: dev  ## tests with a real Kubernetes API; builds it the first time
 soak: dev engine  ## the long counts
 	$(BIN)/pytest tests/acceptance -m soak
 
-benchmark: dev engine  ## cost of a start, a search and a rehearsal; predicted speed against measured
+benchmark: dev engine  ## cost of a start, a search, a render and a rehearsal; predicted speed against measured
 	$(BIN)/python benchmarks/run.py --engine
 	$(BIN)/python benchmarks/search.py
+	$(BIN)/python benchmarks/render.py
 	$(BIN)/python benchmarks/speed.py
 
 format: dev  ## rewrite formatting

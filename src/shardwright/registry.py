@@ -11,9 +11,19 @@ from typing import TYPE_CHECKING, cast
 from shardwright import errors
 
 if TYPE_CHECKING:
+    from shardwright.core.manifests.platform import Platform
     from shardwright.core.plugins import Engine, EngineBuild, Target
 
-__all__ = ["BUILDS", "ENGINES", "TARGETS", "load_build", "load_engine", "load_target"]
+__all__ = [
+    "BUILDS",
+    "ENGINES",
+    "LINTS",
+    "TARGETS",
+    "load_build",
+    "load_engine",
+    "load_platforms",
+    "load_target",
+]
 
 ENGINES: dict[str, str] = {
     "vllm": "shardwright.engines.vllm:ENGINE",
@@ -26,11 +36,18 @@ BUILDS: dict[str, str] = {
 TARGETS: dict[str, str] = {
     "lws": "shardwright.targets.lws:TARGET",
     "local": "shardwright.targets.local:TARGET",
-    "kserve": "",
-    "llmisvc": "",
-    "openshift-ai": "",
-    "kuberay": "",
-    "kubernetes": "",
+    "kserve": "shardwright.targets.kserve:TARGET",
+    "llmisvc": "shardwright.targets.llmisvc:TARGET",
+    "openshift-ai": "shardwright.targets.openshift_ai:TARGET",
+    "kuberay": "shardwright.targets.kuberay:TARGET",
+    "kubernetes": "shardwright.targets.kubernetes_plain:TARGET",
+}
+# Rules for manifests from anywhere, by platform.
+LINTS: dict[str, str] = {
+    "lws": "shardwright.targets.lws.lint:LINT",
+    "kserve": "shardwright.targets.kserve.lint:LINT",
+    "llmisvc": "shardwright.targets.llmisvc.lint:LINT",
+    "kuberay": "shardwright.targets.kuberay.lint:LINT",
 }
 
 
@@ -52,6 +69,17 @@ def load_build(name: str) -> EngineBuild:
 def load_target(kind: str) -> Target:
     """The target of that kind; InputError if there is none in this version."""
     return cast("Target", _load(TARGETS, kind, "target.kind"))
+
+
+def load_platforms() -> tuple[Platform, ...]:
+    """All platforms that have rules for manifests."""
+    return tuple(cast("Platform", _load(LINTS, name, "platform")) for name in LINTS)
+
+
+def package_of(kind: str) -> str:
+    """The package that holds a target and its facts; InputError if there is none in this version."""
+    load_target(kind)
+    return TARGETS[kind].partition(":")[0]
 
 
 def _load(table: dict[str, str], name: str, field: str) -> object:

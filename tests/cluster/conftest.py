@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from cluster_servers import Servers
 from cluster_tally import Tally
 
 from shardwright import settings
-from shardwright.testing.cluster import building, control_plane, crds
+from shardwright.testing.cluster import building, control_plane
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,5 +68,10 @@ def api(plane: ControlPlane) -> Iterator[Api]:
 
 
 @pytest.fixture(scope="session")
-def shelf(api: Api) -> crds.Shelf:
-    return crds.Shelf(api)
+def servers(programs: Programs, runs: Path) -> Iterator[Servers]:
+    """Servers for rendered manifests, apart from the one above."""
+    made = Servers(programs, runs)
+    try:
+        yield made
+    finally:
+        made.close()

@@ -11,14 +11,22 @@ import os
 import re
 from pathlib import Path
 
+from shardwright.targets.openshift_ai import releases as openshift_ai
 from shardwright.testing.cluster import crds, pins
 
 __all__ = ["NotAtHandError", "release_for", "release_tags"]
 
 FOLDER = Path(os.environ.get("SHARDWRIGHT_CRDS") or Path(__file__).resolve().parents[3] / "shared" / "crds")
 
+# KServe 0.15.1 stands for the later ones of 0.15; the definitions at hand are those of 0.15.2.
+_KSERVE = {"0.15.1": "0.15.2"}
 # Where the versions of a target are not those of the project whose kinds it renders.
-TAGS: dict[tuple[str, str], dict[str, str]] = {}
+TAGS: dict[tuple[str, str], dict[str, str]] = {
+    ("kserve", "kserve"): {version: f"v{tag}" for version, tag in _KSERVE.items()},
+    ("openshift-ai", "kserve"): {
+        release.version: f"v{_KSERVE.get(release.kserve, release.kserve)}" for release in openshift_ai.known_releases()
+    },
+}
 # Projects whose kinds have been the same in all releases of interest: the release at hand stands for all.
 STEADY = {"gateway-api"}
 

@@ -9,7 +9,9 @@ import signal
 import ssl
 import subprocess
 import sys
+import tempfile
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx2
@@ -21,7 +23,7 @@ from shardwright.testing.cluster import control_plane, crds
 from shardwright.testing.cluster.api import Api
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
     from shardwright.testing.cluster.building import Programs
     from shardwright.testing.cluster.control_plane import ControlPlane
@@ -38,6 +40,14 @@ with control_plane.running(programs, Path(sys.argv[2])) as plane, plane.api() as
     print(json.dumps([api.get("/version")["major"], *plane.pids]), flush=True)
     sys.stdin.read()
 """
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that every user may enter; pytest's own are closed by each run that starts."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
 
 
 def starter(folder: Path, runs: Path, *before: str) -> subprocess.Popen[str]:
@@ -116,18 +126,16 @@ def test_a_killed_run_leaves_no_process_and_the_next_sweeps_its_files(programs: 
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="this run is without root itself")
-def test_a_user_without_rights_can_run_it(programs: Programs, tmp_path: Path) -> None:
+def test_a_user_without_rights_can_run_it(programs: Programs, open_folder: Path) -> None:
     """Nothing of it needs root."""
     for name in ("etcd", "kube-apiserver"):
-        shutil.copy(programs.path(name), tmp_path / name)
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o755)
-    (tmp_path / "runs").mkdir()
-    os.chown(tmp_path / "runs", NOBODY, NOBODY)
+        shutil.copy(programs.path(name), open_folder / name)
+    (open_folder / "runs").mkdir()
+    os.chown(open_folder / "runs", NOBODY, NOBODY)
     become = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "--inh-caps=-all")
     if subprocess.run([*become, sys.executable, "-c", "import shardwright"], cwd="/", check=False).returncode:
         pytest.skip("another user cannot read this checkout")
-    with starter(tmp_path, tmp_path / "runs", *become) as process:
+    with starter(open_folder, open_folder / "runs", *become) as process:
         said, complaint = process.communicate("", timeout=120)
     assert json.loads(said)[0] == "1", complaint
 
@@ -158,7 +166,8 @@ spec:
   names: {plural: trials, singular: trial, kind: Trial, listKind: TrialList}
   versions: [{name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object}}}]
 """
-    release = crds.Release("example", "v1", (good, good.replace("name: trials.", "name: wrong.")), "a test")
+    definitions = {"Trial": good, "Wrong": good.replace("name: trials.", "name: wrong.")}
+    release = crds.Release("example", "v1", definitions, "a test")
     with pytest.raises(errors.TargetError, match=r"wrong\.example\.org"):
         crds.install(api, release)
     assert not api.has("/apis/example.org/v1/trials")

@@ -42,7 +42,7 @@ def faults_of(definition: tuple[str, str, str], body: Tree, at: str = "") -> lis
     `definition` is project, tag and plural; `at` names a part of the schema, as `spec.template`, that `body` is held
     against.
     """
-    schema = _schema(*definition)
+    schema = _schema(*definition, str(body.get("apiVersion", "")).rpartition("/")[2])
     for part in at.split(".") if at else ():
         schema = schema["items"] if part == "[]" else schema["properties"][part]
     found: Iterable[Any] = jsonschema.Draft202012Validator(schema).iter_errors(body)  # pyright: ignore[reportUnknownMemberType]  # its types are partial
@@ -51,10 +51,13 @@ def faults_of(definition: tuple[str, str, str], body: Tree, at: str = "") -> lis
 
 
 @functools.cache
-def _schema(project: str, tag: str, plural: str) -> Tree:
+def _schema(project: str, tag: str, plural: str, version: str = "") -> Tree:
+    """The definition's schema of that version; of its first where a part is checked, which has none."""
     with gzip.open(_FOLDER / project / tag / f"{plural}.yaml.gz", "rt", encoding="utf-8") as stream:
         definition: Tree = yaml.load(stream, Loader=_LOADER)  # noqa: S506 - both loaders are safe ones
-    schema: Tree = definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    versions: list[Tree] = definition["spec"]["versions"]
+    chosen = next((entry for entry in versions if entry["name"] == version), versions[0])
+    schema: Tree = chosen["schema"]["openAPIV3Schema"]
     schema["properties"]["metadata"]["x-kubernetes-preserve-unknown-fields"] = True  # has the API server's own schema
     return _strict(schema)
 

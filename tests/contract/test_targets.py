@@ -26,8 +26,9 @@ import json, sys
 from shardwright import registry
 from shardwright.testing import builders
 kind = sys.argv[1]
-asked = builders.recipe(target={"kind": kind}, pods={"labels": {"b": "1", "a": "2"}}, storage={"claim": "models"})
-manifests = registry.load_target(kind).render(builders.deployment(asked))
+target = registry.load_target(kind)
+asked = builders.carried(target, pods={"labels": {"b": "1", "a": "2"}}, storage={"claim": "models"})
+manifests = target.render(asked)
 print(json.dumps([[m.kind, m.name, m.body] for m in manifests]))
 """
 
@@ -38,7 +39,7 @@ def target(request: pytest.FixtureRequest) -> Target:
 
 
 def deployed(target: Target, **overrides: object) -> Deployment:
-    return builders.deployment(builders.recipe(target={"kind": target.kind}, **overrides))
+    return builders.carried(target, **overrides)
 
 
 def test_a_target_is_registered_by_its_own_name(target: Target) -> None:

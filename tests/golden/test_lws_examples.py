@@ -94,6 +94,23 @@ def test_members_are_started_alike_and_without_a_shell() -> None:
     assert not {"sh", "bash", ";"} & {*leader, *worker}
 
 
+@pytest.mark.requirement("R144", "R145")
+def test_the_guides_own_version_is_spanned_by_ray() -> None:
+    """Its image has Ray and its engine knows no other way; the server is started when all nodes have joined."""
+    leader, worker = commands("vllm", "engine.version=0.10.2", "engine.executor=ray")
+    assert leader[:2] == worker[:2] == ["sh", "-c"]
+    assert leader[2].startswith("set -eu\n")
+    assert leader.index("vllm") > leader.index("ray-head")
+    assert "$(LWS_LEADER_ADDRESS):6379" in worker
+
+
+@pytest.mark.requirement("R166")
+def test_examples_are_plain_text() -> None:
+    """No signs that a copy has broken."""
+    for path in EXAMPLES.glob("*.yaml"):
+        assert path.read_text("utf-8").isascii()
+
+
 @pytest.mark.requirement("R141", "R146")
 def test_flags_of_the_engine_are_passed_on_in_its_own_spelling() -> None:
     """With hyphens, whichever way they are written."""

@@ -43,6 +43,6 @@ def print_data(data: object, form: str) -> None:
     if form == "json":
         click.echo(json.dumps(data, indent=2, ensure_ascii=False))
         return
-    import yaml
+    from shardwright.core.marked import writing
 
-    click.echo(yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=110), nl=False)
+    click.echo(writing.as_yaml(data, width=110), nl=False)

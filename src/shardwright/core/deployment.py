@@ -41,6 +41,8 @@ class Wiring:
     leader inside it. Of no meaning to an executor without Ray."""
     listen_address: str = ""
     """Address on which the leader serves; empty: all of its interfaces."""
+    also_served: str = ""
+    """Name under which the platform itself asks for the model, served besides the recipe's own; empty: none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,7 @@ to v0.10.0.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias
-
-from shardwright.kubernetes.way_in import HttpRoute, Ingress, Route
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from shardwright.kubernetes.podspec import Metadata, PodTemplate, Resources
@@ -165,5 +163,15 @@ class LeaderWorkerSet:
     spec: LeaderWorkerSetSpec
 
 
-KubernetesObject: TypeAlias = LeaderWorkerSet | Service | PersistentVolumeClaim | Job | Ingress | HttpRoute | Route
-"""Everything that is written as a document of its own."""
+class KubernetesObject(Protocol):
+    """Everything that is written as a document of its own; a target's own kinds are such objects too."""
+
+    @property
+    def kind(self) -> str:
+        """Kind of the object."""
+        ...
+
+    @property
+    def metadata(self) -> Metadata:
+        """Its name, namespace, labels and annotations."""
+        ...

@@ -101,6 +101,11 @@ def _kept(path: str, before: Manifest, after: Manifest) -> Iterator[Finding]:
     if _scarce(before.body) != _scarce(after.body):
         message = f"it changes the devices of {before.kind} {before.name}, which the plan rests on"
         yield _wrong("patch.devices", path, message, "change parallelism, hardware or network.rdma of the recipe")
+    if _unlinked(after.body) < _unlinked(before.body):
+        message = f"it lets Kubernetes put variables of all Services into pods of {after.kind} {after.name}"
+        yield _wrong(
+            "patch.service-links", path, message, "leave enableServiceLinks: false: a Service named vllm sets VLLM_PORT"
+        )
     for pod in _pods(after.body):
         yield from _pod(path, after, pod)
 
@@ -113,11 +118,6 @@ def _pod(path: str, manifest: Manifest, pod: Mapping[str, Any]) -> Iterator[Find
             yield _wrong(
                 "patch.host", path, message, "remove it; network.rdma and pods.sharedMemory need nothing of the host"
             )
-    if pod.get("enableServiceLinks") is not False:
-        message = f"it lets Kubernetes put variables of all Services into pods of {where}"
-        yield _wrong(
-            "patch.service-links", path, message, "leave enableServiceLinks: false: a Service named vllm sets VLLM_PORT"
-        )
     for container in (*(pod.get("initContainers") or ()), *(pod.get("containers") or ())):
         names = [entry.get("name") for entry in container.get("env") or ()]
         for name, count in Counter(names).items():
@@ -151,16 +151,37 @@ def _identity(manifest: Manifest) -> tuple[object, ...]:
 
 
 def _scarce(body: object) -> list[tuple[str, str]]:
-    """Limits on extended resources (GPUs, RDMA devices) of all containers, in order."""
-    containers: list[dict[str, Any]] = [found for pod in _pods(body) for found in pod.get("containers") or ()]
-    resources: list[dict[str, Any]] = [found.get("resources") or {} for found in containers]
-    limits: list[dict[str, Any]] = [found.get("limits") or {} for found in resources]
-    return [(name, str(found[name])) for found in limits for name in sorted(found) if "/" in name]
+    """Limits on extended resources (GPUs, RDMA devices), wherever a container's resources stand, in order."""
+    found: list[tuple[str, str]] = []
+    for part in _maps(body):
+        resources: dict[str, Any] = part.get("resources") or {}
+        limits: dict[str, Any] = resources.get("limits") or {}
+        found += [(name, str(limits[name])) for name in sorted(limits) if "/" in name]
+    return found
+
+
+def _unlinked(body: object) -> int:
+    """Pods that get no variables of Services."""
+    return sum(1 for pod in _pods(body) if pod.get("enableServiceLinks") is False)
 
 
 def _pods(body: object) -> Iterator[Mapping[str, Any]]:
-    for template in _templates(body):
-        yield template["spec"]
+    """Every pod's own fields, in a template or among those of a platform's kind."""
+    for part in _maps(body):
+        if isinstance(part.get("containers"), list) or "enableServiceLinks" in part:
+            yield part
+
+
+def _maps(tree: object) -> Iterator[Mapping[str, Any]]:
+    """Every mapping in a tree, the outer ones first."""
+    if isinstance(tree, list):
+        for part in cast("list[object]", tree):
+            yield from _maps(part)
+    elif isinstance(tree, Mapping):
+        mapping = cast("Mapping[str, Any]", tree)
+        yield mapping
+        for part in mapping.values():
+            yield from _maps(part)
 
 
 def _templates(tree: object) -> Iterator[Mapping[str, Any]]:

@@ -41,6 +41,19 @@ def gpu_vendor(deployment: Deployment) -> Iterator[Finding]:
         )
 
 
+def image_of_vendor(deployment: Deployment) -> Iterator[Finding]:
+    """Engines' own images are for NVIDIA's devices; those for others are built per chip, under names of their own."""
+    device = deployment.plan.gpu.device
+    if device not in {"cuda", "cpu"} and deployment.recipe.engine.image is None:
+        yield error(
+            "hardware.image-needed",
+            path="engine.image",
+            value=deployment.image,
+            message=f"{deployment.image} is for NVIDIA's devices; the plan is for {deployment.plan.gpu.name} ({device})",
+            fix=f"name an image of {deployment.plan.engine.name} {deployment.plan.engine.version} for {device} in engine.image",
+        )
+
+
 def privileged(deployment: Deployment) -> Iterator[Finding]:
     """A container with all rights of its node is more than an engine needs."""
     context = cast("Mapping[str, object]", deployment.recipe.pods.security_context or {})
@@ -65,4 +78,4 @@ def unused_role(deployment: Deployment) -> Iterator[Finding]:
         )
 
 
-RULES = (gpu_vendor, privileged, unused_role)
+RULES = (gpu_vendor, image_of_vendor, privileged, unused_role)

@@ -97,6 +97,8 @@ class HttpGet:
 
     path: str
     port: int | str
+    scheme: str | None = None
+    """`HTTP` or `HTTPS`; only where something else may have set the other one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,11 +154,12 @@ class VolumeMount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Container:
-    """One container; `command` replaces the image's entrypoint."""
+    """One container; `command` replaces the image's entrypoint, `args` follow it."""
 
     name: str
     image: str
     command: tuple[str, ...]
+    args: tuple[str, ...] = ()
     env: tuple[EnvVar, ...] = ()
     ports: tuple[ContainerPort, ...] = ()
     resources: Resources

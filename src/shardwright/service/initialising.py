@@ -128,7 +128,8 @@ def _is_current(gpu: Gpu) -> bool:
 
 
 def _text(recipe: Recipe) -> str:
-    import yaml  # noqa: PLC0415 - only where a recipe is written
+
+    from shardwright.core.marked import writing  # noqa: PLC0415 - brings the YAML library, only where a recipe is written
 
     head = "# A recipe: what is asked. What it leaves open is planned: shardwright plan -f FILE\n"
-    return head + yaml.safe_dump(to_document(recipe), sort_keys=False, allow_unicode=True, width=110)
+    return head + writing.as_yaml(to_document(recipe), width=110)

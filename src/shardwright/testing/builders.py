@@ -10,8 +10,9 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Literal, TypeVar, cast
 
+from shardwright import registry
 from shardwright.core import memory
-from shardwright.core.deployment import Deployment, Launch, Port, Probe, Variable, Wiring
+from shardwright.core.deployment import Deployment, Launch, LaunchOrder, Port, Probe, Variable, Wiring
 from shardwright.core.group import group_of
 from shardwright.core.hardware import Cluster, Gpu, NodePool
 from shardwright.core.layout import Layout, split_layers
@@ -27,7 +28,21 @@ if TYPE_CHECKING:
 
     from _typeshed import DataclassInstance
 
-__all__ = ["cluster", "deployment", "gpu", "launch", "layout", "llama_shape", "plan", "recipe", "wiring"]
+    from shardwright.core import plugins
+
+__all__ = [
+    "carried",
+    "cluster",
+    "deployment",
+    "gpu",
+    "launch",
+    "layout",
+    "llama_shape",
+    "on_ray",
+    "plan",
+    "recipe",
+    "wiring",
+]
 
 Value = TypeVar("Value", bound="DataclassInstance")
 
@@ -217,6 +232,30 @@ def deployment(asked: Recipe | None = None, **overrides: object) -> Deployment:
         recipe_digest="0" * 64,
     )
     return _replaced(made, overrides)
+
+
+def carried(target: plugins.Target, **overrides: object) -> Deployment:
+    """The deployment above for a target, or the same model on one node where the target has no groups of nodes."""
+    asked = recipe(target={"kind": target.kind}, **overrides)
+    made = deployment(asked)
+    if any(finding.severity == "error" for finding in target.findings(made)):
+        made = deployment(plan=plan(asked, layout=layout(1, 1, nodes=1)))
+    return made
+
+
+def on_ray(platform: plugins.Target, nodes: int = 2, **overrides: object) -> Deployment:
+    """Llama-3-8B on nodes with one GPU each, spanned by Ray, in an image that holds it; vLLM says how members start."""
+    ray = {"executor": "ray", "image": "docker.io/rayproject/ray-llm:2.52.0-py311-cu128"}
+    engine = {**ray, **cast("dict[str, object]", overrides.pop("engine", {}))}
+    target_of = {"kind": platform.kind, **cast("dict[str, object]", overrides.pop("target", {}))}
+    asked = recipe(engine=engine, target=target_of, **overrides)
+    base = plan(asked, layout=layout(1, nodes, nodes=nodes))
+    planned = dataclasses.replace(base, engine=dataclasses.replace(base.engine, executor="ray"))
+    starts = registry.load_engine("vllm").launch
+    wired = platform.wiring(asked)
+    made = deployment(plan=planned, leader=starts(LaunchOrder(planned, "leader", wired)), image=asked.engine.image)
+    worker = starts(LaunchOrder(planned, "worker", wired)) if nodes > 1 else None
+    return dataclasses.replace(made, worker=worker)
 
 
 def _replaced(base: Value, overrides: dict[str, object]) -> Value:

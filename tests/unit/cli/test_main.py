@@ -111,7 +111,7 @@ def test_what_fits_nowhere_leaves_with_three_and_the_cheapest_change(shardwright
         (["calibrate", "remove", "../x"], 1, ["../x"]),
         (["plan", "llama-3-8b", "--gpu", "L40S", "--tensor", "3"], 3, []),
         (["render", "llama-3-8b", "--gpu", "L40S"], 2, ["target.kind"]),
-        (["render", "llama-3-8b", "--gpu", "L40S", "--target", "kserve"], 2, ["kserve", "lws"]),
+        (["render", "llama-3-8b", "--gpu", "L40S", "--target", "knative"], 2, ["knative", "lws"]),
         (["render", "llama-3-8b", "--gpu", "L40S", "--target", "lsw"], 2, ["lsw", "lws"]),
         (["apply", "-f", str(EXAMPLE), "-y"], 2, ["lws", "render"]),
         (["status", "nothing"], 1, ["nothing"]),

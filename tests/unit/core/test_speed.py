@@ -143,9 +143,7 @@ def test_stages_beat_dividing_layers_over_a_slow_network() -> None:
     assert staged.batch_seconds.expected < divided.batch_seconds.expected
 
 
-@given(
-    st.floats(1.0, 4.0), st.sampled_from(["bandwidth_bytes_per_second", "dense_flops", "link_bytes_per_second"])
-)
+@given(st.floats(1.0, 4.0), st.sampled_from(["bandwidth_bytes_per_second", "dense_flops", "link_bytes_per_second"]))
 def test_a_faster_gpu_is_never_slower(factor: float, figure: str) -> None:
     """More bandwidth, arithmetic or a faster link never makes any figure worse."""
     gpu = builders.gpu("H200")

@@ -92,7 +92,6 @@ def test_an_expert_is_divided_by_its_own_width() -> None:
         (with_args(kv_cache_dtype="int4"), "vllm.kv-cache-dtype"),
         (with_args(kv_cache_dtype="fp8"), "vllm.kv-cache-dtype"),
         (with_args(quantization="awq"), "vllm.not-quantized"),
-        ({"version": "0.24.0", "executor": "ray"}, "vllm.ray-image"),
     ],
 )
 def test_flags_that_contradict_each_other_or_the_device(engine: dict[str, object], rule: str) -> None:

@@ -7,6 +7,7 @@ import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from shardwright.core.marked import writing
 from shardwright.kubernetes import dump
 from shardwright.kubernetes.objects import Service, ServicePort, ServiceSpec
 from shardwright.kubernetes.podspec import EmptyDir, Metadata, Volume
@@ -45,29 +46,29 @@ def service() -> Service:
 @example("\x85 \ufeff")
 def test_every_text_is_read_back(text: str) -> None:
     """Whatever a user writes reaches the platform unchanged."""
-    assert yaml.safe_load(dump.as_yaml({"text": text})) == {"text": text}
+    assert yaml.safe_load(writing.as_yaml({"text": text})) == {"text": text}
 
 
 @pytest.mark.parametrize("text", LOOKS_LIKE_MORE)
 def test_texts_that_look_like_more_are_quoted(text: str) -> None:
     """A label or argument such as 1e3 stays a text for every reader of YAML."""
-    assert dump.as_yaml({"text": text}).strip() == f"text: '{text}'"
+    assert writing.as_yaml({"text": text}).strip() == f"text: '{text}'"
 
 
 def test_texts_of_several_lines_stay_readable() -> None:
     """A script is shown as it is, line by line."""
-    assert dump.as_yaml({"run": "one\ntwo\n"}) == "run: |\n  one\n  two\n"
+    assert writing.as_yaml({"run": "one\ntwo\n"}) == "run: |\n  one\n  two\n"
 
 
 def test_long_texts_stay_on_one_line() -> None:
     """A folded command could not be searched for."""
-    assert len(dump.as_yaml({"text": "word " * 100 + "end"}).splitlines()) == 1
+    assert len(writing.as_yaml({"text": "word " * 100 + "end"}).splitlines()) == 1
 
 
 def test_repeated_values_are_written_again() -> None:
     """No anchors and aliases: they are hard to read and to patch."""
     value = {"a": ["x"]}
-    assert "&" not in dump.as_yaml({"one": value, "two": value})
+    assert "&" not in writing.as_yaml({"one": value, "two": value})
 
 
 def test_documents_follow_the_order_people_know() -> None:

@@ -83,6 +83,15 @@ def test_devices_that_nobody_measured_are_labelled(resource: str) -> None:
     assert "hardware.unmeasured" not in ids()
 
 
+def test_an_image_for_another_vendor_is_named_by_the_recipe() -> None:
+    """The engine's own would start and find no device."""
+    amd = builders.gpu(resource="amd.com/gpu", device="rocm")
+    assert ids(gpu=amd)["hardware.image-needed"] == "error"
+    recipe = builders.recipe(engine={"image": "registry.example.org/vllm-rocm:1"})
+    named = builders.deployment(plan=builders.plan(recipe, gpus=(amd,)))
+    assert "hardware.image-needed" not in {finding.id for finding in rules.findings_of(named)}
+
+
 def test_each_vendor_has_a_program_that_shows_its_devices() -> None:
     """What to run in a pod to see memory and use."""
     tools = {entry.vendor: entry.status_tool[0] for entry in accelerators.ACCELERATORS}

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from shardwright import errors
+from shardwright import errors, registry
+from shardwright.core.recipe.model import Parallelism
 from shardwright.core.rules import Finding
-from shardwright.service import rendering
+from shardwright.service import deploying, rendering
 from shardwright.targets.lws import TARGET
 from shardwright.testing import builders
 
@@ -149,3 +150,33 @@ def test_a_full_disk_is_said_and_nothing_is_replaced(tmp_path: Path) -> None:
         rendering.write_directory(manifests(replicas=2, expose={"kind": "service"}), tmp_path)
     assert paths[0].read_bytes() == before
     assert names(tmp_path) == [path.name for path in paths]
+
+
+KINDS = sorted(kind for kind, place in registry.TARGETS.items() if place)
+
+
+@pytest.mark.requirement("R049")
+@pytest.mark.requirement("R154")
+@pytest.mark.parametrize("kind", KINDS)
+def test_auto_renders_the_form_for_one_node_and_says_why(kind: str) -> None:
+    """Where one node is enough nothing is rendered that spans nodes, on any target; the plan's reason is passed on."""
+    target = registry.load_target(kind)
+    asked = builders.recipe(target={"kind": kind}, parallelism="auto", storage=CLAIM)
+    one = builders.plan(
+        asked, layout=builders.layout(4, 1, nodes=1), reasons=("TP4 takes 4 GPUs, the fewest that fit.",)
+    )
+    deployment = deploying.deployment_of(one, target)
+    assert deployment.worker is None
+    told = {finding.id: finding for finding in rendering.remarks(deployment, target)}
+    assert "the fewest that fit" in told["layout.one-node"].message
+    text = rendering.as_json(target.render(deployment))
+    assert not re.search(r"--nnodes|--node-rank|--headless|--dist-init-addr", text)
+
+
+@pytest.mark.parametrize("parallelism", ["auto", Parallelism(tensor=1, pipeline=2)])
+def test_the_form_for_one_node_is_named_only_where_auto_chose_it(parallelism: object) -> None:
+    """A group of two nodes is none, and a pinned layout is the user's own choice."""
+    nodes = 2 if parallelism == "auto" else 1
+    made = builders.plan(builders.recipe(parallelism=parallelism), layout=builders.layout(1, 2, nodes=nodes))
+    told = {finding.id for finding in rendering.remarks(builders.deployment(plan=made), TARGET)}
+    assert "layout.one-node" not in told

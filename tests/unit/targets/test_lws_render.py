@@ -100,6 +100,22 @@ def test_a_group_of_one_has_one_template() -> None:
     assert "startupProbe" in made["workerTemplate"]["spec"]["containers"][0]
 
 
+@pytest.mark.requirement("R120", "R121")
+@pytest.mark.parametrize(
+    ("account", "namespace"), [("default-editor", "demo"), ("notebooks:default-editor", "notebooks")]
+)
+def test_an_account_is_given_the_rights_to_manage_the_deployment(account: str, namespace: str) -> None:
+    """All that applying and watching takes, in the deployment's namespace, and no Secrets."""
+    recipe = builders.recipe(target={"options": {"manager": account}})
+    role, binding, *_ = (manifest.body for manifest in TARGET.render(builders.deployment(recipe)))
+    rules: Any = role["rules"]
+    assert rules[0]["resources"] == ["leaderworkersets"]
+    assert set(rules[0]["verbs"]) == {"create", "update", "patch", "delete", "get", "list", "watch"}
+    assert "secrets" not in str(rules)
+    subject = {"kind": "ServiceAccount", "name": "default-editor", "namespace": namespace}
+    assert (binding["subjects"], binding["roleRef"]["name"]) == ([subject], role["metadata"]["name"])  # pyright: ignore[reportIndexIssue, reportUnknownArgumentType]  # trees of JSON values
+
+
 def test_no_service_where_none_is_wanted() -> None:
     """`expose.kind: none` leaves the group without an address of its own."""
     assert "Service" not in rendered(expose={"kind": "none"})

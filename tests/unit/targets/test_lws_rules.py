@@ -82,6 +82,15 @@ def test_a_name_that_another_deployments_service_would_take_is_pointed_out() -> 
     assert found(metadata={"name": "llama-api"})["lws.service-name-taken"].severity == "warning"
 
 
+@pytest.mark.requirement("R118", "R119", "R121")
+def test_what_must_be_installed_is_said_with_its_command() -> None:
+    """The chart of the release, and how to see whether one may use it."""
+    finding = found(target={"version": "0.7"})["lws.controller-expected"]
+    assert "oci://registry.k8s.io/lws/charts/lws" in finding.fix
+    assert "--version 0.7.0" in finding.fix
+    assert "kubectl auth can-i create leaderworkersets.leaderworkerset.x-k8s.io -n demo" in finding.fix
+
+
 def test_options_are_checked_by_name_and_value() -> None:
     """A misspelt option would do nothing, so it stops rendering and the known ones are named."""
     finding = found(target={"version": "0.10", "options": {"restartpolicy": "None"}})["lws.option-unknown"]
@@ -144,9 +153,13 @@ def test_workers_of_different_sizes_are_refused() -> None:
 
 def test_every_rule_and_option_is_documented() -> None:
     """Each identifier that a user can meet has a line in the documentation."""
-    folders = [ROOT / "src/shardwright/targets/lws", ROOT / "src/shardwright/kubernetes"]
+    shared = ("rules", "network_rules", "pod_rules", "expose", "patches")
+    paths = [
+        *(ROOT / "src/shardwright/targets/lws").glob("*rules.py"),
+        *(ROOT / f"src/shardwright/kubernetes/{name}.py" for name in shared),
+    ]
     made = re.compile(r'(?:error|warning|info|unknown|_wrong)\)?\(\s*"([a-z]+\.[a-z0-9-]+)"')
-    ids = {name for folder in folders for path in folder.glob("*.py") for name in made.findall(path.read_text("utf-8"))}
+    ids = {name for path in paths for name in made.findall(path.read_text("utf-8"))}
     text = (ROOT / "docs/explanation/lws.md").read_text("utf-8")
     assert len(ids) > 50
     assert {name for name in {*ids, *options.OPTIONS} if f"`{name}`" not in text} == set()

@@ -11,7 +11,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from shardwright.core.manifests import admission, checking, kinds, versions
+from shardwright.core.manifests.objects import with_others
 from shardwright.core.marked import paths
+from shardwright.core.marked.tree import ScalarNode
 from shardwright.core.rules.finding import Finding
 
 if TYPE_CHECKING:
@@ -36,23 +38,31 @@ def judge(
 ) -> tuple[Finding, ...]:
     """What the platforms' schemas and rules say about each object; `old` are the objects as they are now.
 
-    An object of a kind that no platform has is only context for the others.
+    An object of a kind that no platform has is only context for the others of its folder; what lies in another folder is
+    another deployment, often of the same names.
     """
-    seen = replace(context, others=tuple(objects))
+    before = {_identity(each): _admit(each, platforms, context)[0] for each in old}
     found: list[Finding] = []
-    ready = [_admit(each, platforms, seen) for each in objects]
-    seen = replace(seen, others=tuple(each for each, _ in ready))
-    before = {_identity(each): _admit(each, platforms, seen)[0] for each in old}
-    for each, findings in ready:
-        mine = [*findings, *_judge_one(each, platforms, replace(seen, old=before.get(_identity(each))))]
-        mine.sort(key=sort_key)
-        found.extend(_limited(mine))
+    for folder in _by_folder(objects):
+        ready = [_admit(each, platforms, context) for each in folder]
+        seen = with_others(context, tuple(each for each, _ in ready))
+        for each, findings in ready:
+            mine = [*findings, *_judge_one(each, platforms, replace(seen, old=before.get(_identity(each))))]
+            mine.sort(key=sort_key)
+            found.extend(_limited(mine))
     return tuple(sorted(found, key=sort_key))
+
+
+def _by_folder(objects: Sequence[Object]) -> Iterable[list[Object]]:
+    folders: dict[str, list[Object]] = {}
+    for each in objects:
+        folders.setdefault(each.root.mark.file.rpartition("/")[0], []).append(each)
+    return folders.values()
 
 
 def version_of(platform: Platform, context: Context) -> str:
     """The release whose rules count."""
-    return context.versions.get(platform.name, platform.versions[-1])
+    return context.versions.get(platform.released_as or platform.name, platform.versions[-1])
 
 
 def sort_key(finding: Finding) -> tuple[str, int, int, str, str]:
@@ -129,6 +139,12 @@ def _placed(each: Object, path: Path, finding: Finding) -> Finding:
 
 
 def _schema_finding(each: Object, platform: Platform, flaw: checking.Flaw) -> Finding:
+    node = each.node(flaw.path)
+    # `yes` and `on` are true, `0644` is 420: what was written is not what is read.
+    is_other = isinstance(node, ScalarNode) and node.plain and f'"{node.text}"' != flaw.value != node.text
+    written = (
+        f" (written {node.text[:20]})" if is_other and flaw.kind == "type" and isinstance(node, ScalarNode) else ""
+    )
     return _placed(
         each,
         flaw.path,
@@ -136,7 +152,7 @@ def _schema_finding(each: Object, platform: Platform, flaw: checking.Flaw) -> Fi
             f"{platform.name}.{kinds.FLAW_IDS[flaw.kind]}",
             "fail",
             "error",
-            flaw.message,
+            flaw.message + written,
             why=f"the CRD of {platform.title} does not accept it",
             value=flaw.value,
             enforced_by="schema",

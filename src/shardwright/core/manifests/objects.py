@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from shardwright.core.marked import tree
@@ -13,18 +13,10 @@ if TYPE_CHECKING:
     from shardwright.core.marked.paths import Path
     from shardwright.core.marked.tree import MapNode, Mark, Node
 
-__all__ = ["Context", "Object", "Value"]
+__all__ = ["Context", "Object", "Value", "with_others"]
 
 Value: TypeAlias = "str | int | float | bool | list[Value] | dict[str, Value] | None"
 """A value as JSON has it."""
-
-
-def _child(value: Value, part: str | int) -> Value:
-    if isinstance(value, dict):
-        return value.get(part) if isinstance(part, str) else None
-    if isinstance(value, list) and isinstance(part, int) and 0 <= part < len(value):
-        return value[part]
-    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +34,14 @@ class Object:
 
     def get(self, *path: str | int) -> Value:
         """The value at a path; None where there is none. A path leads through maps by name and lists by index."""
-        value: Value = dict(self.value)
+        value: Value = self.value  # pyright: ignore[reportAssignmentType] - only read
         for part in path:
-            value = _child(value, part)
+            if isinstance(value, dict):
+                value = value.get(part)  # pyright: ignore[reportArgumentType, reportCallIssue, reportUnknownVariableType] - an index finds nothing there
+            elif isinstance(value, list) and isinstance(part, int) and 0 <= part < len(value):
+                value = value[part]
+            else:
+                return None
         return value
 
     def map_at(self, *path: str | int) -> dict[str, Value]:
@@ -96,9 +93,27 @@ class Context:
     """The object as it is now, where an update is judged."""
     others: tuple[Object, ...] = ()
     """All objects of the same input."""
+    by_name: Mapping[tuple[str, str], tuple[Object, ...]] = field(
+        default_factory=dict["tuple[str, str]", "tuple[Object, ...]"]
+    )
+    """The same by kind and name; by kind alone with an empty name. `judge` fills it in."""
+
+    def of_kind(self, kind: str) -> tuple[Object, ...]:
+        """Objects of that kind in the input."""
+        return self.by_name.get((kind, ""), ())
 
     def named(self, kind: str, name: str, namespace: str = "") -> Iterator[Object]:
         """Objects of that kind and name in the input; any namespace where none is given."""
-        for other in self.others:
-            if (other.kind, other.name) == (kind, name) and (not namespace or other.namespace == namespace):
+        for other in self.by_name.get((kind, name), ()) if name else ():
+            if not namespace or other.namespace == namespace:
                 yield other
+
+
+def with_others(context: Context, others: tuple[Object, ...]) -> Context:
+    """A context with the objects of an input."""
+    found: dict[tuple[str, str], list[Object]] = {}
+    for other in others:
+        found.setdefault((other.kind, ""), []).append(other)
+        if other.name:
+            found.setdefault((other.kind, other.name), []).append(other)
+    return replace(context, others=others, by_name={key: tuple(each) for key, each in found.items()})

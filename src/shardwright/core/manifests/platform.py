@@ -22,7 +22,10 @@ def unchanged(value: dict[str, Value], context: Context) -> dict[str, Value]:  #
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """One platform; `targets/<platform>/lint.py` makes it and calls it LINT, and `registry.LINTS` names it."""
+    """One platform; `targets/<platform>/lint.py` makes it and calls it LINT, and `registry.LINTS` names it.
+
+    Its `schema` is a function without arguments that calls `kubernetes.field_tables.load_schema` with its package's name.
+    """
 
     name: str
     """`lws`: what stands before the dot in the ids of its rules, and before `=` in `--assume`."""
@@ -35,3 +38,5 @@ class Platform:
     rules: tuple[Rule, ...]
     mutate: Callable[[dict[str, Value], Context], dict[str, Value]] = unchanged
     """What its mutating webhook makes of an object after the defaults of the CRD; a new tree, the given one stays."""
+    released_as: str = ""
+    """Name in `--assume` where the platform is released as a part of another one; empty: its own."""

@@ -136,7 +136,7 @@ class Schema:
     def variants(self, name: str) -> dict[str, tuple[Field, ...]]:
         """All fields that a type has at any release, each as it is at different ones."""
         if name not in self._parsed:
-            table = self._types.get(name) or self._shared[name]
+            table = self._types[name] if name in self._types else self._shared[name]
             self._parsed[name] = {field: tuple(_fields_of(raw)) for field, raw in table.items()}
         return self._parsed[name]
 

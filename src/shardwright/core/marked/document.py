@@ -8,7 +8,7 @@ are used. Plain text in, values out; files are read elsewhere.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import yaml
 
@@ -31,14 +31,28 @@ from shardwright.core.marked.yaml_events import Events
 if TYPE_CHECKING:
     from yaml.events import Event
 
-__all__ = ["MAX_DEPTH", "MAX_NODES", "decode", "is_empty", "parse_documents"]
+__all__ = ["MANIFESTS", "RECIPES", "Bounds", "decode", "is_empty", "parse_documents"]
 
-MAX_DEPTH = 50
-"""Deepest nesting; affinity, the deepest part of a real recipe, has about ten levels."""
-MAX_NODES = 20_000
-"""Values of one text, each use of an alias counted; a large recipe has a few hundred."""
+
+class Bounds(NamedTuple):
+    """How much of YAML is read, and how much of a text."""
+
+    depth: int
+    """Deepest nesting."""
+    nodes: int
+    """Values of one text, each use of an alias counted."""
+    is_plain: bool = True
+    """Tags and merge keys are faults, as in recipes; else they are read as Kubernetes does."""
+
+
+RECIPES = Bounds(50, 20_000)
+"""Affinity, the deepest part of a real recipe, has about ten levels; a large recipe has a few hundred values."""
+MANIFESTS = Bounds(100, 500_000, is_plain=False)
+"""A CRD, the deepest of real manifests, has about forty levels; a bundle of 1,000 objects has 200,000 values."""
 
 _EMPTY = "the document is empty"
+_YAML_TAG = "tag:yaml.org,2002:"
+_READ_TAGS = frozenset(f"{_YAML_TAG}{name}" for name in ("str", "int", "float", "bool", "null", "map", "seq"))
 _UNREADABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _SURROGATE_PAIR = r"(?<!\\)((?:\\\\)*)\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})"
 
@@ -58,7 +72,7 @@ def decode(data: bytes, file: str) -> str:
         raise errors.RecipeError((errors.Fault(message, "", file, line, "save it as UTF-8"),)) from error
 
 
-def parse_documents(text: str, file: str, *, is_option: bool = False) -> tuple[Document, ...]:
+def parse_documents(text: str, file: str, *, is_option: bool = False, bounds: Bounds = RECIPES) -> tuple[Document, ...]:
     """The documents of a text, with their faults; none in a text of blanks and comments.
 
     After a fault of syntax nothing more is read. All marks of an option's value have line 0.
@@ -69,7 +83,7 @@ def parse_documents(text: str, file: str, *, is_option: bool = False) -> tuple[D
         return (Document(at, None, (fault,)),)
     if text.lstrip()[:1] in {"{", "["}:
         text = re.sub(_SURROGATE_PAIR, _joined_pair, text)
-    return _Builder(text, file, is_option=is_option).documents()
+    return _Builder(text, file, is_option=is_option, bounds=bounds).documents()
 
 
 def _joined_pair(match: re.Match[str]) -> str:
@@ -85,10 +99,11 @@ def is_empty(document: Document) -> bool:
 class _Builder:
     """Events become trees; holds what was seen so far: anchors, faults, how much may still come."""
 
-    def __init__(self, text: str, file: str, *, is_option: bool) -> None:
+    def __init__(self, text: str, file: str, *, is_option: bool, bounds: Bounds) -> None:
         self._file = file
+        self._bounds = bounds
         self._events = Events(text, file, is_option=is_option)
-        self._nodes_left = MAX_NODES
+        self._nodes_left = bounds.nodes
         self._path: list[str | int] = []
         self._anchors: dict[str, Node] = {}
         self._faults: list[errors.Fault] = []
@@ -117,9 +132,9 @@ class _Builder:
         mark = self._events.mark(event)
         if isinstance(event, yaml.AliasEvent):
             return self._aliased(event, mark, depth)
-        self._count(1, depth, mark)
-        if getattr(event, "tag", None):
-            self._fault(mark, "tags such as !!str are not used in recipes", "leave it out: each field has its type")
+        self._nodes_left -= 1
+        if self._nodes_left < 0 or depth > self._bounds.depth:
+            self._count(0, depth, mark)
         node: Node
         if isinstance(event, yaml.ScalarEvent):
             node = self._scalar(mark, event)
@@ -127,12 +142,23 @@ class _Builder:
             node = self._list(mark, depth)
         else:
             node = self._mapping(mark, depth)
-        if anchor := getattr(event, "anchor", None):
+        tag, anchor = getattr(event, "tag", None), getattr(event, "anchor", None)
+        if tag:
+            self._check_tag(tag, mark)
+        if anchor:
             self._anchors[anchor] = node
         return node
 
+    def _check_tag(self, tag: str, mark: Mark) -> None:
+        if self._bounds.is_plain:
+            self._fault(mark, "tags such as !!str are not used in recipes", "leave it out: each field has its type")
+        elif tag not in _READ_TAGS:
+            self._fault(mark, f"the tag {secret_values.shown(tag)} is not read", "leave it out")
+
     def _scalar(self, mark: Mark, event: yaml.ScalarEvent) -> ScalarNode:
         plain = event.style in {None, ""}
+        if event.tag and event.tag.startswith(_YAML_TAG):
+            plain = event.tag != f"{_YAML_TAG}str"
         # Quotes can bring in by escapes what cannot be written.
         if not plain and (bad := _UNREADABLE.search(event.value)):
             self._fault(mark, f"the character U+{ord(bad[0]):04X} is not allowed", "remove it")
@@ -148,15 +174,23 @@ class _Builder:
 
     def _mapping(self, mark: Mark, depth: int) -> MapNode:
         entries: dict[str, Entry] = {}
-        while not isinstance(event := self._events.next(), yaml.MappingEndEvent):
-            key = self._node(event, depth + 1)
+        merged: list[Node] = []
+        path, following, inner = self._path, self._events.next, depth + 1
+        path.append("")
+        while not isinstance(event := following(), yaml.MappingEndEvent):
+            key = self._node(event, inner)
             name = key.text if isinstance(key, ScalarNode) else ""
-            self._path.append(name)
-            value = self._node(self._events.next(), depth + 1)
-            if self._is_usable_key(key, entries):
+            path[-1] = name
+            value = self._node(following(), inner)
+            if name == "<<" and not self._bounds.is_plain and isinstance(key, ScalarNode) and key.plain:
+                merged.extend(value.items if isinstance(value, ListNode) else (value,))
+            elif self._is_usable_key(key, entries):
                 entries[name] = Entry(key.mark, value)
-            self._path.pop()
-        return MapNode(mark, entries)
+        path.pop()
+        for node in merged:
+            if not isinstance(node, MapNode):
+                self._fault(node.mark, f"{describe(node)} cannot be merged with <<", "name an anchor of a mapping")
+        return MapNode(mark, _merged(entries, merged) if merged else entries)
 
     def _is_usable_key(self, key: Node, entries: dict[str, Entry]) -> bool:
         """Whether a key can stand there; if not, a fault is noted."""
@@ -187,14 +221,22 @@ class _Builder:
 
     def _count(self, nodes: int, depth: int, mark: Mark) -> None:
         self._nodes_left -= nodes
-        if depth > MAX_DEPTH:
-            raise errors.RecipeError((fault_at(mark, (), f"nested deeper than {MAX_DEPTH} levels"),))
+        if depth > self._bounds.depth:
+            raise errors.RecipeError((fault_at(mark, (), f"nested deeper than {self._bounds.depth} levels"),))
         if self._nodes_left < 0:
-            message = f"more than {MAX_NODES} values, each use of an alias counted"
+            message = f"more than {self._bounds.nodes} values, each use of an alias counted"
             raise errors.RecipeError((fault_at(mark, (), message, "split the file"),))
 
     def _fault(self, mark: Mark, message: str, hint: str = "") -> None:
         self._faults.append(fault_at(mark, tuple(self._path), message, hint))
+
+
+def _merged(entries: dict[str, Entry], nodes: list[Node]) -> dict[str, Entry]:
+    """Entries with those of other mappings; what is there already stays."""
+    for node in nodes:
+        for name, entry in node.entries.items() if isinstance(node, MapNode) else ():
+            entries.setdefault(name, entry)
+    return entries
 
 
 def _measure(node: Node) -> tuple[int, int]:

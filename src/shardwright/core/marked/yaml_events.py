@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import yaml
 
@@ -11,6 +11,8 @@ from shardwright import errors
 from shardwright.core.marked.tree import Mark, fault_at
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from yaml.events import Event
 
 __all__ = ["Events"]
@@ -27,19 +29,20 @@ class Events:
         self._lines = re.split("\r\n|[\n\r\x85\u2028\u2029]", text)
         self._file = file
         self._is_option = is_option
-        self._events = yaml.parse(text, Loader=_LOADER)
+        loader: Any = _LOADER(text)  # its methods carry no types
+        self._get = cast("Callable[[], Event]", loader.get_event)
 
     def next(self) -> Event:
         """The next event; RecipeError where the text stops being YAML."""
         try:
-            return next(self._events)
+            return self._get()
         except yaml.MarkedYAMLError as error:
             raise errors.RecipeError((self._syntax_fault(error),)) from error
 
     def mark(self, event: Event) -> Mark:
         """Where an event starts."""
         start = event.start_mark
-        if self._is_option or start is None:
+        if start is None or self._is_option:
             return Mark(self._file, 0)
         return Mark(self._file, start.line + 1, start.column + 1)
 

@@ -64,8 +64,8 @@ def _parse(option: str) -> Override:
         raise _error((), f"{secret_values.shown(option, option)} names no field: {error}", _FORM) from None
     if not rest.startswith("="):
         raise _error((), f"{secret_values.shown(option, option)} has no value", _FORM)
-    if len(path) > document.MAX_DEPTH:
-        raise _error((), f"a path of {len(path)} parts is too long; allowed: {document.MAX_DEPTH}", _FORM)
+    if len(path) > document.RECIPES.depth:
+        raise _error((), f"a path of {len(path)} parts is too long; allowed: {document.RECIPES.depth}", _FORM)
     return Override(path, _value(path, rest[1:].strip()))
 
 

@@ -56,6 +56,8 @@ def _argv(order: LaunchOrder) -> Iterator[str]:
     plan, wiring = order.plan, order.wiring
     yield from ("vllm", "serve", wiring.model)
     yield from arguments.as_argv((("served-model-name", plan.recipe.served_name),))
+    if wiring.also_served not in {"", plan.recipe.served_name}:
+        yield wiring.also_served
     if wiring.listen_address:
         yield from ("--host", wiring.listen_address)
     yield from ("--port", wiring.serve_port)

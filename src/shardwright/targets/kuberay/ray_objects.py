@@ -9,13 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from shardwright.core.rules.rule import Breach
+from shardwright.kubernetes.pod_places import Pod
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from shardwright.core.manifests.objects import Context, Object, Value
     from shardwright.core.marked.paths import Path
+    from shardwright.core.rules.rule import Breach
 
 __all__ = [
     "ALL_KINDS",
@@ -29,6 +30,7 @@ __all__ = [
     "is_long",
     "is_true",
     "job_path",
+    "pods_of",
     "text_of",
     "variable_path",
 ]
@@ -124,6 +126,18 @@ def cluster_of(thing: Object) -> Cluster | None:
 def job_path(thing: Object) -> Path:
     """The spec of the job in a RayJob or a RayCronJob."""
     return ("spec",) if thing.kind == "RayJob" else ("spec", "jobTemplate")
+
+
+def pods_of(thing: Object) -> Iterator[Pod]:
+    """The pods of an object's cluster, the head's first."""
+    cluster = cluster_of(thing)
+    if cluster is None:
+        return
+    size = 1 + sum(max(thing.number_at(*group.path, "replicas") or 0, 0) for group in cluster.workers)
+    for group in cluster.groups:
+        spec = thing.get(*group.pod)
+        if isinstance(spec, dict):
+            yield Pod(group.pod, spec, "leader" if group.is_head else "worker", size)
 
 
 def in_clusters(

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from shardwright.core.recipe import Recipe
 
-__all__ = ["Release", "gates", "known_releases", "known_versions", "release_of"]
+__all__ = ["Release", "gates", "images_without_ray", "known_releases", "known_versions", "release_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,12 @@ def known_versions() -> tuple[str, ...]:
 def gates() -> Mapping[str, str]:
     """Feature gates, each with the first release that has it on by default; empty where none has."""
     found: dict[str, str] = _facts()["gates"]
+    return found
+
+
+def images_without_ray() -> Mapping[str, str]:
+    """Repositories of images, each with the first tag that holds no Ray."""
+    found: dict[str, str] = _facts()["images_without_ray"]
     return found
 
 

@@ -36,6 +36,7 @@ OPTIONS = {
     "volcanoQueue": "queue of Volcano that groups are placed from",
     "queue": "LocalQueue of Kueue that admits groups, each as a whole",
     "requiredTopology": "level of Kueue's topology, a label of nodes, inside which a whole group must be placed",
+    "manager": "service account, as NAME or NAMESPACE:NAME, that is given the rights to apply and watch the deployment",
     "preferredTopology": "level of Kueue's topology inside which a whole group is placed if it can be",
 }
 """What each option means, for the documentation and for messages."""

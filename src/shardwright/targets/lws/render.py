@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shardwright.kubernetes import download, dump, expose, labels, members, patches, storage
+from shardwright.kubernetes import access, download, dump, expose, labels, members, patches, storage
 from shardwright.kubernetes.objects import (
     KubernetesObject,
     LeaderWorkerSet,
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["render_deployment", "service_name", "unpatched"]
 
 _PREFIX = "leaderworkerset.sigs.k8s.io"
+_GROUP = "leaderworkerset.x-k8s.io"
 _LEADER = {"shardwright.dev/role": "leader"}
 """Only leaders answer requests; the Service selects them by this label, which workers do not have."""
 
@@ -40,7 +41,9 @@ def unpatched(deployment: Deployment, release: Release) -> tuple[Manifest, ...]:
     """All manifests before any patch."""
     name, port = service_name(deployment.recipe.metadata.name), _port(deployment)
     selector = {f"{_PREFIX}/name": deployment.recipe.metadata.name, **_LEADER}
+    manager = options.option(deployment.recipe, "manager")
     wanted: tuple[KubernetesObject | None, ...] = (
+        *(access.access_of(deployment, manager, _GROUP, "leaderworkersets") if manager else ()),
         storage.claim_of(deployment),
         download.download_job(deployment),
         expose.service_of(deployment, name, selector, port=port),

@@ -77,6 +77,23 @@ def known_version(deployment: Deployment) -> Iterator[Finding]:
         )
 
 
+def controller(deployment: Deployment) -> Iterator[Finding]:
+    """The resource, its controller and the right to use it must be there before."""
+    release, namespace = releases.release_of(deployment.recipe), deployment.recipe.metadata.namespace
+    if release is not None:
+        yield unknown(
+            "lws.controller-expected",
+            path="target.kind",
+            value="lws",
+            message=f"LeaderWorkerSet {release.version} must be installed (Kubernetes 1.27 or newer), and you may use it",
+            why="its resource is leaderworkersets.leaderworkerset.x-k8s.io, version v1",
+            fix="helm install lws oci://registry.k8s.io/lws/charts/lws -n lws-system --create-namespace"
+            f" --version {release.version}.0; kubectl auth can-i create leaderworkersets.leaderworkerset.x-k8s.io"
+            f" -n {namespace}",
+            requirements=("R118", "R119", "R121"),
+        )
+
+
 def known_options(deployment: Deployment) -> Iterator[Finding]:
     """Options are few; a misspelt one would do nothing."""
     for name, value in options.options_of(deployment.recipe).items():
@@ -258,6 +275,7 @@ def _undefined(text: str, defined: set[str]) -> list[str]:
 
 RULES = (
     known_version,
+    controller,
     known_options,
     known_restart_policy,
     name,

@@ -1,8 +1,8 @@
 """CustomResourceDefinitions of the projects that targets render for: where they are read from, and putting them in place.
 
 They come from a folder `<project>/<tag>/<plural>.yaml.gz` with every release, or, one release a project, from the
-project's Go module at the version in `versions.toml`. Only one release of a project can be in place at a time: the
-next takes its place by deletion, so that nothing of the old schema can answer for the new one.
+project's Go module at the version in `versions.toml`. For another release of a project start another server: taking
+one away takes as long, and the server keeps the memory.
 """
 
 from __future__ import annotations
@@ -17,18 +17,20 @@ from shardwright import errors
 from shardwright.testing.cluster import go_modules, pins
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from shardwright.testing.cluster.api import Api, Tree
 
-__all__ = ["Definition", "Release", "Shelf", "install", "read_module", "read_release", "release_folders", "remove"]
+__all__ = ["Definition", "Release", "install", "read_module", "read_release", "release_folders", "remove"]
 
 _COLLECTION = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 _DEFINITION = re.compile(
     r"""^kind:\ "?CustomResourceDefinition"?$ .* "?openAPIV3Schema"?:""", re.MULTILINE | re.DOTALL | re.VERBOSE
 )
 """A definition with a schema; of files that change another one, as kustomize has them, nothing is taken."""
+_KIND = re.compile(r"""^ +kind: "?(\w+)"?$""", re.MULTILINE)
+"""The first one is that of the objects."""
 _POLL_SECONDS = 0.02
 _TIMEOUT_SECONDS = 30.0
 
@@ -40,8 +42,8 @@ class Release:
     project: str
     tag: str
     """As `v0.7.0`."""
-    texts: tuple[str, ...]
-    """One definition each, YAML."""
+    definitions: Mapping[str, str]
+    """Kind -> its definition, YAML."""
     source: str
 
 
@@ -55,23 +57,6 @@ class Definition:
     plural: str
     versions: tuple[str, ...]
     """Those that are served."""
-
-
-class Shelf:
-    """What is in place on one API server: at most one release of each project."""
-
-    def __init__(self, api: Api) -> None:
-        self._api = api
-        self._in_place: dict[str, tuple[Release, tuple[Definition, ...]]] = {}
-
-    def put(self, release: Release) -> None:
-        """Put this release in the place of the project's other one; does nothing if it is there."""
-        present, definitions = self._in_place.get(release.project, (None, ()))
-        if present == release:
-            return
-        self._in_place.pop(release.project, None)
-        remove(self._api, definitions)
-        self._in_place[release.project] = (release, install(self._api, release))
 
 
 def release_folders(folder: Path, project: str) -> dict[str, Path]:
@@ -95,20 +80,22 @@ def read_module(project: str) -> Release:
 
 
 def _release(project: str, tag: str, paths: Iterable[Path], source: str) -> Release:
-    texts = tuple(text for text in map(_read, paths) if _DEFINITION.search(text))
-    if not texts:
+    texts = [text for text in map(_read, paths) if _DEFINITION.search(text)]
+    kinds = {found[1]: text for text in texts if (found := _KIND.search(text))}
+    if not kinds:
         raise errors.NotFound(f"{source} holds no definitions of {project}")
-    return Release(project, tag, texts, source)
+    return Release(project, tag, kinds, source)
 
 
-def install(api: Api, release: Release) -> tuple[Definition, ...]:
-    """Create the definitions and wait until objects of each can be created.
+def install(api: Api, release: Release, kinds: Iterable[str] | None = None) -> tuple[Definition, ...]:
+    """Create the definitions of these kinds, or of all, and wait until objects of each can be created.
 
     Conflict if one is there already, TargetError if the server refuses one or does not serve it in time.
     """
     made: list[Definition] = []
     try:
-        made.extend(_definition(api.create_text(_COLLECTION, text)) for text in release.texts)
+        for kind in release.definitions if kinds is None else kinds:
+            made.append(_definition(api.create_text(_COLLECTION, release.definitions[kind])))  # noqa: PERF401 - those made before a refusal are removed
         _wait_until_served(api, made)
     except errors.ShardwrightError:
         remove(api, made)

@@ -1,0 +1,195 @@
+"""Manifests as files hold them become objects: several documents, lists of objects, YAML or JSON, each value with its line.
+
+What cannot be read is a finding, never an error: one for each thing that is wrong, bounded in number, time and memory. Real
+manifests have anchors, merge keys and tags; they are read as Kubernetes' tools do (`plain`). Files are read elsewhere.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from shardwright import errors, units
+from shardwright.core.manifests import plain
+from shardwright.core.manifests.objects import Object
+from shardwright.core.marked import document, paths, tree
+from shardwright.core.marked.tree import ListNode, MapNode, ScalarNode
+from shardwright.core.rules.finding import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from shardwright.core.manifests.plain import Placeholders
+    from shardwright.core.marked.tree import Document, Entry, Mark, Node
+
+__all__ = ["MAX_BYTES", "Reading", "read_manifests"]
+
+MAX_BYTES = 16 * 1024 * 1024
+"""Largest file; a bundle of 1,000 objects has about 3 MiB."""
+_MAX_FAULTS = 20
+_LISTS = re.compile(r"([A-Z][A-Za-z]*)?List")
+_KUSTOMIZATION = {"Kustomization", "Component"}
+_TEMPLATED = frozenset({"Template", "ConfigMap", "Secret", "CustomResourceDefinition"})
+"""Kinds in which such marks are meant: parameters of a template, files."""
+_TEMPLATE_MARK = re.compile(r"\{\{.*\}\}|^\s*\{\{|%[A-Z][A-Z0-9_]+%")
+
+
+class Reading(NamedTuple):
+    """What a file holds and what is wrong with it as a file."""
+
+    objects: tuple[Object, ...]
+    findings: tuple[Finding, ...]
+
+
+def read_manifests(data: bytes, file: str) -> Reading:
+    """The objects of a file; `file` is its name in findings."""
+    if len(data) > MAX_BYTES:
+        message = f"the file has more than {units.format_bytes(MAX_BYTES)}"
+        return Reading((), (_finding("manifest.too-large", message, file, 1, fix="split it into files"),))
+    try:
+        text = document.decode(data, file)
+    except errors.RecipeError as error:
+        return Reading((), tuple(_faulty(fault, "manifest.unreadable", "") for fault in error.faults))
+    documents = document.parse_documents(text, file, bounds=document.MANIFESTS)
+    if not documents or all(document.is_empty(each) for each in documents):
+        message = "there is no manifest in it"
+        return Reading((), (_finding("manifest.empty", message, file, 1, severity="warning"),))
+    reader = _Reader(text)
+    for each in documents:
+        reader.read(each)
+    return Reading(tuple(reader.objects), tuple(reader.findings))
+
+
+class _Reader:
+    """Collects the objects of one file and what is wrong."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._lines: list[str] | None = None
+        self.objects: list[Object] = []
+        self.findings: list[Finding] = []
+
+    def read(self, found: Document) -> None:
+        """Read one document."""
+        if found.root is None:
+            self.findings.extend(self._unreadable(fault) for fault in found.faults[-1:] if not document.is_empty(found))
+            return
+        if marked := next((fault for fault in found.faults if "{{" in self._line(fault)), None):
+            self.findings.append(self._unreadable(marked))
+            return
+        for fault in found.faults[:_MAX_FAULTS]:
+            self.findings.append(_faulty(fault, "manifest.malformed", "readers take one of them or refuse it"))
+        self._object(found.root)
+
+    def _line(self, fault: errors.Fault) -> str:
+        if self._lines is None:
+            self._lines = self._text.split("\n")
+        return self._lines[fault.line - 1] if 0 < fault.line <= len(self._lines) else ""
+
+    def _unreadable(self, fault: errors.Fault) -> Finding:
+        line = self._line(fault)
+        why = "what stands after it in this file was not read"
+        if _TEMPLATE_MARK.search(line):
+            message = "a placeholder stands there that was not replaced, so this is no YAML"
+            fix = "render the template first, as helm template does, and lint what comes out"
+            return _finding("manifest.placeholder", message, fault.file, fault.line, why=why, fix=fix)
+        return _faulty(fault, "manifest.unreadable", why)
+
+    def _object(self, root: Node) -> None:
+        if not isinstance(root, MapNode):
+            self._complain("manifest.not-an-object", root.mark, f"{tree.describe(root)} is no Kubernetes object")
+            return
+        kind, api_version = _text(root, "kind"), _text(root, "apiVersion")
+        items = root.entries.get("items")
+        if items and _LISTS.fullmatch(kind) and isinstance(items.value, ListNode):
+            for item in items.value.items:
+                self._object(item)
+        elif not kind or not api_version:
+            self._nameless(root, kind, api_version)
+        elif kind not in _KUSTOMIZATION:
+            self._add(root, kind, api_version)
+
+    def _nameless(self, root: MapNode, kind: str, api_version: str) -> None:
+        if root.mark.file.endswith(("kustomization.yaml", "kustomization.yml")):
+            return
+        missing = " and ".join(name for name, text in (("apiVersion", api_version), ("kind", kind)) if not text)
+        message = f"no Kubernetes object: {missing} is missing or no text"
+        self._complain("manifest.not-an-object", root.mark, message)
+
+    def _add(self, root: MapNode, kind: str, api_version: str) -> None:
+        placeholders: Placeholders = []
+        value = plain.plain_value(root, (), placeholders)
+        if not isinstance(value, dict):
+            return
+        metadata = root.entries.get("metadata")
+        self.findings.extend(_name_findings(root, metadata, kind))
+        node = metadata.value if metadata else None
+        inner = node if isinstance(node, MapNode) else MapNode(root.mark, {})
+        self.objects.append(Object(api_version, kind, _text(inner, "name"), _text(inner, "namespace"), root, value))
+        if kind not in _TEMPLATED:
+            self.findings.extend(_placeholder(path, node) for path, node in placeholders[:_MAX_FAULTS])
+
+    def _complain(self, name: str, mark: Mark, message: str) -> None:
+        fix = "lint manifests only, or begin it with apiVersion and kind"
+        self.findings.append(_finding(name, message, mark.file, mark.line, fix=fix))
+
+
+def _name_findings(root: MapNode, metadata: Entry | None, kind: str) -> Iterator[Finding]:
+    if metadata is None or tree.is_null(metadata.value):
+        yield _finding("manifest.no-name", f"this {kind} has no metadata.name", root.mark.file, root.mark.line)
+        return
+    node, mark = metadata.value, metadata.mark
+    if not isinstance(node, MapNode):
+        message = f"metadata is {tree.describe(node)}, not a mapping"
+        yield _finding("manifest.malformed", message, mark.file, mark.line, path="metadata")
+    elif not _text(node, "name") and not _text(node, "generateName"):
+        message = "metadata.name is missing or no text"
+        yield _finding("manifest.no-name", message, mark.file, mark.line, path="metadata.name", fix="give it a name")
+
+
+def _placeholder(path: paths.Path, node: ScalarNode) -> Finding:
+    return _finding(
+        "manifest.placeholder",
+        f"{tree.describe(node, path)} holds a placeholder that was not replaced",
+        node.mark.file,
+        node.mark.line,
+        path=paths.path_text(path),
+        why="Kubernetes takes it as it stands",
+        fix="put the value there, or lint what comes out of the program that replaces it",
+    )
+
+
+def _text(node: MapNode, name: str) -> str:
+    entry = node.entries.get(name)
+    value = entry.value if entry else None
+    return value.text if isinstance(value, ScalarNode) and not tree.is_null(value) else ""
+
+
+def _faulty(fault: errors.Fault, name: str, why: str) -> Finding:
+    return _finding(name, fault.message, fault.file, fault.line, path=fault.path, why=why, fix=fault.hint)
+
+
+def _finding(  # noqa: PLR0913 - the parts of a finding
+    name: str,
+    message: str,
+    file: str,
+    line: int,
+    *,
+    severity: str = "error",
+    path: str = "",
+    why: str = "",
+    fix: str = "",
+) -> Finding:
+    is_error = severity == "error"
+    return Finding(
+        name,
+        "fail" if is_error else "warn",
+        "error" if is_error else "warning",
+        message,
+        why=why,
+        fix=fix,
+        path=path,
+        file=file,
+        line=line,
+        enforced_by="kubernetes" if is_error else "",
+    )

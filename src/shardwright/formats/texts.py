@@ -1,0 +1,110 @@
+"""Manifests as texts: one object a file or all in one stream, each beginning with who wrote it and from what.
+
+That first line names the deployments and the recipe's digest, never a time, so the same recipe always gives the same
+bytes, and a later run knows which files are its own.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from shardwright import errors
+from shardwright.core.marked import writing
+from shardwright.kubernetes import labels
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from shardwright.core.plugins import Manifest
+
+__all__ = [
+    "File",
+    "as_json",
+    "as_stream",
+    "file_names",
+    "mark_of",
+    "object_files",
+    "owners_of",
+    "owners_of_line",
+    "refuse_twins",
+]
+
+_MARK = re.compile(r"# Written by Shardwright for (\S+) ")
+_SHOWN_DIGEST = len("sha256:") + 12
+"""Characters of the digest in the first line; all of it stands in an annotation."""
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A text and its place in a folder, with `/` between parts."""
+
+    path: str
+    text: str
+
+
+def owners_of(manifests: Sequence[Manifest]) -> frozenset[str]:
+    """The deployments that objects belong to, as `namespace/name`."""
+    return frozenset(labels.owner_of(manifest) for manifest in manifests)
+
+
+def owners_of_line(line: str) -> frozenset[str]:
+    """The deployments that a file with this first line was written for; empty if it is not ours."""
+    match = _MARK.match(line)
+    return frozenset(match[1].split(",")) if match else frozenset()
+
+
+def mark_of(manifests: Sequence[Manifest]) -> str:
+    """The first line of a file that holds these objects, or is about them."""
+    digests = {labels.digest_of(manifest)[:_SHOWN_DIGEST] for manifest in manifests} - {""}
+    sources = {0: "a recipe", 1: f"recipe {min(digests, default='')}"}
+    source = sources.get(len(digests), f"{len(digests)} recipes")
+    owners = ",".join(sorted(owners_of(manifests)))
+    return f"# Written by Shardwright for {owners} from {source}. Edit the recipe, not this."
+
+
+def as_stream(manifests: Sequence[Manifest]) -> str:
+    """All objects as one YAML stream, in the order in which they are applied."""
+    refuse_twins(manifests)
+    return "---\n".join(_document(manifest) for manifest in manifests)
+
+
+def as_json(manifests: Sequence[Manifest]) -> str:
+    """All objects as one List, which has no room for a line on who wrote it; the annotations say it."""
+    refuse_twins(manifests)
+    bodies: list[Mapping[str, object]] = [manifest.body for manifest in manifests]
+    return json.dumps({"apiVersion": "v1", "kind": "List", "items": bodies}, indent=2, ensure_ascii=False) + "\n"
+
+
+def file_names(manifests: Sequence[Manifest]) -> tuple[str, ...]:
+    """Names of files, one an object, that sort in the order in which the objects are applied."""
+    digits = max(2, len(str(10 * len(manifests))))
+    return tuple(
+        f"{10 * number:0{digits}}-{manifest.kind.lower()}.yaml" for number, manifest in enumerate(manifests, start=1)
+    )
+
+
+def object_files(manifests: Sequence[Manifest]) -> tuple[File, ...]:
+    """One file an object."""
+    refuse_twins(manifests)
+    return tuple(File(name, _document(made)) for name, made in zip(file_names(manifests), manifests, strict=True))
+
+
+def refuse_twins(manifests: Sequence[Manifest]) -> None:
+    """InputError for two objects of one name, which would undo each other at each apply."""
+    seen: dict[tuple[str, str, str], str] = {}
+    for manifest in manifests:
+        owner = labels.owner_of(manifest)
+        key = (manifest.kind, owner.partition("/")[0], manifest.name)
+        if key in seen:
+            raise errors.InputError(
+                f"{manifest.kind} {manifest.name} is rendered twice, for {seen[key]} and for {owner}",
+                hint="give deployments different names; for a shared claim, storage.size and storage.class in one recipe only",
+            )
+        seen[key] = owner
+
+
+def _document(manifest: Manifest) -> str:
+    return f"{mark_of((manifest,))}\n{writing.as_yaml(manifest.body)}"

@@ -1,0 +1,60 @@
+"""What lint knows of KubeRay: its kinds and their fields by release, and all rules on them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from shardwright.core.manifests.platform import Platform
+from shardwright.kubernetes import field_tables, pod_lint
+from shardwright.targets.kuberay import (
+    lint_autoscaler,
+    lint_deletion,
+    lint_gcs,
+    lint_groups,
+    lint_history,
+    lint_job,
+    lint_practice,
+    lint_practice_service,
+    lint_security,
+    lint_service,
+    ray_objects,
+    releases,
+)
+
+if TYPE_CHECKING:
+    from shardwright.core.manifests.schema import Schema
+    from shardwright.core.rules.rule import Rule
+
+__all__ = ["LINT", "schema"]
+
+
+def schema() -> Schema:
+    """Kinds and fields by release."""
+    return field_tables.load_schema("shardwright.targets.kuberay")
+
+
+def _pod_rules() -> tuple[Rule, ...]:
+    """Those on pods of all platforms, but for the one on shared memory: the operator mounts it."""
+    rules = pod_lint.pod_rules(ray_objects.ALL_KINDS, ray_objects.pods_of)
+    return tuple(rule for rule in rules if rule.id != "pod.shared-memory")
+
+
+LINT = Platform(
+    name="kuberay",
+    title="KubeRay",
+    versions=releases.known_versions(),
+    schema=schema,
+    rules=(
+        *lint_service.RULES,
+        *lint_groups.RULES,
+        *lint_gcs.RULES,
+        *lint_autoscaler.RULES,
+        *lint_security.RULES,
+        *lint_history.RULES,
+        *lint_job.RULES,
+        *lint_deletion.RULES,
+        *lint_practice.RULES,
+        *lint_practice_service.RULES,
+        *_pod_rules(),
+    ),
+)

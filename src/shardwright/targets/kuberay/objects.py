@@ -1,0 +1,126 @@
+"""KubeRay's objects as typed values; what `kubernetes.objects` says of fields and names holds here too.
+
+Source: CRDs of KubeRay v1.1.1 to v1.7.0.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from shardwright.kubernetes.podspec import EnvSource, Metadata, PodTemplate
+
+__all__ = [
+    "Command",
+    "CommandProbe",
+    "Credential",
+    "FaultTolerance",
+    "HeadGroup",
+    "RayCluster",
+    "RayClusterSpec",
+    "RayService",
+    "RayServiceSpec",
+    "UpgradeStrategy",
+    "WorkerGroup",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """A credential that is kept in a Secret."""
+
+    value_from: EnvSource
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command that is run in the container; it succeeds with 0."""
+
+    command: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandProbe:
+    """How the kubelet asks by a command; `failure_threshold` failures in a row count."""
+
+    exec: Command
+    period_seconds: int
+    timeout_seconds: int
+    failure_threshold: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaultTolerance:
+    """Where Ray's global control store keeps its state outside the head."""
+
+    redis_address: str
+    redis_password: Credential | None = None
+    external_storage_namespace: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeadGroup:
+    """The one head; older releases demand parameters, also where there are none to give."""
+
+    ray_start_params: dict[str, str]
+    template: PodTemplate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerGroup:
+    """Workers that are alike; the definition's default for `replicas` is 0."""
+
+    group_name: str
+    replicas: int
+    min_replicas: int
+    max_replicas: int
+    ray_start_params: dict[str, str]
+    template: PodTemplate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RayClusterSpec:
+    """A head and its workers."""
+
+    ray_version: str | None = None
+    suspend: bool | None = None
+    gcs_fault_tolerance_options: FaultTolerance | None = None
+    head_group_spec: HeadGroup
+    worker_group_specs: tuple[WorkerGroup, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RayCluster:
+    """Pods that form one Ray cluster."""
+
+    api_version: str = field(default="ray.io/v1", init=False)
+    kind: str = field(default="RayCluster", init=False)
+    metadata: Metadata
+    spec: RayClusterSpec
+
+
+@dataclass(frozen=True, slots=True)
+class UpgradeStrategy:
+    """How a changed service replaces its cluster."""
+
+    type: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RayServiceSpec:
+    """Applications of Ray Serve and the cluster they run in."""
+
+    upgrade_strategy: UpgradeStrategy | None = None
+    serve_config_v2: str
+    ray_cluster_config: RayClusterSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RayService:
+    """A Ray cluster that serves applications."""
+
+    api_version: str = field(default="ray.io/v1", init=False)
+    kind: str = field(default="RayService", init=False)
+    metadata: Metadata
+    spec: RayServiceSpec

@@ -1,0 +1,149 @@
+"""LLMInferenceService and LLMInferenceServiceConfig as typed values: the fields that are written, in reading order.
+
+An empty part such as `Gateway()` asks the controller for its own. Source: CRDs of KServe v0.16.0 to v0.20.0.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from shardwright.kubernetes.podspec import Metadata, PodSpec
+
+__all__ = [
+    "ConfigSpec",
+    "Gateway",
+    "GatewayRef",
+    "HttpRoute",
+    "HttpRouteSpec",
+    "LlmInferenceService",
+    "LlmInferenceServiceConfig",
+    "ModelSpec",
+    "Parallelism",
+    "Route",
+    "Router",
+    "Scheduler",
+    "ServiceSpec",
+    "StorageInitializer",
+]
+
+
+def _texts() -> dict[str, str]:
+    return {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelSpec:
+    """Which model, and its name in requests."""
+
+    uri: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class StorageInitializer:
+    """Whether the controller brings the files of `model.uri` into the pods."""
+
+    enabled: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parallelism:
+    """Sizes; the number of pods in a group is `pipeline`, or `data / dataLocal`."""
+
+    tensor: int
+    pipeline: int | None = None
+    data: int | None = None
+    data_local: int | None = None
+    expert: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayRef:
+    """A Gateway that exists."""
+
+    name: str
+    namespace: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """The Gateways that routes join; the platform's own if none is named."""
+
+    refs: tuple[GatewayRef, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class HttpRouteSpec:
+    """What is said about the controller's route; its rules are the controller's."""
+
+    hostnames: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class HttpRoute:
+    """The controller's route."""
+
+    spec: HttpRouteSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """That there is a route."""
+
+    http: HttpRoute | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Scheduler:
+    """That a scheduler chooses the replica for each request: the platform's own."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Router:
+    """How requests reach the leaders from outside."""
+
+    route: Route
+    gateway: Gateway
+    scheduler: Scheduler | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceSpec:
+    """A model and the pods that serve it; with `worker` a group of several pods, with `template` alone one pod."""
+
+    model: ModelSpec
+    storage_initializer: StorageInitializer | None = None
+    replicas: int
+    parallelism: Parallelism
+    labels: dict[str, str] = field(default_factory=_texts)
+    annotations: dict[str, str] = field(default_factory=_texts)
+    router: Router | None = None
+    template: PodSpec
+    worker: PodSpec | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LlmInferenceService:
+    """A model as KServe serves it."""
+
+    api_version: str
+    kind: str = field(default="LLMInferenceService", init=False)
+    metadata: Metadata
+    spec: ServiceSpec
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigSpec:
+    """A configuration that adds nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LlmInferenceServiceConfig:
+    """What the controller lays under services of its namespace that need it."""
+
+    api_version: str
+    kind: str = field(default="LLMInferenceServiceConfig", init=False)
+    metadata: Metadata
+    spec: ConfigSpec

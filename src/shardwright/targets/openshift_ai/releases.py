@@ -1,0 +1,92 @@
+"""What each release of OpenShift AI brings: the only reader of `facts.toml` beside it."""
+
+from __future__ import annotations
+
+import functools
+import re
+import tomllib
+from dataclasses import dataclass
+from importlib import resources
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from shardwright.core.recipe import Recipe
+
+__all__ = ["Names", "Release", "known_releases", "known_versions", "names", "release_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What is called the same in all releases."""
+
+    engine_name: str
+    """The engine in the platform's images."""
+    templates: str
+    """Namespace that holds the platform's own templates."""
+    runtime: str
+    """Name of the platform's own runtime for several nodes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """One release; each field is explained in `facts.toml`."""
+
+    version: str
+    kserve: str
+    engine: str
+    image: str
+    executor: Literal["ray", "mp"]
+
+
+@functools.cache
+def _facts() -> dict[str, Any]:
+    return tomllib.loads(resources.files("shardwright.targets.openshift_ai").joinpath("facts.toml").read_text("utf-8"))
+
+
+@functools.cache
+def names() -> Names:
+    """Names that no release changes."""
+    entry = _facts()
+    return Names(engine_name=entry["engine_name"], templates=entry["templates"], runtime=entry["runtime"])
+
+
+@functools.cache
+def known_releases() -> tuple[Release, ...]:
+    """All known releases, oldest first."""
+    return tuple(
+        Release(
+            version=entry["version"],
+            kserve=entry["kserve"],
+            engine=entry["engine"],
+            image=entry["image"],
+            executor=entry["executor"],
+        )
+        for entry in _facts()["releases"]
+    )
+
+
+def known_versions() -> tuple[str, ...]:
+    """Their versions, `major.minor`, oldest first."""
+    return tuple(release.version for release in known_releases())
+
+
+def release_of(recipe: Recipe) -> Release | None:
+    """The release that the recipe names, the newest known if it names none; None if it is older than all or newer.
+
+    A release between two known ones is taken for the older of them: most that is not listed is an interim release of it.
+    """
+    asked = recipe.target.version if recipe.target else None
+    if asked is None:
+        return known_releases()[-1]
+    match = re.fullmatch(r"v?(\d+)\.(\d+)(?:\.\d+)?", asked)
+    if match is None:
+        return None
+    wanted = (int(match[1]), int(match[2]))
+    newest = _number(known_releases()[-1])
+    older = [release for release in known_releases() if _number(release) <= wanted]
+    return older[-1] if older and wanted <= newest and _number(older[-1])[0] == wanted[0] else None
+
+
+def _number(release: Release) -> tuple[int, int]:
+    major, _, minor = release.version.partition(".")
+    return int(major), int(minor)
