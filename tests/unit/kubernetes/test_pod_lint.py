@@ -84,7 +84,7 @@ def test_requests_of_gpus_without_equal_limits_make_no_pod() -> None:
 
 def test_memory_volumes_are_of_memory() -> None:
     """A volume on disk at /dev/shm is none."""
-    spec = {"volumes": [{"name": "shm", "emptyDir": {}}], "containers": [CONTAINER]}
+    spec: dict[str, Any] = {"volumes": [{"name": "shm", "emptyDir": {}}], "containers": [CONTAINER]}
     assert ids(spec) == ["pod.shared-memory"]
     assert ids({**spec, "hostIPC": True}) == []
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from shardwright.core.plan.types import EngineChoice
 from shardwright.service import deploying
@@ -46,4 +46,4 @@ def errors_of(layout: Layout | None = None, **overrides: object) -> set[str]:
 
 def _fields(value: object) -> dict[str, object]:
     assert isinstance(value, dict)
-    return {str(key): entry for key, entry in value.items()}
+    return {str(key): entry for key, entry in cast("dict[object, object]", value).items()}

@@ -3,6 +3,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from kserve_cases import deployed, errors_of, found
@@ -108,14 +109,17 @@ def test_no_replicas_need_a_release_that_can_stop() -> None:
 ])  # fmt: skip
 def test_groups_need_storage_that_the_release_takes(source: str, version: str, rule: str) -> None:
     """The webhook refuses a group whose model is not in a claim, or from 0.16 on in an image."""
-    asked = {"model": {"source": source, "token": None}, "storage": {"claim": None}}
+    asked: dict[str, Any] = {"model": {"source": source, "token": None}, "storage": {"claim": None}}
     assert errors_of(target={"version": version}, **asked) == {rule}
     assert not errors_of(ONE, target={"version": version}, **asked)
 
 
 def test_what_an_installation_decides_is_said() -> None:
     """Switches of KServe's ConfigMap are named with the command that shows them."""
-    image = {"model": {"source": "oci://quay.io/org/llama:1", "token": None}, "storage": {"claim": None}}
+    image: dict[str, Any] = {
+        "model": {"source": "oci://quay.io/org/llama:1", "token": None},
+        "storage": {"claim": None},
+    }
     assert "kubectl get configmap" in found(**image)["kserve.image-mounted"].fix
     assert "kserve.direct-volumes" in found(target={"version": "0.15"})
     assert "kserve.direct-volumes" not in found(target={"version": "0.16"})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,6 +15,8 @@ from shardwright.targets.kuberay import cron, names
 from shardwright.targets.kuberay.lint import LINT
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from shardwright.core.rules import Finding
 
 CONTAINER: dict[str, Any] = {
@@ -47,7 +50,7 @@ def manifest(kind: str) -> dict[str, Any]:
         "RayJob": job,
         "RayCronJob": {"schedule": "0 3 * * *", "jobTemplate": job},
     }
-    head = {"name": "llama", "namespace": "demo", "labels": {}, "annotations": {}}
+    head: dict[str, Any] = {"name": "llama", "namespace": "demo", "labels": {}, "annotations": {}}
     return {"apiVersion": "ray.io/v1", "kind": kind, "metadata": head, "spec": spec[kind]}
 
 
@@ -73,7 +76,9 @@ def as_object(body: dict[str, Any]) -> Object:
     return Object(body["apiVersion"], body["kind"], name, namespace, root, body)
 
 
-def findings(body: dict[str, Any], version: str = "1.7.0", **gates: bool) -> tuple[Finding, ...]:
+def findings(
+    body: dict[str, Any], version: str = "1.7.0", gates: Mapping[str, bool] = MappingProxyType({})
+) -> tuple[Finding, ...]:
     return judge([as_object(body)], [LINT], Context(versions={"kuberay": version}, gates=gates))
 
 
@@ -209,14 +214,14 @@ def broken(kind: str, changes: dict[str, object]) -> dict[str, Any]:
 @pytest.mark.parametrize("kind", ["RayCluster", "RayService", "RayJob", "RayCronJob"])
 def test_no_rule_speaks_up_without_a_reason(kind: str) -> None:
     """A sound object has no findings at all."""
-    assert findings(manifest(kind), **GATES) == ()
+    assert findings(manifest(kind), gates=GATES) == ()
 
 
 @pytest.mark.requirement("R086", "R095", "R096", "R097", "R099", "R100", "R101", "R102", "R103", "R106")
 @pytest.mark.parametrize(("rule", "kind", "changes"), BROKEN)
 def test_a_broken_rule_is_found(rule: str, kind: str, changes: dict[str, object]) -> None:
     """Each rule is found where it is broken, with a place and a cure."""
-    found = {finding.id: finding for finding in findings(broken(kind, changes), **GATES)}
+    found = {finding.id: finding for finding in findings(broken(kind, changes), gates=GATES)}
     assert rule in found
     assert found[rule].path
     assert found[rule].fix
@@ -258,7 +263,7 @@ def test_a_gate_that_is_off_by_default_must_be_named(
     """What needs a feature gate is refused until the gate is said to be on."""
     body = broken(kind, changes)
     assert rule in {finding.id for finding in findings(body)}
-    assert rule not in {finding.id for finding in findings(body, **{gate: True})}
+    assert rule not in {finding.id for finding in findings(body, gates={gate: True})}
 
 
 @pytest.mark.parametrize(
@@ -273,7 +278,7 @@ def test_gates_have_the_default_of_the_release(rule: str, kind: str, changes: di
     body = broken(kind, changes)
     assert rule in {finding.id for finding in findings(body, "1.5.2")}
     assert rule not in {finding.id for finding in findings(body, "1.6.2")}
-    assert rule in {finding.id for finding in findings(body, "1.6.2", RayJobDeletionPolicy=False)}
+    assert rule in {finding.id for finding in findings(body, "1.6.2", gates={"RayJobDeletionPolicy": False})}
 
 
 def test_the_backend_of_a_cluster_that_runs_stays() -> None:

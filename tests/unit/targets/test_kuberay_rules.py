@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from shardwright.core.group import Group, Member
-from shardwright.core.recipe.model import Auth, Expose, KeyRef, PodOverrides
+from shardwright.core.recipe.model import Auth, Expose, KeyRef, PodOverrides, Quantity
 from shardwright.targets.kuberay import TARGET, options
 from shardwright.testing import builders
 
@@ -65,7 +65,7 @@ def test_replicas_are_for_ray_serve() -> None:
 @pytest.mark.requirement("R095", "R097", "R103")
 def test_head_and_workers_ask_for_the_same() -> None:
     """The head serves the same share of the model."""
-    assert "kuberay.resources-unequal" in found(pods={"cpu": "8", "leader": PodOverrides(cpu="16")})
+    assert "kuberay.resources-unequal" in found(pods={"cpu": "8", "leader": PodOverrides(cpu=Quantity("16"))})
     assert "kuberay.resources-unequal" not in found(pods={"cpu": "8"})
 
 

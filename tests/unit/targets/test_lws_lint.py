@@ -160,7 +160,12 @@ def test_a_leader_that_waits_for_its_workers_is_not_waited_for() -> None:
 @pytest.mark.requirement("R148")
 def test_a_service_of_the_sets_name_is_an_error() -> None:
     """The controller would take it for its own."""
-    service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "llama"}, "spec": {"selector": {"a": "b"}}}
+    service: dict[str, Any] = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "llama"},
+        "spec": {"selector": {"a": "b"}},
+    }
     assert ids(group_set(), service) == ["lws.service-name"]
     own = copy.deepcopy(service)
     own["spec"] = {"clusterIP": "None", "publishNotReadyAddresses": True}

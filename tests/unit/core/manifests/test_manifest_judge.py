@@ -36,7 +36,16 @@ def _shrinks(each: Object, context: Context) -> Iterator[Breach]:
 
 RULE = Rule("toys.shrinks", "error", ("Ball",), "t", "w", "f", "operator", "s", _shrinks, requirements=("R001",))
 OLD = Rule(
-    "toys.old", "warning", ("Ball",), "t", "w", "f", "practice", "s", lambda *_: iter([Breach((), "m")]), until="2.0"
+    "toys.old",
+    "warning",
+    ("Ball",),
+    "t",
+    "w",
+    "f",
+    "practice",
+    "s",
+    lambda _object, _context: iter([Breach((), "m")]),
+    until="2.0",
 )
 TOYS = Platform("toys", "Toys", ("1.0", "2.0"), lambda: SCHEMA, (RULE, OLD))
 

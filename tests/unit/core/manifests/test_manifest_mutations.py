@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 import yaml
@@ -15,6 +15,8 @@ from shardwright.core.manifests import judge, reading
 from shardwright.core.manifests.objects import Context
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from shardwright.core.rules import Finding
 
 SET: dict[str, Any] = {
@@ -75,7 +77,9 @@ def lint(text: str) -> tuple[Finding, ...]:
 
 def paths_of(tree: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:  # noqa: ANN401 - a tree of JSON
     """Paths of all values in a tree."""
-    inner = tree.items() if isinstance(tree, dict) else enumerate(tree) if isinstance(tree, list) else ()
+    inner: Iterable[tuple[Any, Any]] = ()
+    if isinstance(tree, dict | list):
+        inner = cast("dict[str, Any]", tree).items() if isinstance(tree, dict) else enumerate(cast("list[Any]", tree))
     return [path, *(each for key, value in inner for each in paths_of(value, (*path, key)))]
 
 

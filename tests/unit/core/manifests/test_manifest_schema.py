@@ -73,32 +73,32 @@ def test_defaults_come_and_nulls_and_unknown_fields_go() -> None:
     assert given["count"] is None
 
 
-@pytest.mark.parametrize(
-    ("value", "flaw"),
-    [
-        ({"count": "1"}, ("type", "count")),
-        ({"count": True}, ("type", "count")),
-        ({"count": 1.5}, ("type", "count")),
-        ({"count": 6}, ("value", "count")),
-        ({"count": -1}, ("value", "count")),
-        ({"mode": "c"}, ("value", "mode")),
-        ({"items": {}}, ("type", "items")),
-        ({"items": [1]}, ("type", "items.0")),
-        ({"items": [{}]}, ("required", "items.0.name")),
-        ({"items": [{"name": "A"}]}, ("value", "items.0.name")),
-        ({"items": [{"name": "abcde"}]}, ("value", "items.0.name")),
-        ({"items": [{"name": "a"}, {"name": "a"}]}, ("duplicate", "items.1")),
-        ({"items": [{"name": "a"}, {"name": "b"}, {"name": "c"}]}, ("value", "items")),
-        ({"names": ["aa", "aa"]}, ("duplicate", "names.1")),
-        ({"names": ["a"]}, ("value", "names.0")),
-        ({"limits": {"cpu": 0.5}}, ("type", "limits.cpu")),
-        ({"limits": {"cpu": "1 GB"}}, ("type", "limits.cpu")),
-        ({"limits": []}, ("type", "limits")),
-        ({"either": 1.5}, ("type", "either")),
-        ({"pod": []}, ("type", "pod")),
-        ({"metadata": {"labels": {"a": 1}}}, ("type", "metadata.labels.a")),
-    ],
-)
+FLAWED: list[tuple[dict[str, Any], tuple[str, str]]] = [
+    ({"count": "1"}, ("type", "count")),
+    ({"count": True}, ("type", "count")),
+    ({"count": 1.5}, ("type", "count")),
+    ({"count": 6}, ("value", "count")),
+    ({"count": -1}, ("value", "count")),
+    ({"mode": "c"}, ("value", "mode")),
+    ({"items": {}}, ("type", "items")),
+    ({"items": [1]}, ("type", "items.0")),
+    ({"items": [{}]}, ("required", "items.0.name")),
+    ({"items": [{"name": "A"}]}, ("value", "items.0.name")),
+    ({"items": [{"name": "abcde"}]}, ("value", "items.0.name")),
+    ({"items": [{"name": "a"}, {"name": "a"}]}, ("duplicate", "items.1")),
+    ({"items": [{"name": "a"}, {"name": "b"}, {"name": "c"}]}, ("value", "items")),
+    ({"names": ["aa", "aa"]}, ("duplicate", "names.1")),
+    ({"names": ["a"]}, ("value", "names.0")),
+    ({"limits": {"cpu": 0.5}}, ("type", "limits.cpu")),
+    ({"limits": {"cpu": "1 GB"}}, ("type", "limits.cpu")),
+    ({"limits": []}, ("type", "limits")),
+    ({"either": 1.5}, ("type", "either")),
+    ({"pod": []}, ("type", "pod")),
+    ({"metadata": {"labels": {"a": 1}}}, ("type", "metadata.labels.a")),
+]
+
+
+@pytest.mark.parametrize(("value", "flaw"), FLAWED)
 def test_each_limit_is_held(value: dict[str, Any], flaw: tuple[str, str]) -> None:
     """One flaw for what does not fit, at its place."""
     assert judged(value)[2] == [flaw]
