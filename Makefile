@@ -31,7 +31,7 @@ $(VENV)/dev.stamp: locks/dev.lock $(VENV)/run.stamp
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --compile-bytecode -r locks/dev.lock
 	touch $@
 
-.PHONY: help install dev engine demo test test-cluster lint format typecheck unit integration soak benchmark lock clean
+.PHONY: help install dev engine demo test test-cluster lint format typecheck unit truths integration soak benchmark lock clean
 install: $(VENV)/run.stamp  ## the tool, in .venv, from the lock
 	@$(BIN)/python -m compileall -q src
 
@@ -54,10 +54,17 @@ typecheck: dev  ## strict types
 unit: dev  ## tests that need nothing
 	$(BIN)/pytest tests/unit tests/contract tests/golden tests/structure
 
-integration: dev engine  ## tests with the real engine, root and emulated hosts
-	$(BIN)/pytest tests/integration tests/acceptance -m "not soak"
+# Counting against the engine's own code computes on one core; so do types and unit tests: two at a time they take half as long.
+TRUTHS := $(wildcard tests/integration/test_engine_[cw]*.py tests/integration/test_vllm_arguments.py)
+truths: dev engine  ## what is planned against the engine's own classes, cache and parser
+	$(BIN)/pytest $(TRUTHS)
 
-test: lint typecheck unit integration  ## all of the above
+integration: dev engine  ## tests with the real engine, root and emulated hosts
+	$(BIN)/pytest tests/integration tests/acceptance $(TRUTHS:%=--ignore=%) -m "not soak"
+
+test: lint  ## all of the above
+	$(MAKE) --jobs=2 --output-sync=target --no-print-directory unit typecheck truths
+	$(MAKE) --no-print-directory integration
 
 test-cluster: dev  ## tests with a real Kubernetes API; builds it the first time, with Go
 	$(BIN)/python -m shardwright.testing.cluster
