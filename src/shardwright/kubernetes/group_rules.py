@@ -114,6 +114,15 @@ def _pinned(deployment: Deployment, leader: str, worker: str) -> Iterator[Findin
             fix="give pods.leader.nodeSelector and pods.worker.nodeSelector with labels that tell these nodes apart",
             requirements=("R040",),
         )
+    else:
+        yield warning(
+            "group.nodes-pinned",
+            path="pods.leader.nodeSelector",
+            value=f"{leader}, {worker}",
+            message=f"the leader must come to a node with {leader}, the workers to nodes with {worker}",
+            fix="compare the labels of both selectors: kubectl get nodes --show-labels",
+            requirements=("R040",),
+        )
 
 
 def _launches(deployment: Deployment) -> tuple[Launch, ...]:

@@ -153,7 +153,7 @@ def _lines(place: str, settings: Settings, stdin: BinaryIO | None) -> tuple[str,
     if path.exists():
         return path.name, engine_logs.file_lines(place)
     if path.is_absolute() or "." in place or place.count("/") > 1:
-        raise errors.NotFound(f"there is no file {place}", hint="name a log, a deployment, or - for standard input")
+        raise errors.InputError(f"there is no file {place}", hint="name a log, a deployment, or - for standard input")
     return f"deployment {place}", engine_logs.deployment_lines(place, settings)
 
 

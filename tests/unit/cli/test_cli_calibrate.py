@@ -156,7 +156,7 @@ def test_a_log_of_something_else_teaches_nothing(shardwright: Call, log: str, te
     assert shardwright("calibrate", "list", "-o", "name")[1] == ""
 
 
-@pytest.mark.parametrize(("place", "code"), [("/no/such.log", 1), ("nobody", 1), (".", 2), ("team/nobody", 1)])
+@pytest.mark.parametrize(("place", "code"), [("/no/such.log", 2), ("nobody", 1), (".", 2), ("team/nobody", 1)])
 def test_a_log_that_is_not_there_is_named(shardwright: Call, place: str, code: int) -> None:
     """A file, a deployment, a folder."""
     seen, _, err = shardwright("calibrate", "--from", place, "-f", EXAMPLE)

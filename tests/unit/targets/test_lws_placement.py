@@ -120,9 +120,9 @@ def test_groups_that_are_placed_pod_by_pod_are_mentioned() -> None:
 @pytest.mark.parametrize(
     ("kinds", "selectors", "rule"),
     [
-        (("L40S", "A10G", "L40S"), ({"gpu": "l40s"}, {"gpu": "a10g"}), "lws.mixed-workers"),
-        (("L40S", "A10G", "A10G"), (None, None), "lws.mixed-not-pinned"),
-        (("L40S", "A10G", "A10G"), ({"gpu": "x"}, {"gpu": "x"}), "lws.mixed-not-pinned"),
+        (("L40S", "A10G", "L40S"), ({"gpu": "l40s"}, {"gpu": "a10g"}), "group.workers-mixed"),
+        (("L40S", "A10G", "A10G"), (None, None), "group.nodes-not-pinned"),
+        (("L40S", "A10G", "A10G"), ({"gpu": "x"}, {"gpu": "x"}), "group.nodes-not-pinned"),
         (("L40S", "A10G", "A10G"), ({"gpu": "l40s"}, {"gpu": "a10g"}), None),
     ],
 )

@@ -133,14 +133,14 @@ def test_one_port_is_for_one_purpose() -> None:
     """The port on which members meet is not the one on which requests are answered."""
     leader = dataclasses.replace(builders.launch(), ports=(Port("http", "8080"), Port("group", "8080")))
     ids = [finding.id for finding in TARGET.findings(builders.deployment(leader=leader))]
-    assert "lws.ports-clash" in ids
+    assert "group.ports-clash" in ids
 
 
 def test_variables_that_nobody_defines_are_pointed_out() -> None:
     """Kubernetes leaves $(NAME) as it stands if NAME is not defined before; $$(NAME) is meant to stay."""
     leader = dataclasses.replace(builders.launch(), argv=("serve", "$(LWS_GROUP_SIZE)", "$(MISSING)", "$$(KEPT)"))
     findings = TARGET.findings(builders.deployment(leader=leader))
-    assert [finding.value for finding in findings if finding.id == "lws.variable-undefined"] == ["$(MISSING)"]
+    assert [finding.value for finding in findings if finding.id == "group.variable-undefined"] == ["$(MISSING)"]
 
 
 @pytest.mark.requirement("R125")
@@ -148,7 +148,7 @@ def test_workers_of_different_sizes_are_refused() -> None:
     """All workers come from one template, so they have the same number of GPUs."""
     members = (Member(0, "leader", (0, 1)), Member(1, "worker", (2, 3)), Member(2, "worker", (4,)))
     findings = TARGET.findings(builders.deployment(group=Group(members)))
-    assert [finding.severity for finding in findings if finding.id == "lws.workers-uneven"] == ["error"]
+    assert [finding.severity for finding in findings if finding.id == "group.workers-uneven"] == ["error"]
 
 
 def test_every_rule_and_option_is_documented() -> None:

@@ -1,4 +1,4 @@
-"""Rules on placement: topology, subgroups, gangs and nodes of several kinds.
+"""Rules on placement: topology, subgroups and gangs.
 
 Source: webhook and controller of kubernetes-sigs/lws v0.5.1 to v0.10.0; Kueue 0.16; Volcano 1.12.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shardwright.kubernetes.findings import error, info, unknown, warning
+from shardwright.kubernetes.findings import error, info, unknown
 from shardwright.targets.lws import options, placement, releases
 
 if TYPE_CHECKING:
@@ -145,44 +145,4 @@ def exclusive_place(deployment: Deployment) -> Iterator[Finding]:
             )
 
 
-def mixed_nodes(deployment: Deployment) -> Iterator[Finding]:
-    """A set has two templates: the leader's node can be chosen, and one kind of node for all workers, nothing finer."""
-    kinds = [gpu.name for gpu in deployment.plan.gpus]
-    if len(set(kinds)) < 2:
-        return
-    leader, workers = kinds[0], sorted(set(kinds[1:]))
-    if len(workers) > 1:
-        yield error(
-            "lws.mixed-workers",
-            path="hardware.pools",
-            value=", ".join(kinds),
-            message=f"workers on nodes of several kinds ({', '.join(workers)}) come from one template",
-            why="nothing decides which worker gets which node, and stages are sized to their nodes",
-            fix="plan a group whose workers are all on one kind of node; the leader may be on another",
-            requirements=("R040",),
-        )
-        return
-    pods = deployment.recipe.pods
-    chosen = [role.node_selector if role else {} for role in (pods.leader, pods.worker)]
-    if not all(chosen) or chosen[0] == chosen[1]:
-        yield error(
-            "lws.mixed-not-pinned",
-            path="pods.leader.nodeSelector",
-            value=", ".join(kinds),
-            message=f"the leader is planned for {leader}, the workers for {workers[0]}; nothing keeps them there",
-            why="stages are sized to their nodes: on the wrong ones the group runs out of memory",
-            fix="give pods.leader.nodeSelector and pods.worker.nodeSelector with labels that tell these nodes apart",
-            requirements=("R040",),
-        )
-    else:
-        yield warning(
-            "lws.mixed-pinned",
-            path="pods.leader.nodeSelector",
-            value=", ".join(kinds),
-            message=f"the leader must come to a node with {leader}, the workers to nodes with {workers[0]}",
-            fix="compare the labels of both selectors: kubectl get nodes --show-labels",
-            requirements=("R040",),
-        )
-
-
-RULES = (subgroups, one_scheduler, gang, exclusive_place, mixed_nodes)
+RULES = (subgroups, one_scheduler, gang, exclusive_place)

@@ -5,10 +5,9 @@ Source: webhook and controller of kubernetes-sigs/lws v0.5.1 to v0.10.0.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
-from shardwright.kubernetes import expose, patches, pods
+from shardwright.kubernetes import expose, group_rules, patches
 from shardwright.kubernetes import rules as shared
 from shardwright.kubernetes.findings import error, info, unknown, warning
 from shardwright.targets.lws import options, placement_rules, releases, render
@@ -17,20 +16,19 @@ from shardwright.targets.lws.wiring import INJECTED
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from shardwright.core.deployment import Deployment, Launch
+    from shardwright.core.deployment import Deployment
     from shardwright.core.rules import Finding
 
 __all__ = ["RULES", "findings_of", "longest_name"]
 
 _LARGEST_INT32 = 2147483647
-_LABEL = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
-_REFERENCE = re.compile(r"(?<!\$)\$\(([A-Za-z_][A-Za-z0-9_.-]*)\)")
 
 
 def findings_of(deployment: Deployment) -> tuple[Finding, ...]:
     """Findings of this target's rules, then of those that hold for all pods; of patches only where nothing else is wrong."""
     own = (finding for rule in RULES for finding in rule(deployment))
-    found = (*own, *expose.findings_of(deployment), *shared.findings_of(deployment))
+    group = group_rules.findings_of(deployment, defined=INJECTED)
+    found = (*own, *group, *expose.findings_of(deployment), *shared.findings_of(deployment))
     release = releases.release_of(deployment.recipe)
     if release is None or any(finding.severity == "error" for finding in found):
         return found
@@ -164,7 +162,7 @@ def name(deployment: Deployment) -> Iterator[Finding]:
     """The controller derives names of pods, Services and labels from the set's name."""
     text = deployment.recipe.metadata.name
     longest = longest_name(deployment.recipe.replicas)
-    if not _LABEL.fullmatch(text):
+    if not group_rules.is_service_name(text):
         yield error(
             "lws.name-invalid",
             path="metadata.name",
@@ -215,64 +213,6 @@ def replicas(deployment: Deployment) -> Iterator[Finding]:
         )
 
 
-def ports(deployment: Deployment) -> Iterator[Finding]:
-    """Each port of a member is for one purpose."""
-    for launch in _launches(deployment):
-        numbers = [port.number for port in launch.ports]
-        twice = sorted({number for number in numbers if numbers.count(number) > 1})
-        if twice:
-            yield error(
-                "lws.ports-clash",
-                path="engine.args",
-                value=", ".join(twice),
-                message=f"the {launch.role} opens port {', '.join(twice)} for more than one purpose",
-                fix="remove the ports from engine.args; they are chosen apart from each other",
-                requirements=("R138",),
-            )
-
-
-def references(deployment: Deployment) -> Iterator[Finding]:
-    """Kubernetes leaves `$(NAME)` as it stands if no variable of that name stands before it."""
-    for launch in _launches(deployment):
-        missing: list[str] = []
-        defined = {*INJECTED, pods.OWN_ADDRESS_VARIABLE.name, *(entry.name for entry in pods.HOME_VARIABLES)}
-        for entry in launch.environment:
-            missing += _undefined(entry.value, defined) if isinstance(entry.value, str) else []
-            defined.add(entry.name)
-        for part in launch.argv:
-            missing += _undefined(part, defined)
-        for text in sorted(set(missing)):
-            yield warning(
-                "lws.variable-undefined",
-                path="engine",
-                value=f"$({text})",
-                message=f"the {launch.role} refers to $({text}), which is not defined before it and stays as it is",
-                fix=f"define {text} in engine.env, or write $$({text}) if it is meant literally",
-            )
-
-
-def even_workers(deployment: Deployment) -> Iterator[Finding]:
-    """All workers are made from one template, so they have the same number of GPUs."""
-    counts = {len(member.ranks) for member in deployment.group.members if member.role == "worker"}
-    if len(counts) > 1:
-        yield error(
-            "lws.workers-uneven",
-            path="parallelism",
-            value=", ".join(str(count) for count in sorted(counts)),
-            message=f"workers would need different numbers of GPUs ({min(counts)} to {max(counts)})",
-            fix="choose tensor x pipeline so that every node uses the same number of GPUs",
-            requirements=("R125",),
-        )
-
-
-def _launches(deployment: Deployment) -> tuple[Launch, ...]:
-    return (deployment.leader, deployment.worker) if deployment.worker else (deployment.leader,)
-
-
-def _undefined(text: str, defined: set[str]) -> list[str]:
-    return [found for found in _REFERENCE.findall(text) if found not in defined]
-
-
 RULES = (
     known_version,
     controller,
@@ -281,9 +221,6 @@ RULES = (
     name,
     service_name,
     replicas,
-    ports,
-    references,
-    even_workers,
     startup_policy,
     *placement_rules.RULES,
 )
