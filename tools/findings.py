@@ -1,7 +1,8 @@
 """Make the catalogue of findings from the code that makes them: `tools/findings.py > src/shardwright/facts/findings.toml`.
 
-An id is the first argument of a call, or the one named `id`, where a severity can be told. Its title is the docstring of
-the function around it, `why` and `fix` are taken where they are written as texts.
+An id is the first argument of a call, or the one named `id`, where a severity can be told. One that begins with the name
+of a `target` or an `engine` stands for as many as there are of these. Its title is the docstring of the function around
+it, `why` and `fix` are taken where they are written as texts.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from shardwright import registry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,6 +34,7 @@ _MAKERS = {
     "faulty": "error",
 }
 _WORDS = {"title", "why", "fix"}
+_EACH = {"target": tuple(registry.TARGETS), "engine": tuple(registry.ENGINES)}
 
 
 def findings() -> dict[str, dict[str, str]]:
@@ -42,9 +46,9 @@ def findings() -> dict[str, dict[str, str]]:
         part = ".".join(path.relative_to(SOURCE).with_suffix("").parts[:2])
         tree = ast.parse(path.read_text("utf-8"))
         for call, around in _calls(tree, ()):
-            name, severity = _id_of(call), _severity_of(call)
-            if name and severity and name not in found:
-                found[name] = _entry(call, around, severity, part)
+            severity = _severity_of(call)
+            for name in _ids_of(call) if severity else ():
+                found.setdefault(name, _entry(call, around, severity, part))
     return dict(sorted(found.items()))
 
 
@@ -57,12 +61,24 @@ def _calls(node: ast.AST, around: tuple[ast.AST, ...]) -> Iterator[tuple[ast.Cal
         yield from _calls(child, around)
 
 
-def _id_of(call: ast.Call) -> str:
+def _ids_of(call: ast.Call) -> tuple[str, ...]:
     named = [each.value for each in call.keywords if each.arg == "id"]
     for value in [*named, *call.args[:2]]:
         if isinstance(value, ast.Constant) and isinstance(value.value, str) and _ID.fullmatch(value.value):
-            return value.value
-    return ""
+            return (value.value,)
+        if ids := _ids_of_each(value):
+            return ids
+    return ()
+
+
+def _ids_of_each(value: ast.expr) -> tuple[str, ...]:
+    """`f"{target}.name"` and `f"{engine}.name"`: an id for each of the registry."""
+    match value:
+        case ast.JoinedStr([ast.FormattedValue(ast.Name(variable)), ast.Constant(str(rest))]) if variable in _EACH:
+            ids = (each + rest for each in _EACH[variable])
+            return tuple(each for each in ids if _ID.fullmatch(each))
+        case _:
+            return ()
 
 
 def _severity_of(call: ast.Call) -> str:

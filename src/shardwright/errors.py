@@ -16,7 +16,7 @@ A message says what, on what, the value seen and the values allowed; the hint sa
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from shardwright.values import frozen
 
 __all__ = [
     "AccessError",
@@ -63,7 +63,7 @@ class InputError(ShardwrightError):
         return f"{self.path}: {super().__str__()}" if self.path else super().__str__()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Fault:
     """One thing wrong at one place of a recipe: what was seen there and what would be right."""
 

@@ -11,17 +11,22 @@ from typing import TYPE_CHECKING, cast
 from shardwright import errors
 
 if TYPE_CHECKING:
+    from shardwright.core.importing import ArgumentReader, Reader
     from shardwright.core.manifests.platform import Platform
     from shardwright.core.plugins import Engine, EngineBuild, Target
 
 __all__ = [
+    "ARGUMENTS",
     "BUILDS",
     "ENGINES",
     "LINTS",
+    "READERS",
     "TARGETS",
+    "load_argument_readers",
     "load_build",
     "load_engine",
     "load_platforms",
+    "load_readers",
     "load_target",
 ]
 
@@ -50,6 +55,21 @@ LINTS: dict[str, str] = {
     "kuberay": "shardwright.targets.kuberay.lint:LINT",
 }
 
+# Readers of manifests from anywhere, by platform; of one kind the first that knows an object counts. Empty: not yet.
+READERS: dict[str, str] = {
+    "lws": "",
+    "openshift-ai": "",
+    "kserve": "",
+    "llmisvc": "",
+    "kuberay": "",
+    "kubernetes": "",
+}
+# Readers of engines' command lines.
+ARGUMENTS: dict[str, str] = {
+    "vllm": "shardwright.engines.vllm.reading:ARGUMENTS",
+    "sglang": "shardwright.engines.sglang.reading:ARGUMENTS",
+}
+
 
 def load_engine(name: str) -> Engine:
     """The engine of that name; InputError if there is none in this version."""
@@ -74,6 +94,16 @@ def load_target(kind: str) -> Target:
 def load_platforms() -> tuple[Platform, ...]:
     """All platforms that have rules for manifests."""
     return tuple(cast("Platform", _load(LINTS, name, "platform")) for name in LINTS)
+
+
+def load_readers() -> tuple[Reader, ...]:
+    """All readers of manifests, in the order in which they are asked."""
+    return tuple(cast("Reader", _load(READERS, name, "platform")) for name, place in READERS.items() if place)
+
+
+def load_argument_readers() -> dict[str, ArgumentReader]:
+    """Readers of command lines by engine."""
+    return {name: cast("ArgumentReader", _load(ARGUMENTS, name, "engine")) for name in ARGUMENTS}
 
 
 def package_of(kind: str) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
+
+from shardwright.values import frozen
 
 __all__ = ["HubSettings", "Settings", "load_hub_settings", "load_kubernetes_assets", "load_settings"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HubSettings:
     """What a plan needs to know: how to reach the hub, and where calibrations are."""
 
@@ -21,7 +22,7 @@ class HubSettings:
     """Folders of calibrations: the user's own, where new ones go, then those that `SHARDWRIGHT_CALIBRATIONS` lists as PATH does."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Settings:
     """Where things are kept, and how to reach the hub."""
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 from pathlib import Path
+
+import pytest
 
 from shardwright import registry
 from shardwright.cli.main import COMMANDS
@@ -36,6 +39,18 @@ def test_the_readme_names_every_command_and_target() -> None:
     assert usable <= set(re.findall(r"`([a-z-]+)`", README))
 
 
+def test_every_option_of_every_target_is_documented() -> None:
+    """Who adds or changes one makes the page anew, with `tools/options.py`."""
+    spec = importlib.util.spec_from_file_location("options_tool", ROOT / "tools/options.py")
+    assert spec is not None
+    assert spec.loader is not None
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    assert (ROOT / "docs/reference/options.md").read_text("utf-8") == tool.page()
+    assert {kind for kind in registry.TARGETS if f"## `{kind}`" in tool.page()} == set(registry.TARGETS)
+
+
+@pytest.mark.requirement("R057")
 def test_links_of_documents_lead_somewhere() -> None:
     """A relative link names a file of the project."""
     pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]

@@ -79,3 +79,11 @@ def test_tests_are_short_and_say_what_they_protect(path: Path) -> None:
     ]
     assert [node.name for node in tests if not ast.get_docstring(node)] == []
     assert [node.name for node in tests if net_lines(node, text.splitlines()) > TEST_LINES] == []
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT / "src")))
+def test_frozen_values_are_made_one_way(path: Path) -> None:
+    """`@frozen` makes every frozen value: a frozen dataclass of its own costs each start twice as much (docs/design/009)."""
+    if path.name == "values.py":
+        return
+    assert "dataclass(frozen" not in path.read_text("utf-8")

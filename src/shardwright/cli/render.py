@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
 
 from shardwright.cli import options, recipes
+from shardwright.values import frozen
 
 if TYPE_CHECKING:
     from shardwright.core.plan.types import Plan
@@ -21,7 +22,7 @@ EXIT_FINDINGS = 4
 _LONGEST_STEPS = 240
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Rendered:
     """What became of one plan; its findings were shown on the way."""
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from shardwright.core import memory
 from shardwright.units import GIB
+from shardwright.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,7 +48,7 @@ _WIDEST_BYTES = 2**46
 _NAMES: tuple[TermName, ...] = ("weights", "activation", "other", "graphs")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CalibrationKey:
     """What a calibration holds for."""
 
@@ -63,7 +64,7 @@ class CalibrationKey:
     expert: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SeenTerm:
     """A term of the rank that decides, planned then and printed."""
 
@@ -80,7 +81,7 @@ class SeenTerm:
         return difference if abs(difference) > PRINTED_STEP_BYTES else 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Calibration:
     """The difference that was seen, in bytes: printed minus planned."""
 
@@ -121,7 +122,7 @@ class Calibration:
         return -self.pool_bytes - sum(term.difference_bytes for term in told)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PrintedRank:
     """What one rank printed; None where it did not."""
 
@@ -153,7 +154,7 @@ class PrintedRank:
         return {"weights": self.weights_bytes, "activation": self.activation_bytes, "other": self.other_bytes}[name]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Printed:
     """What an engine's log says about memory."""
 

@@ -5,8 +5,9 @@ Texts such as `$(LWS_LEADER_ADDRESS)` are filled in where a member starts, by Ku
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
+
+from shardwright.values import frozen
 
 if TYPE_CHECKING:
     from shardwright.core.group import Group
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["Deployment", "Launch", "LaunchOrder", "Port", "Probe", "Variable", "Wiring"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Wiring:
     """How a target names what is known only where a member starts."""
 
@@ -45,7 +46,7 @@ class Wiring:
     """Name under which the platform itself asks for the model, served besides the recipe's own; empty: none."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Variable:
     """One environment variable: a text or one key of a Secret."""
 
@@ -53,7 +54,7 @@ class Variable:
     value: str | KeyRef
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Port:
     """A port that a member opens."""
 
@@ -61,7 +62,7 @@ class Port:
     number: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Probe:
     """How to ask a member over HTTP whether it serves."""
 
@@ -71,7 +72,7 @@ class Probe:
     """How long it may take from its start to its first answer."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Launch:
     """How one member is started."""
 
@@ -88,7 +89,7 @@ class Launch:
     """The engine's own container image of the planned version."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LaunchOrder:
     """What an engine is told to start; `role` decides, all other members are alike."""
 
@@ -97,7 +98,7 @@ class LaunchOrder:
     wiring: Wiring
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Deployment:
     """All that a target needs to write its manifests."""
 

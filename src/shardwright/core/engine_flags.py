@@ -6,11 +6,11 @@ Neutral: which flags there are, which fields they repeat and what became of old 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from shardwright import errors
 from shardwright.units import parse_bytes
+from shardwright.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -33,7 +33,7 @@ _CHOICE = "one of: "
 _TYPES = {"switch": bool, "object": dict}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FlagBook:
     """What one version of an engine takes. Names have no leading dashes."""
 
@@ -54,7 +54,7 @@ class FlagBook:
     """Newer than all that is known: flags may have been added."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FlagForms:
     """How an engine's parser wants flags that are neither plain switches nor one word after the flag."""
 

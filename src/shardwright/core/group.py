@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
+
+from shardwright.values import frozen
 
 if TYPE_CHECKING:
     from shardwright.core.layout import Layout
@@ -13,7 +14,7 @@ __all__ = ["Group", "Member", "group_of"]
 Role = Literal["leader", "worker"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Member:
     """What runs on one node."""
 
@@ -22,7 +23,7 @@ class Member:
     ranks: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Group:
     """All members of a replica; the first one leads."""
 

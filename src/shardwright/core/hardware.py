@@ -6,12 +6,12 @@ fractions of the former.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from shardwright.values import frozen
 
 __all__ = ["Cluster", "Gpu", "NodePool"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Gpu:
     """One kind of GPU; `device` is what the engine runs on."""
 
@@ -35,7 +35,7 @@ class Gpu:
     """Its share of its node's network to other nodes, one direction; None where the node is not known."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NodePool:
     """Nodes of one kind."""
 
@@ -45,7 +45,7 @@ class NodePool:
     node_shape: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Cluster:
     """What one replica may use."""
 

@@ -6,8 +6,9 @@ nodes are filled in order.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+from shardwright.values import frozen
 
 __all__ = ["Layout", "Rank", "Remainder", "split_layers"]
 
@@ -15,7 +16,7 @@ Remainder = Literal["before-last", "last"]
 """Which stages of an engine's own split hold one layer more: the last ones but the very last, or the last ones."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Rank:
     """One GPU process of a replica."""
 
@@ -30,7 +31,7 @@ class Rank:
     """Which of the data-parallel copies it belongs to."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Layout:
     """Tensor x pipeline x data parallel sizes, on `nodes` nodes of `gpus_per_node` GPUs that are used."""
 

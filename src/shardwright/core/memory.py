@@ -6,8 +6,9 @@ costs. Every rank holds its part of every token, so the rank that holds the fewe
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
+
+from shardwright.values import frozen
 
 if TYPE_CHECKING:
     from shardwright.core.rules import Finding
@@ -37,7 +38,7 @@ Counting = Literal["requests", "rounded-requests", "blocks"]
 blocks of every group of layers."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Term:
     """One part of a rank's memory, with the formula that gave it."""
 
@@ -50,7 +51,7 @@ class Term:
     source: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RankDemand:
     """What one rank needs and has."""
 
@@ -80,7 +81,7 @@ class RankDemand:
         return self.budget_bytes - self.counted_bytes if self.fixed_pool_bytes is None else self.fixed_pool_bytes
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Demand:
     """An engine's answer for one layout."""
 
@@ -112,7 +113,7 @@ class Demand:
     """Constants for predicting speed; None where the engine was not timed on such a device."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RankMemory:
     """A rank after the pool is settled; `free_bytes` is the device less all terms and the KV cache."""
 
@@ -126,7 +127,7 @@ class RankMemory:
         return sum(term.bytes for term in self.terms if term.name == name)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Pool:
     """Tokens that the group can hold, with the interval in which they lie."""
 
@@ -139,7 +140,7 @@ class Pool:
     """What the smallest rank has left for the cache; negative where weights and the rest exceed its budget."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Shortfall:
     """Why one rank does not fit."""
 

@@ -5,8 +5,10 @@ Engines and targets are pure: they answer with values. Runners have the effects.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Literal, Protocol
+
+from shardwright.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Engine", "EngineBuild", "EngineMetrics", "LogEvent", "Manifest", "Runner", "Target"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class EngineBuild:
     """An engine that can be installed on this machine, by locked lists of packages."""
 
@@ -50,7 +52,7 @@ class EngineBuild:
     """Whether data-parallel copies can be started."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LogEvent:
     """What one line of an engine's log says."""
 
@@ -67,7 +69,7 @@ class LogEvent:
     """Figures in the line: `weights_gib`, `kv_tokens` ..."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class EngineMetrics:
     """What an engine publishes about itself."""
 
@@ -123,7 +125,7 @@ class Engine(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Manifest:
     """One object as it is given to a platform: a tree of JSON values."""
 

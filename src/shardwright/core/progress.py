@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from shardwright.values import frozen
+
 if TYPE_CHECKING:
     from shardwright.core.layout import Layout
     from shardwright.core.plugins import LogEvent
@@ -12,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["Progress", "RankProgress"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RankProgress:
     """Where one rank's start-up is."""
 

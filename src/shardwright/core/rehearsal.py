@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from shardwright.values import frozen
 
 if TYPE_CHECKING:
     from shardwright.core.deployment import Deployment, Launch
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 __all__ = ["Coverage", "coverage_of", "flags_of"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Coverage:
     """Two lists for the reader: what was exercised, and what was not."""
 

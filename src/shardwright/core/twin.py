@@ -6,13 +6,14 @@ Decides sizes only; files are written elsewhere. Everything that is smaller than
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from shardwright import units
 from shardwright.core.layout import split_layers
 from shardwright.core.shape.families import family_of, shape_of
 from shardwright.core.shape.family import TwinSizes
+from shardwright.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,7 +38,7 @@ _MAX_POSITIONS = 2048
 _VOCABULARY_MULTIPLE = 64
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Twin:
     """A model to rehearse with, and the layout it is rehearsed in."""
 
@@ -49,7 +50,7 @@ class Twin:
     """What is smaller than in the model, one line each."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NoTwin:
     """Why this layout cannot be rehearsed on this machine."""
 

@@ -7,7 +7,7 @@ Where a value is not known it is missing, never invented.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from shardwright import errors, units
 from shardwright.core.hardware import Gpu
 from shardwright.facts import files
+from shardwright.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -37,7 +38,7 @@ _EVIDENCE = {"measured": "measured", "source": "not measured by this project", "
 _MAKERS = re.compile(r"^(nvidia|tesla|amd|instinct)+")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class GpuFacts:
     """A GPU with what is known about its figures."""
 
@@ -53,7 +54,7 @@ class GpuFacts:
     """Where bandwidth, operations and links stand; None where there is none."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NodeShape:
     """A kind of node as a cloud sells it."""
 
@@ -71,7 +72,7 @@ class NodeShape:
     source: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CatalogueModel:
     """A model whose configuration is known without asking the hub."""
 

@@ -7,7 +7,6 @@ Source: Helm 3.16 and 4.0, charts of apiVersion v2.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from shardwright import errors
@@ -15,6 +14,7 @@ from shardwright.core.marked import writing
 from shardwright.formats import sync_waves, texts
 from shardwright.formats.texts import File
 from shardwright.kubernetes import labels
+from shardwright.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -38,7 +38,7 @@ _COMMENTS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Values:
     """What a chart leaves open, as rendered; None where no object has it."""
 

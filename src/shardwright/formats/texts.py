@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from shardwright import errors
 from shardwright.core.marked import writing
 from shardwright.kubernetes import labels
+from shardwright.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -37,7 +37,7 @@ _SHOWN_DIGEST = len("sha256:") + 12
 """Characters of the digest in the first line; all of it stands in an annotation."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class File:
     """A text and its place in a folder, with `/` between parts."""
 

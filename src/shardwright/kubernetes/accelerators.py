@@ -6,12 +6,12 @@ Source: documentation of the device plug-ins of NVIDIA, AMD, Intel and Habana, 2
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from shardwright.values import frozen
 
 __all__ = ["ACCELERATORS", "Accelerator", "accelerator_of"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Accelerator:
     """Devices of one vendor."""
 

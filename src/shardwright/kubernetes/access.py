@@ -6,10 +6,11 @@ Source: Kubernetes API reference 1.36, rbac.authorization.k8s.io/v1.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from shardwright.kubernetes import labels
+from shardwright.values import frozen
 
 if TYPE_CHECKING:
     from shardwright.core.deployment import Deployment
@@ -21,7 +22,7 @@ _WORK = ("get", "list", "watch", "create", "update", "patch", "delete")
 _READ = ("get", "list", "watch")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class RoleRule:
     """What may be done with some resources."""
 
@@ -30,7 +31,7 @@ class RoleRule:
     verbs: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Role:
     """Rights in one namespace."""
 
@@ -40,7 +41,7 @@ class Role:
     rules: tuple[RoleRule, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class RoleRef:
     """The role that is given."""
 
@@ -49,7 +50,7 @@ class RoleRef:
     name: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Subject:
     """Who gets it."""
 
@@ -58,7 +59,7 @@ class Subject:
     namespace: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class RoleBinding:
     """A role given to an account."""
 

@@ -1,42 +1,157 @@
-"""Pods in manifests of any source: their containers, variables, resources and mounts, as paths into an object.
+"""Where the pods of a manifest stand, and how what they say is read: containers, variables, words, GPUs, quantities.
 
-Reads what is there and judges nothing but what goes wrong with pods everywhere: tokens written out, tolerations that
-match nothing, shared memory left at the runtime's 64 MiB. Knows no platform's kinds.
-Source: API core/v1; a container's /dev/shm is 64 MiB where nothing is mounted there.
+One walk finds the pods of any object: a pod's specification is a mapping with a list of containers, wherever it stands.
+It is made once for an object (`Object.once`) and kept; platforms whose pods form groups say the role and the size on top.
+Judges nothing. Source: API core/v1.
 """
 
 from __future__ import annotations
 
+import functools
 import re
+from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
-from shardwright.core.marked import secret_values
-from shardwright.core.rules.rule import Breach
+from shardwright.kubernetes import accelerators
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from shardwright.core.manifests.objects import Object, Value
     from shardwright.core.marked.paths import Path
 
 __all__ = [
+    "Container",
+    "Pod",
+    "PodsOf",
     "arguments",
     "containers",
+    "containers_of",
     "count_of",
-    "literal_tokens",
+    "flag_value",
+    "gpus_of",
+    "items",
+    "mapping",
+    "pod_at",
+    "pods_of",
     "quantity",
     "requested",
-    "small_memory",
-    "unmatched_tolerations",
+    "text_list",
     "value_of",
     "variables",
+    "words_of",
 ]
 
+_BETWEEN_WORDS = re.compile(r"[\s\"']+")
 _QUANTITY = re.compile(r"([-+]?(?:\d+\.?\d*|\.\d+))([KMGTPE]i|[numkMGTPE]?|[eE][-+]?\d{1,3})")
 _POWERS = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
 _BINARY = {"Ki": 1, "Mi": 2, "Gi": 3, "Ti": 4, "Pi": 5, "Ei": 6}
-_REFERENCE = re.compile(r"\$[({].*|%.*%|<.*>", re.DOTALL)
+_GPUS = frozenset(each.resource for each in accelerators.ACCELERATORS)
+_MOST_DIGITS = 6
+
+
+@dataclass
+class Pod:
+    """One pod spec of an object; its containers are read once and kept."""
+
+    path: Path
+    """To the spec."""
+    spec: dict[str, Value]
+    role: str = "pod"
+    """`leader` or `worker` of a group, `both` where one template makes both; `pod` where there is no group."""
+    group_size: int = 1
+    """Pods that work on one model together, where it can be told."""
+
+    @functools.cached_property
+    def containers(self) -> tuple[Container, ...]:
+        """Those that keep running."""
+        return tuple(containers_of(self, "containers"))
+
+    @property
+    def metadata(self) -> Path:
+        """The path of the labels and annotations of its pods."""
+        return (*self.path[:-1], "metadata")
+
+
+@dataclass
+class Container:
+    """One container of a pod; its words and GPUs are read once and kept."""
+
+    path: Path
+    value: dict[str, Value]
+    pod: Pod
+
+    @functools.cached_property
+    def words(self) -> list[str]:
+        """What it runs, in words; a shell's script is taken apart at blanks and quotes."""
+        parts = (*text_list(self.value.get("command")), *text_list(self.value.get("args")))
+        return [word for part in parts for word in _split(part)]
+
+    @functools.cached_property
+    def gpus(self) -> int:
+        """GPUs that it asks for; 0 where it asks for none or the number is no number."""
+        resources = mapping(self.value.get("resources"))
+        parts = (mapping(resources.get(part)) for part in ("limits", "requests"))
+        return max(sum(_count(value) for name, value in part.items() if name in _GPUS) for part in parts)
+
+
+PodsOf: TypeAlias = "Callable[[Object], tuple[Pod, ...]]"
+
+
+def pods_of(each: Object) -> tuple[Pod, ...]:
+    """All pods that an object of any kind makes, in its order; ask with `each.once(pods_of)`."""
+    return tuple(_pods_in(dict(each.value), ()))
+
+
+def pod_at(manifest: Object, path: Path) -> Pod:
+    """The pod whose specification stands at a path; one without containers where there is none."""
+    return Pod(path, manifest.map_at(*path))
+
+
+def containers_of(pod: Pod, field: str = "containers") -> Iterator[Container]:
+    """The containers of a pod in one of its lists."""
+    for index, each in enumerate(items(pod.spec.get(field))):
+        if isinstance(each, dict):
+            yield Container((*pod.path, field, index), each, pod)
+
+
+def items(value: Value) -> list[Value]:
+    """A list; empty where it is none."""
+    return value if isinstance(value, list) else []
+
+
+def mapping(value: Value) -> dict[str, Value]:
+    """A mapping; empty where it is none."""
+    return value if isinstance(value, dict) else {}
+
+
+def text_list(value: Value) -> list[str]:
+    """The texts of a list; empty where it is none."""
+    return [each for each in items(value) if isinstance(each, str)]
+
+
+def words_of(container: Container) -> list[str]:
+    """What a container runs, in words."""
+    return container.words
+
+
+def gpus_of(container: Container) -> int:
+    """GPUs that a container asks for."""
+    return container.gpus
+
+
+def flag_value(words: list[str], *names: str) -> str | None:
+    """The value of the last use of a flag, `--flag value` or `--flag=value`, by any of its names; None without one."""
+    found: str | None = None
+    for index, word in enumerate(words):
+        if not word.startswith("-"):
+            continue
+        name, equals, value = word.partition("=")
+        if name.replace("_", "-") in names:
+            following = words[index + 1] if index + 1 < len(words) else ""
+            found = value if equals else following
+    return found
 
 
 def containers(manifest: Object, pod: Path, field: str = "containers") -> Iterator[Path]:
@@ -63,8 +178,12 @@ def value_of(manifest: Object, container: Path, name: str) -> str | None:
 
 def arguments(manifest: Object, container: Path) -> list[str]:
     """Command and arguments of a container, in order."""
-    words = [*manifest.list_at(*container, "command"), *manifest.list_at(*container, "args")]
-    return [word for word in words if isinstance(word, str)]
+    return [*text_list(manifest.get(*container, "command")), *text_list(manifest.get(*container, "args"))]
+
+
+def requested(manifest: Object, container: Path, part: str = "requests") -> dict[str, Value]:
+    """What a container requests, or its `limits`, by resource."""
+    return manifest.map_at(*container, "resources", part)
 
 
 def quantity(value: Value) -> Decimal:
@@ -91,55 +210,26 @@ def count_of(value: Value) -> int:
         return 0
 
 
-def requested(manifest: Object, container: Path, part: str = "requests") -> dict[str, Value]:
-    """What a container requests, or its `limits`, by resource."""
-    return manifest.map_at(*container, "resources", part)
+def _pods_in(value: Value, path: Path) -> Iterator[Pod]:
+    if isinstance(value, dict):
+        if isinstance(value.get("containers"), list):
+            yield Pod(path, value)
+        for key, each in value.items():
+            if isinstance(each, dict | list):
+                yield from _pods_in(each, (*path, key))
+    elif isinstance(value, list):
+        for index, each in enumerate(value):
+            if isinstance(each, dict | list):
+                yield from _pods_in(each, (*path, index))
 
 
-def literal_tokens(manifest: Object, pod: Path) -> Iterator[Breach]:
-    """Credentials that stand in a pod's variables or arguments."""
-    for field in ("containers", "initContainers"):
-        for container in containers(manifest, pod, field):
-            yield from container_tokens(manifest, container)
+@functools.lru_cache(maxsize=256)
+def _split(text: str) -> tuple[str, ...]:
+    """The words of one text; members of groups run nearly the same."""
+    return tuple(word for word in _BETWEEN_WORDS.split(text.replace("\\\n", " ")) if word)
 
 
-def container_tokens(manifest: Object, container: Path) -> Iterator[Breach]:
-    """Credentials that stand in a container's variables or arguments."""
-    for path, name in variables(manifest, container):
-        value = manifest.text_at(*path, "value")
-        is_written = bool(value.strip()) and not _REFERENCE.fullmatch(value.strip())
-        if is_written and (secret_values.has_hub_token(value) or secret_values.is_secret_name(name)):
-            yield Breach((*path, "value"), f"{name} holds a credential as plain text")
-    for field in ("command", "args"):
-        for index, word in enumerate(manifest.list_at(*container, field)):
-            if isinstance(word, str) and secret_values.has_hub_token(word):
-                yield Breach((*container, field, index), "a token of the hub stands in the arguments")
-
-
-def unmatched_tolerations(manifest: Object, pod: Path) -> Iterator[Breach]:
-    """Tolerations of a key with neither operator nor value, which match only a taint that has no value."""
-    for index, each in enumerate(manifest.list_at(*pod, "tolerations")):
-        if isinstance(each, dict) and each.get("key") and not each.get("value") and each.get("operator") != "Exists":
-            yield Breach(
-                (*pod, "tolerations", index),
-                f'the toleration of {each["key"]} has no operator, so it means "Equal" to an empty value',
-            )
-
-
-def small_memory(manifest: Object, pod: Path, container: Path) -> bool:
-    """Whether nothing is mounted at a container's /dev/shm, or less than 1 GiB of memory."""
-    for each in manifest.list_at(*container, "volumeMounts"):
-        if isinstance(each, dict) and str(each.get("mountPath", "")).rstrip("/") == "/dev/shm":  # noqa: S108 - a path in a container
-            return _is_small(manifest, pod, each.get("name"))
-    return True
-
-
-def _is_small(manifest: Object, pod: Path, name: Value) -> bool:
-    for index, each in enumerate(manifest.list_at(*pod, "volumes")):
-        if isinstance(each, dict) and each.get("name") == name:
-            limit = manifest.get(*pod, "volumes", index, "emptyDir", "sizeLimit")
-            try:
-                return limit is not None and quantity(limit) < 2**30
-            except ValueError:
-                return False
-    return False
+def _count(value: Value) -> int:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    return int(value) if isinstance(value, str) and value.isdigit() and len(value) < _MOST_DIGITS else 0

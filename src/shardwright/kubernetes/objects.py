@@ -7,8 +7,10 @@ to v0.10.0.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Protocol
+
+from shardwright.values import frozen
 
 if TYPE_CHECKING:
     from shardwright.kubernetes.podspec import Metadata, PodTemplate, Resources
@@ -32,7 +34,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class ServicePort:
     """A port of a Service and the container port behind it, by name."""
 
@@ -42,7 +44,7 @@ class ServicePort:
     protocol: str = "TCP"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class ServiceSpec:
     """Which pods answer on which ports."""
 
@@ -52,7 +54,7 @@ class ServiceSpec:
     ports: tuple[ServicePort, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Service:
     """A stable name and address for pods."""
 
@@ -62,7 +64,7 @@ class Service:
     spec: ServiceSpec
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class ClaimSpec:
     """What a claim asks of its storage class; the cluster's default class if none is named."""
 
@@ -72,7 +74,7 @@ class ClaimSpec:
     volume_mode: str = "Filesystem"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class PersistentVolumeClaim:
     """A request for a volume."""
 
@@ -82,7 +84,7 @@ class PersistentVolumeClaim:
     spec: ClaimSpec
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class JobSpec:
     """A pod that runs until it succeeds; immutable once created."""
 
@@ -90,7 +92,7 @@ class JobSpec:
     template: PodTemplate
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Job:
     """Something that is done once."""
 
@@ -100,7 +102,7 @@ class Job:
     spec: JobSpec
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class RollingUpdate:
     """How many groups may be away, or may be there in addition, during an update."""
 
@@ -108,7 +110,7 @@ class RollingUpdate:
     max_surge: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class RolloutStrategy:
     """How a changed template reaches running groups."""
 
@@ -116,7 +118,7 @@ class RolloutStrategy:
     rolling_update_configuration: RollingUpdate
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class SubGroupPolicy:
     """Parts of a group that belong close together; cannot be changed later."""
 
@@ -124,14 +126,14 @@ class SubGroupPolicy:
     sub_group_size: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NetworkConfig:
     """Whose headless Service gives members their names."""
 
     subdomain_policy: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class LeaderWorkerTemplate:
     """One group: `size` pods, the leader included; without a leader template all pods are made from the worker's."""
 
@@ -142,7 +144,7 @@ class LeaderWorkerTemplate:
     worker_template: PodTemplate
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class LeaderWorkerSetSpec:
     """Replicas of a group."""
 
@@ -153,7 +155,7 @@ class LeaderWorkerSetSpec:
     leader_worker_template: LeaderWorkerTemplate
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class LeaderWorkerSet:
     """Groups of pods that live and die together."""
 

@@ -7,7 +7,7 @@ user that is stays the image's or the cluster's choice: engine images run as roo
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Literal, cast
 
 from shardwright.core.recipe.model import KeyRef, PodOverrides
@@ -31,6 +31,7 @@ from shardwright.kubernetes.podspec import (
     Volume,
     VolumeMount,
 )
+from shardwright.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -74,7 +75,7 @@ def _texts() -> dict[str, str]:
     return {}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Extras:
     """What a target adds to the pods of a group, besides what the recipe asks for."""
 

@@ -5,8 +5,10 @@ Pieces that a recipe passes on as they are have the type `Tree`. Source: Kuberne
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, TypeAlias
+
+from shardwright.values import frozen
 
 __all__ = [
     "Capabilities",
@@ -41,7 +43,7 @@ def _texts() -> dict[str, str]:
     return {}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Metadata:
     """Name and labels; pod templates have no name."""
 
@@ -51,14 +53,14 @@ class Metadata:
     annotations: dict[str, str] = field(default_factory=_texts)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FieldRef:
     """A field of the pod itself."""
 
     field_path: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SecretKeyRef:
     """One key of a Secret in the pod's namespace."""
 
@@ -66,7 +68,7 @@ class SecretKeyRef:
     key: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class EnvSource:
     """Where a variable's value comes from; exactly one is given."""
 
@@ -74,7 +76,7 @@ class EnvSource:
     secret_key_ref: SecretKeyRef | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class EnvVar:
     """A variable: a text, in which `$(NAME)` stands for variables before it, or a source."""
 
@@ -83,7 +85,7 @@ class EnvVar:
     value_from: EnvSource | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class ContainerPort:
     """A port that a container opens; the name has at most 15 characters."""
 
@@ -91,7 +93,7 @@ class ContainerPort:
     container_port: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HttpGet:
     """A request that answers 200 to 399."""
 
@@ -101,7 +103,7 @@ class HttpGet:
     """`HTTP` or `HTTPS`; only where something else may have set the other one."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Probe:
     """How the kubelet asks; `failure_threshold` failures in a row count."""
 
@@ -111,7 +113,7 @@ class Probe:
     failure_threshold: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Resources:
     """Quantities by resource."""
 
@@ -119,7 +121,7 @@ class Resources:
     limits: dict[str, str] = field(default_factory=_texts)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Capabilities:
     """Linux capabilities of a container."""
 
@@ -127,14 +129,14 @@ class Capabilities:
     drop: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SeccompProfile:
     """System calls a container may make."""
 
     type: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class SecurityContext:
     """What a container may do."""
 
@@ -143,7 +145,7 @@ class SecurityContext:
     seccomp_profile: SeccompProfile
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class VolumeMount:
     """Where a volume of the pod appears in a container."""
 
@@ -152,7 +154,7 @@ class VolumeMount:
     read_only: bool | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Container:
     """One container; `command` replaces the image's entrypoint, `args` follow it."""
 
@@ -170,7 +172,7 @@ class Container:
     volume_mounts: tuple[VolumeMount, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class EmptyDir:
     """A folder that lives as long as the pod; `medium: Memory` counts against the memory limit."""
 
@@ -178,7 +180,7 @@ class EmptyDir:
     size_limit: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class ClaimSource:
     """A PersistentVolumeClaim in the pod's namespace."""
 
@@ -186,7 +188,7 @@ class ClaimSource:
     read_only: bool | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Volume:
     """A volume of a pod; exactly one source is given."""
 
@@ -195,14 +197,14 @@ class Volume:
     persistent_volume_claim: ClaimSource | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NameRef:
     """A reference by name."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class PodSecurity:
     """Who owns the files of volumes."""
 
@@ -210,7 +212,7 @@ class PodSecurity:
     fs_group_change_policy: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class PodSpec:
     """What a pod runs and where it may run."""
 
@@ -230,7 +232,7 @@ class PodSpec:
     volumes: tuple[Volume, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class PodTemplate:
     """A pod without a name."""
 

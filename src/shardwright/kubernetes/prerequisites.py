@@ -9,11 +9,11 @@ from __future__ import annotations
 import functools
 import json
 import tomllib
-from dataclasses import dataclass
 from importlib import resources
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from shardwright.kubernetes import members
+from shardwright.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -25,7 +25,7 @@ __all__ = ["Prerequisite", "has_table", "needed"]
 _Value = TypeVar("_Value")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Prerequisite:
     """Something that a cluster must have."""
 

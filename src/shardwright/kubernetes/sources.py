@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import posixpath
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from shardwright import errors
 from shardwright.core.recipe import source
 from shardwright.facts import load as facts
+from shardwright.values import frozen
 
 if TYPE_CHECKING:
     from shardwright.core.recipe import Recipe
@@ -36,7 +36,7 @@ _FETCHED: dict[str, Literal["bucket", "request", "image"]] = {"s3": "bucket", "p
 _NO_FOLDER = r"[^A-Za-z0-9._/-]|//+"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ModelSource:
     """Where pods find the model."""
 

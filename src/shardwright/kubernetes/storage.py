@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import posixpath
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from shardwright.kubernetes import labels, pods, sources
 from shardwright.kubernetes.objects import ClaimSpec, PersistentVolumeClaim
 from shardwright.kubernetes.podspec import ClaimSource, Container, EnvVar, Resources, Volume, VolumeMount
 from shardwright.units import GIB, format_quantity
+from shardwright.values import frozen
 
 if TYPE_CHECKING:
     from shardwright.core.deployment import Deployment
@@ -43,7 +43,7 @@ until test -e "$DONE_FILE"; do sleep 2; done
 """
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ModelFiles:
     """What the engine's pods need to read the model."""
 

@@ -5,8 +5,10 @@ Source: Kubernetes API reference 1.36 (Ingress), Gateway API v1.3 (HTTPRoute), O
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
+
+from shardwright.values import frozen
 
 if TYPE_CHECKING:
     from shardwright.kubernetes.podspec import Metadata, NameRef
@@ -40,14 +42,14 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PortName:
     """A port of a Service, by name."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class IngressService:
     """The Service behind a path."""
 
@@ -55,14 +57,14 @@ class IngressService:
     port: PortName
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class IngressBackend:
     """What answers."""
 
     service: IngressService
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class IngressPath:
     """All requests below a path."""
 
@@ -71,14 +73,14 @@ class IngressPath:
     backend: IngressBackend
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class IngressPaths:
     """Paths of a host."""
 
     paths: tuple[IngressPath, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class IngressRule:
     """A host; all hosts if none is named."""
 
@@ -86,7 +88,7 @@ class IngressRule:
     http: IngressPaths
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class IngressTls:
     """The certificate of hosts; the controller's own if no Secret is named."""
 
@@ -94,7 +96,7 @@ class IngressTls:
     secret_name: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class IngressSpec:
     """Which controller, which hosts."""
 
@@ -103,7 +105,7 @@ class IngressSpec:
     rules: tuple[IngressRule, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Ingress:
     """A way in by an ingress controller."""
 
@@ -113,7 +115,7 @@ class Ingress:
     spec: IngressSpec
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class ParentRef:
     """The Gateway that a route joins."""
 
@@ -121,7 +123,7 @@ class ParentRef:
     namespace: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PathMatch:
     """All paths below one."""
 
@@ -129,14 +131,14 @@ class PathMatch:
     value: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Match:
     """Which requests a rule is for."""
 
     path: PathMatch
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PathRewrite:
     """What stands in place of the matched path."""
 
@@ -144,14 +146,14 @@ class PathRewrite:
     replace_prefix_match: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Rewrite:
     """How a request's address is changed."""
 
     path: PathRewrite
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class RouteFilter:
     """A change of requests."""
 
@@ -159,7 +161,7 @@ class RouteFilter:
     url_rewrite: Rewrite
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class BackendRef:
     """The Service that answers."""
 
@@ -167,14 +169,14 @@ class BackendRef:
     port: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Timeouts:
     """How long a request may take; `0s` is without limit."""
 
     request: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class RouteRule:
     """Requests and what answers them."""
 
@@ -184,7 +186,7 @@ class RouteRule:
     timeouts: Timeouts
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class HttpRouteSpec:
     """Gateways, hosts and rules."""
 
@@ -193,7 +195,7 @@ class HttpRouteSpec:
     rules: tuple[RouteRule, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class HttpRoute:
     """A way in by the Gateway API."""
 
@@ -203,7 +205,7 @@ class HttpRoute:
     spec: HttpRouteSpec
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class RouteTarget:
     """The Service behind a Route."""
 
@@ -212,14 +214,14 @@ class RouteTarget:
     weight: int = 100
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RoutePort:
     """A port of the Service, by name."""
 
     target_port: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class RouteTls:
     """Where encryption ends, and with which certificate; the router's own if none is named."""
 
@@ -228,7 +230,7 @@ class RouteTls:
     external_certificate: NameRef | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class RouteSpec:
     """Host, path and Service of a Route."""
 
@@ -240,7 +242,7 @@ class RouteSpec:
     wildcard_policy: str = "None"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Route:
     """A way in by OpenShift's router."""
 

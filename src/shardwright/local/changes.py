@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from shardwright.local.following import Reader
+from shardwright.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -17,7 +17,7 @@ __all__ = ["Change", "follow_changes"]
 _PAUSE_SECONDS = 0.1
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Change:
     """One thing that is new."""
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 import signal
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from shardwright.local import kernel
 from shardwright.local.kernel import Outcome
+from shardwright.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -30,7 +30,7 @@ LOOK_BACK_SECONDS = 15.0
 _CRASHES = frozenset({signal.SIGKILL, signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGILL, signal.SIGFPE})
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Death:
     """The end of one process of the group."""
 

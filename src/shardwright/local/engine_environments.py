@@ -16,11 +16,12 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shardwright import errors, units
+from shardwright.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -34,7 +35,7 @@ __all__ = ["EngineEnvironment", "find", "install", "installed", "remove"]
 MARKER = "shardwright-engine.json"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class EngineEnvironment:
     """An engine that is installed and was checked."""
 

@@ -6,7 +6,7 @@ Whatever ends first ends the group: a launcher, a named process, a host, the tim
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from shardwright import errors
@@ -14,6 +14,7 @@ from shardwright.local import deaths, following, kernel
 from shardwright.local.bring_up import BringUp
 from shardwright.local.finding import Finder
 from shardwright.local.watch import Member, Watch
+from shardwright.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -37,7 +38,7 @@ _LOG_LINES = 20
 _SHOWN_LINES = 8
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class End:
     """Why a run is over."""
 

@@ -12,8 +12,9 @@ import fcntl
 import functools
 import os
 import struct
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from shardwright.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -55,7 +56,7 @@ _PIDFD_GET_INFO = 0xC0000000 | _PIDFD_INFO.size << 16 | 0xFF << 8 | 11
 _PIDFD_INFO_EXIT = 1 << 3
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Outcome:
     """How a process ended; both None where it cannot be known."""
 

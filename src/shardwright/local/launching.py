@@ -7,13 +7,13 @@ and with the group's own variables on top.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shardwright import errors
 from shardwright.local import spec, sweeping
 from shardwright.local.spawning import Command
+from shardwright.values import frozen
 
 if TYPE_CHECKING:
     from shardwright.local.hosts.base import Host, Hosts
@@ -25,7 +25,7 @@ __all__ = ["Setup", "host_command", "warm_command", "warm_order"]
 _OTHER_PYTHONS = ("PYTHONHOME", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Setup:
     """All that was decided before anything of the engine starts."""
 

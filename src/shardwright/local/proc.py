@@ -9,10 +9,10 @@ import contextlib
 import os
 import signal
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 from shardwright.local import kernel
+from shardwright.values import frozen
 
 __all__ = [
     "Identity",
@@ -36,7 +36,7 @@ _PF_EXITING = 0x4
 _STATE, _PARENT, _FLAGS, _START = 0, 1, 6, 19
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Identity:
     """A process for good: numbers are given again, together with the start time they are not."""
 
@@ -45,7 +45,7 @@ class Identity:
     """Clock ticks between the machine's start and the process's."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Process:
     """One process at one moment."""
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 
 from shardwright.local import kernel
+from shardwright.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
@@ -23,7 +23,7 @@ __all__ = ["Command", "spawn"]
 _NAMESPACES = kernel.NEW_NETWORK | kernel.NEW_IPC | kernel.NEW_UTS | kernel.NEW_MOUNTS
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Command:
     """What to run."""
 

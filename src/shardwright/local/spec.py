@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal, cast
 
 from shardwright import errors
+from shardwright.values import frozen
 
 __all__ = [
     "API_VERSION",
@@ -51,7 +52,7 @@ _REFERENCE = re.compile(r"\$(?:\$|\(([A-Za-z_][A-Za-z0-9_.-]*)\))")
 _DNS_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Program:
     """What a member runs."""
 
@@ -61,7 +62,7 @@ class Program:
     """Variables whose values come from the environment of whoever starts the group, and are written nowhere."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class EngineProcess:
     """Which installation of the engine is used; filled in when the group is started."""
 
@@ -71,7 +72,7 @@ class EngineProcess:
     that `argv` begins with; the number of its socket is its last argument. None: each host's `argv` is run as it is."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LocalGroup:
     """One group of processes on emulated hosts of this machine."""
 

@@ -22,10 +22,10 @@ import os
 import re
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from shardwright import errors
+from shardwright.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -37,7 +37,7 @@ _DNS_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _KEPT_REVISIONS = 20
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Place:
     """The folder of one deployment."""
 

@@ -9,11 +9,12 @@ import asyncio
 import contextlib
 import os
 import signal
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from shardwright.local import deaths, kernel, proc
 from shardwright.local.deaths import Death, Role
+from shardwright.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["Member", "Watch"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Member:
     """A process that lives."""
 

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import importlib
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from shardwright import errors
+from shardwright.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -22,7 +23,7 @@ _RETRY_SECONDS = 30.0
 _NO_HUB = "or give a directory with its config.json, which is enough to plan"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HubModel:
     """A model on a hub."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import math
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ from shardwright.core import calibration, memory
 from shardwright.core.plan.types import Plan, Question
 from shardwright.service import calibration_files, engine_logs, planning
 from shardwright.units import format_bytes
+from shardwright.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,7 +32,7 @@ _ORDER = ("weights", "activation", "other", "graphs")
 __all__ = ["Comparison", "Row", "compare", "import_file", "load_shelf", "remove", "save"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Row:
     """One figure of a rank, or of several of one stage that have the same: planned, and as the engine printed it."""
 
@@ -51,7 +51,7 @@ class Row:
         return self.printed_bytes - self.planned_bytes
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Comparison:
     """A plan beside what the engine printed, and the calibration that follows."""
 

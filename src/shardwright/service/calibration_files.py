@@ -11,12 +11,13 @@ import os
 import re
 import secrets
 import stat
-from dataclasses import astuple, dataclass, replace
+from dataclasses import astuple, replace
 from typing import TYPE_CHECKING, Any
 
 from shardwright import errors
 from shardwright.core.rules import Finding
 from shardwright.service import calibration_text
+from shardwright.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,7 +39,7 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,199}")
 _HINT = "it is a file of `shardwright calibrate`; make it again from the engine's log, or remove it"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Shelf:
     """The calibrations of some folders, and what is wrong with the files that hold none."""
 

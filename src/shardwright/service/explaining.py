@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import functools
 import tomllib
-from dataclasses import dataclass
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from shardwright import errors, registry
 from shardwright.core.manifests import kinds
+from shardwright.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["Explained", "explain", "explained_rules"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Explained:
     """One rule or finding."""
 

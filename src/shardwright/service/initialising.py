@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ from shardwright.core.recipe.model import Hardware
 from shardwright.facts import load as facts
 from shardwright.service import planning, short_form
 from shardwright.units import GIB
+from shardwright.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,7 +33,7 @@ GPUS_PER_NODE = (1, 2, 4, 8)
 BF16_CAPABILITY = 8.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NewRecipe:
     """A recipe as text, and what the user should know about it."""
 

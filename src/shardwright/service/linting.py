@@ -9,13 +9,13 @@ from __future__ import annotations
 import contextlib
 import gc
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from shardwright import errors, registry
 from shardwright.core.manifests import judge, reading, versions
 from shardwright.core.manifests.objects import Context
+from shardwright.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping, Sequence
@@ -33,7 +33,7 @@ _MAX_FILES = 10_000
 _FLAGS = {"true": True, "false": False}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Linted:
     """What was looked at and what was found."""
 

@@ -6,7 +6,7 @@ A file holds one or more recipes in YAML or JSON; a folder stands for the files 
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -14,6 +14,7 @@ from shardwright import errors, registry, units
 from shardwright.core.marked import tree
 from shardwright.core.marked.paths import split_path
 from shardwright.core.recipe import read
+from shardwright.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -41,7 +42,7 @@ class _UnreadableError(Exception):
         self.fault = errors.Fault(message, "", file, 0, hint)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LoadedRecipe:
     """A recipe and where it stands."""
 

@@ -20,6 +20,7 @@ from shardwright.local.runner import LocalRunner
 from shardwright.models import twin_files
 from shardwright.service import deploying, engines, local_groups, planning, watching
 from shardwright.units import GIB
+from shardwright.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping
@@ -41,7 +42,7 @@ MAX_MODEL_LEN = 1024
 RANK_MEMORY = 4 * GIB
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Rehearsal:
     """What will be run, beside what was planned."""
 

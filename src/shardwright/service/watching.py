@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from shardwright import errors
 from shardwright.core.progress import Progress
+from shardwright.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -26,7 +26,7 @@ _END_SECONDS = 6.0
 """How long after a refused request the end of the group may follow that explains it. vLLM 0.32 takes up to 4.5 s."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Answer:
     """A real request and its answer."""
 
@@ -35,7 +35,7 @@ class Answer:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Update:
     """One thing that changed."""
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from shardwright.core.deployment import Launch, Port, Probe, Variable
 from shardwright.core.memory import Demand, RankDemand, Term
 from shardwright.core.plan.types import Refusal, Saving
 from shardwright.core.plugins import EngineMetrics, LogEvent
+from shardwright.values import frozen
 
 if TYPE_CHECKING:
     from shardwright.core.deployment import LaunchOrder
@@ -28,7 +28,7 @@ _BUDGET = 0.9
 _READY = "toy is ready"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ToyEngine:
     """The plug-in; `overhead_bytes` is what every rank takes besides weights and cache."""
 

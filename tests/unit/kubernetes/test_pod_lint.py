@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 import yaml
 
 from shardwright.core.manifests import reading
 from shardwright.core.manifests.objects import Context
+from shardwright.kubernetes.manifest_pods import flag_value, pods_of
 from shardwright.kubernetes.pod_lint import pod_rules
-from shardwright.kubernetes.pod_places import Pod, flag_value
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from shardwright.core.manifests.objects import Object
 
 MEMORY = {"volumes": [{"name": "shm", "emptyDir": {"medium": "Memory", "sizeLimit": "16Gi"}}]}
 CONTAINER: dict[str, Any] = {
@@ -28,15 +23,11 @@ CONTAINER: dict[str, Any] = {
 SECRET = {"secretKeyRef": {"name": "s", "key": "k"}}
 
 
-def _pods(each: Object) -> Iterator[Pod]:
-    yield Pod(("spec",), each.map_at("spec"), "pod")
-
-
 def ids(spec: dict[str, Any]) -> list[str]:
     """Ids of what the rules find in a pod spec."""
     made = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}, "spec": spec}
     (found,) = reading.read_manifests(yaml.safe_dump(made).encode(), "a.yaml").objects
-    return [rule.id for rule in pod_rules(("Pod",), _pods) for _ in rule.check(found, Context())]
+    return [rule.id for rule in pod_rules(("Pod",), pods_of) for _ in rule.check(found, Context())]
 
 
 def test_a_sound_pod_has_no_findings() -> None:

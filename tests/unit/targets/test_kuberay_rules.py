@@ -7,7 +7,7 @@ import pytest
 
 from shardwright.core.group import Group, Member
 from shardwright.core.recipe.model import Auth, Expose, KeyRef, PodOverrides, Quantity
-from shardwright.targets.kuberay import TARGET, options
+from shardwright.targets.kuberay import TARGET
 from shardwright.testing import builders
 
 if TYPE_CHECKING:
@@ -152,8 +152,3 @@ def test_ray_serve_checks_no_key() -> None:
     expose = Expose(auth=Auth(api_key=KeyRef("keys", "api")))
     assert "kuberay.serve-auth" in errors_of(target={"options": SERVE}, expose=expose)
     assert "kuberay.serve-auth" not in errors_of(expose=expose)
-
-
-def test_every_option_is_explained() -> None:
-    """Choices, switches and ports are options that are documented."""
-    assert {*options.CHOICES, *options.SWITCHES, *options.PORTS} <= set(options.OPTIONS)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, TypeAlias
+from dataclasses import field, replace
+from typing import TYPE_CHECKING, TypeAlias, TypeVar, cast
 
 from shardwright.core.marked import tree
+from shardwright.values import frozen
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from shardwright.core.marked.paths import Path
     from shardwright.core.marked.tree import MapNode, Mark, Node
@@ -17,9 +18,10 @@ __all__ = ["Context", "Object", "Value", "with_others"]
 
 Value: TypeAlias = "str | int | float | bool | list[Value] | dict[str, Value] | None"
 """A value as JSON has it."""
+Read = TypeVar("Read")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Object:
     """One object of a manifest."""
 
@@ -31,6 +33,16 @@ class Object:
     """As written, with marks."""
     value: Mapping[str, Value]
     """The same as plain values, with the defaults that the API server writes before anything is checked."""
+    unsettled: frozenset[Path] = frozenset()
+    """Scalars whose value is not known yet: placeholders, parameters without a value. What they hold now is not judged."""
+    kept: dict[object, object] = field(init=False, default_factory=dict["object", "object"], repr=False, compare=False)
+    """What `once` was asked for; an object with another value begins anew."""
+
+    def once(self, read: Callable[[Object], Read]) -> Read:
+        """What a function reads from this object: read when it is first asked for, as many rules ask for the same."""
+        if read not in self.kept:
+            self.kept[read] = read(self)
+        return cast("Read", self.kept[read])
 
     def get(self, *path: str | int) -> Value:
         """The value at a path; None where there is none. A path leads through maps by name and lists by index."""
@@ -81,7 +93,7 @@ class Object:
         return node
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Context:
     """What a manifest alone cannot say."""
 
@@ -97,6 +109,14 @@ class Context:
         default_factory=dict["tuple[str, str]", "tuple[Object, ...]"]
     )
     """The same by kind and name; by kind alone with an empty name. `judge` fills it in."""
+    kept: dict[object, object] = field(default_factory=dict["object", "object"], repr=False, compare=False)
+    """What `once` was asked for; shared by all objects that are judged with the same others."""
+
+    def once(self, read: Callable[[Context], Read]) -> Read:
+        """What a function reads from all objects, such as an index: read when it is first asked for."""
+        if read not in self.kept:
+            self.kept[read] = read(self)
+        return cast("Read", self.kept[read])
 
     def of_kind(self, kind: str) -> tuple[Object, ...]:
         """Objects of that kind in the input."""
@@ -116,4 +136,4 @@ def with_others(context: Context, others: tuple[Object, ...]) -> Context:
         found.setdefault((other.kind, ""), []).append(other)
         if other.name:
             found.setdefault((other.kind, other.name), []).append(other)
-    return replace(context, others=others, by_name={key: tuple(each) for key, each in found.items()})
+    return replace(context, others=others, by_name={key: tuple(each) for key, each in found.items()}, kept={})

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from shardwright.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,7 +21,7 @@ def unchanged(value: dict[str, Value], context: Context) -> dict[str, Value]:  #
     return value
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Platform:
     """One platform; `targets/<platform>/lint.py` makes it and calls it LINT, and `registry.LINTS` names it.
 

@@ -34,10 +34,11 @@ of the items of a list or map), `nullable`, `since`, `until`.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from shardwright.core.manifests import versions
+from shardwright.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -51,7 +52,7 @@ OBJECT_META = "ObjectMeta"
 """The type of the metadata of every object; the shared types bring it."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Field:
     """What one field holds; the module says what each key means."""
 
@@ -75,7 +76,7 @@ class Field:
     until: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Kind:
     """One kind in one apiVersion, from `since` to before `until`."""
 
@@ -86,7 +87,7 @@ class Kind:
     until: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TypeView:
     """The fields of one type at one release."""
 

@@ -7,11 +7,11 @@ taken, or the fastest where only the goal is missed; the plan says so. docs/desi
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from shardwright.core.plan import candidates, layouts, objectives, partition, refine, search
 from shardwright.core.plan.search import Candidate, Trial, Trials
+from shardwright.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -27,7 +27,7 @@ _MOST_MIXED = 32
 """So many mixtures of kinds of nodes are asked about at most."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Choice:
     """The trial to take, all that were made, and the rules that decided."""
 

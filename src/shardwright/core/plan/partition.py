@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import dataclasses
 import heapq
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from shardwright.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +25,7 @@ NOTICEABLE = 1.03
 _ROUNDS = 3
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Room:
     """What one stage has, as functions of its layers: what is left of the budget, and what a block costs."""
 

@@ -6,7 +6,6 @@ A candidate is a layout on nodes of one kind, or of several. `Trials` remembers 
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from shardwright import errors
@@ -15,6 +14,7 @@ from shardwright.core.layout import Layout
 from shardwright.core.plan.types import Question, Refusal
 from shardwright.core.speed import Speed
 from shardwright.units import format_gib
+from shardwright.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,7 +35,7 @@ _SAFETY = 1.25
 """The bound of a pool may be this much too small for layouts whose blocks are shared out better than on one GPU."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ask:
     """Everything that planning starts from."""
 
@@ -60,7 +60,7 @@ class Ask:
         return workload.concurrency * (workload.input_tokens + workload.output_tokens)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Candidate:
     """A layout on nodes of one kind; of several kinds, in the order in which nodes are filled."""
 
@@ -98,7 +98,7 @@ class Candidate:
         return " + ".join(f"{count} x {gpu.name}" for gpu, count in self.counts)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Trial:
     """What became of one layout."""
 

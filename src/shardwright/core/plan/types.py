@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from shardwright.values import frozen
 
 if TYPE_CHECKING:
     from shardwright.core.hardware import Cluster, Gpu
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["Alternative", "Change", "EngineChoice", "Infeasible", "Plan", "Question", "Refusal", "Saving"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Question:
     """What an engine is asked about one layout."""
 
@@ -46,7 +47,7 @@ class Question:
         return self.recipe.workload.max_model_len or self.shape.max_positions
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Refusal:
     """Why a layout is not possible: the rule, with its numbers."""
 
@@ -54,7 +55,7 @@ class Refusal:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Saving:
     """Flags of an engine that leave more memory for the cache, and what they cost; tried where nothing fits."""
 
@@ -65,7 +66,7 @@ class Saving:
     """How dear it is; cheaper ones are named first. A shorter context ranks 4, more GPUs rank 10."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Alternative:
     """Another layout that was looked at."""
 
@@ -84,7 +85,7 @@ class Alternative:
     """Of all its GPUs; None where the recipe gives no price."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Change:
     """One change that would make an unfit recipe fit, and what it costs."""
 
@@ -99,7 +100,7 @@ class Change:
     """Of those GPUs; None where the recipe gives no price."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class EngineChoice:
     """The engine as planned."""
 
@@ -116,7 +117,7 @@ class EngineChoice:
         return dict(self.settings)[name]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Plan:
     """A layout that fits, with memory rank by rank and the reasons for it."""
 
@@ -163,7 +164,7 @@ class Plan:
         return self.pool.tokens * self.layout.data / self.max_model_len
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Infeasible:
     """Nothing fits: the reasons, and the changes that would help, cheapest first."""
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import functools
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from shardwright import errors
+from shardwright.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,7 +17,7 @@ __all__ = ["Resolved", "parse_version", "resolve_version"]
 _VERSION = re.compile(r"v?(\d+)\.(\d+)(?:\.(\d+))?(?:\.?(?:a|b|rc|post|dev)\d+)*(?:\+[\w.]+)?")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Resolved:
     """A version and the known one whose rules it follows."""
 

@@ -7,8 +7,9 @@ In a document the names are written in camelCase (`storage_class` is `class` the
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
 from typing import Any, Literal, NewType
+
+from shardwright.values import frozen
 
 __all__ = [
     "API_VERSION",
@@ -66,7 +67,7 @@ def setting(
     return dataclasses.field(default=default, metadata=metadata)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Metadata:
     """Which deployment this is."""
 
@@ -76,7 +77,7 @@ class Metadata:
     annotations: dict[str, str] = setting("Annotations for every object.", dict, form="annotations")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class KeyRef:
     """One key of a Secret; the value itself never stands in a recipe."""
 
@@ -84,7 +85,7 @@ class KeyRef:
     key: str = setting("Key in the Secret.", form="secret-key")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Draft:
     """A smaller model that proposes tokens."""
 
@@ -92,7 +93,7 @@ class Draft:
     tokens: int = setting("Tokens proposed at a time.", 1, minimum=1)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Model:
     """The model to serve."""
 
@@ -117,7 +118,7 @@ class Model:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Engine:
     """What serves the model."""
 
@@ -130,7 +131,7 @@ class Engine:
     env: dict[str, str | KeyRef] = setting("Environment variables: a text, or `{secret, key}`.", dict, form="env")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LatencyGoal:
     """What a request may take."""
 
@@ -138,7 +139,7 @@ class LatencyGoal:
     inter_token_seconds: float | None = setting("Seconds between tokens.", None, minimum=0)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Workload:
     """What will be asked of the model."""
 
@@ -154,7 +155,7 @@ class Workload:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Parallelism:
     """How the model is split."""
 
@@ -167,7 +168,7 @@ class Parallelism:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Pool:
     """Nodes of one kind in an inventory of several."""
 
@@ -180,7 +181,7 @@ class Pool:
     node_shape: str | None = setting("Node shape of the catalogue instead of `gpu`.", None)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Hardware:
     """What one replica may use."""
 
@@ -195,7 +196,7 @@ class Hardware:
     pools: tuple[Pool, ...] = setting("An inventory of several kinds of nodes, instead of the fields above.", ())
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PodOverrides:
     """What differs for the leader or the workers."""
 
@@ -208,7 +209,7 @@ class PodOverrides:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Pods:
     """What a cluster's owner asks of pods."""
 
@@ -228,7 +229,7 @@ class Pods:
     worker: PodOverrides | None = setting("What differs for the workers.", None)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Rdma:
     """Devices and networks for RDMA, paired in order."""
 
@@ -239,7 +240,7 @@ class Rdma:
     ip_family: Literal["ipv4", "ipv6"] | None = setting("Addresses on the fabric.", None)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Network:
     """How nodes reach each other."""
 
@@ -249,7 +250,7 @@ class Network:
     debug: bool = setting("Let the collective library log its choices (NCCL_DEBUG=INFO).", default=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Storage:
     """Where the model's files are kept."""
 
@@ -267,7 +268,7 @@ class Storage:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PatchTarget:
     """Which manifest a patch changes."""
 
@@ -275,7 +276,7 @@ class PatchTarget:
     name: str | None = setting("Its name; needed where several objects of the kind are rendered.", None, form="word")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Patch:
     """One change of one manifest, applied last."""
 
@@ -283,7 +284,7 @@ class Patch:
     patch: Json = setting("A mapping is a JSON merge patch (RFC 7386), a list is a JSON patch (RFC 6902).")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Target:
     """The platform."""
 
@@ -293,14 +294,14 @@ class Target:
     patches: tuple[Patch, ...] = setting("Changes applied to manifests last, in order.", ())
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Tls:
     """How requests from outside are encrypted; `{}` uses the platform's own certificate."""
 
     secret: str | None = setting("Secret of type kubernetes.io/tls with the certificate.", None, form="dns-name")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Auth:
     """Who may ask; one of the two."""
 
@@ -308,7 +309,7 @@ class Auth:
     platform: bool = setting("The platform checks a token of its own before the engine is asked.", default=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Expose:
     """How the model is reached from outside."""
 
@@ -326,7 +327,7 @@ class Expose:
     dashboard: bool = setting("Expose the dashboard too.", default=False, later=True)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Prices:
     """What GPUs cost, for the objective `price`."""
 
@@ -334,7 +335,7 @@ class Prices:
     gpu_hour: dict[str, float] = setting("Price of one GPU for an hour, by its name.", dict, minimum=0)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Recipe:
     """One deployment, as asked."""
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Literal, cast
 
 from shardwright.core.marked import secret_values
 from shardwright.core.recipe import scalars
+from shardwright.values import frozen
 
 __all__ = ["Source", "SourceError", "parse_source"]
 
@@ -28,7 +28,7 @@ _FORMS: dict[str, tuple[str, str]] = {
 _HUB_PAGE = r"https?://(?:www\.)?(?:huggingface\.co|hf\.co)/([^/\s]+/[^/\s?#]+)(?:/tree/([^\s?#]+))?.*"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Source:
     """A model's source in its parts."""
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+from shardwright.values import frozen
 
 __all__ = ["Finding", "Severity", "Status"]
 
@@ -11,7 +12,7 @@ Status = Literal["pass", "warn", "fail", "unknown"]
 Severity = Literal["error", "warning", "info"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Finding:
     """What a rule says about one place."""
 

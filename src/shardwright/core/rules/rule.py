@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
+
+from shardwright.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -19,7 +20,7 @@ Enforcer = Literal["schema", "webhook", "operator", "kubernetes", "engine", "pra
 known to go wrong."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Breach:
     """One place where a rule is broken, or where it cannot be told."""
 
@@ -34,7 +35,7 @@ class Breach:
     """False: it depends on what a manifest does not say; the message names it."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Change:
     """One step of a mend: the value that is to stand at a path, or that nothing is to stand there."""
 
@@ -43,7 +44,7 @@ class Change:
     is_removal: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Rule:
     """One rule; `check` is given only objects of `kinds` at versions from `since` to before `until`."""
 

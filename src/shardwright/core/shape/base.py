@@ -5,8 +5,9 @@ Engine-neutral: what an engine fuses or rounds, it does itself; `fused` only say
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
+
+from shardwright.values import frozen
 
 __all__ = ["Cache", "Latent", "Layer", "Mixture", "ModelShape", "Rotary", "Split", "State", "Weight"]
 
@@ -28,7 +29,7 @@ class Split(Enum):
     """Rows are those of all experts; a rank holds all rows of each expert that it has a part of."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Weight:
     """One tensor as the checkpoint has it, rows x columns (a vector has one column)."""
 
@@ -57,7 +58,7 @@ class Weight:
         return self.rows * self.columns
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Cache:
     """What one token leaves in the KV cache of one layer."""
 
@@ -71,7 +72,7 @@ class Cache:
     """Numbers a token that an indexer keeps beside the latent vector, in fp8 with a float32 scale for every 128."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class State:
     """What a request keeps in a recurrent layer, however long it is; channels and heads are divided over ranks."""
 
@@ -91,7 +92,7 @@ class State:
     """Of the recurrent part; None: as the model computes."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Rotary:
     """A table of cosines and sines that engines make and keep; layers that rotate alike share one on a rank."""
 
@@ -104,7 +105,7 @@ class Rotary:
     """None: as the model computes."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Layer:
     """One layer: attention with its cache, or a recurrent one with its state, or both."""
 
@@ -115,7 +116,7 @@ class Layer:
     """Tables that it looks up; None: the one that `ModelShape.rotary_size` and `max_positions` say."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Mixture:
     """Experts of a mixture-of-experts model."""
 
@@ -127,7 +128,7 @@ class Mixture:
     """Width of the experts that every token passes, together; 0 if there are none."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Latent:
     """Sizes of multi-head latent attention, whose cache is one compressed vector for all heads."""
 
@@ -140,7 +141,7 @@ class Latent:
     value_size: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ModelShape:
     """A model by its tensors and the sizes that formulas need."""
 

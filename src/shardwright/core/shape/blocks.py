@@ -6,12 +6,12 @@ Names are those of checkpoints. A bias of a projection whose input is divided is
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from shardwright.core.shape import rotary
 from shardwright.core.shape.base import Cache, Layer, ModelShape, Split, Weight
 from shardwright.core.shape.fields import MAX_LAYERS, MAX_POSITIONS
+from shardwright.values import frozen
 
 if TYPE_CHECKING:
     from shardwright.core.shape.base import Latent, Mixture
@@ -42,7 +42,7 @@ UNCHECKED = "how its tensors are divided is read from the engine's source, but n
 _KEPT = ("hidden_act", "attention_bias", "mlp_bias", "tie_word_embeddings", "rms_norm_eps")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Sizes:
     """Sizes that every decoder has."""
 

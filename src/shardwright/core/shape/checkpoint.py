@@ -7,11 +7,12 @@ divided. Where they differ, the difference is named.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from shardwright import units
 from shardwright.core.shape.base import Split
+from shardwright.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -33,7 +34,7 @@ _FAR_MORE = 10
 """A configuration that promises so many times the tensors that are there is not compared one by one."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Tensor:
     """One tensor of a safetensors header."""
 
@@ -52,7 +53,7 @@ class Tensor:
         return count
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Checkpoint:
     """All tensors that a model's files hold."""
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from shardwright.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["Family", "TwinSizes"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TwinSizes:
     """Sizes of a twin that hold for every family; `intermediate_size` and `heads` are multiples of the tensor size."""
 
@@ -34,7 +35,7 @@ class TwinSizes:
         return self.heads * self.head_size
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Family:
     """One family; architectures are mapped to families in `families.FAMILIES`."""
 

@@ -6,10 +6,10 @@ fields a family needs is the family's business.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from shardwright import errors
+from shardwright.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,7 +23,7 @@ MAX_EXPERTS = 65536
 MAX_POSITIONS = 2**31
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Fields:
     """A configuration and where it was read."""
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from dataclasses import dataclass
 from functools import lru_cache
+
+from shardwright.values import frozen
 
 __all__ = ["Patterns", "patterns"]
 
@@ -23,7 +24,7 @@ _MAX_EXPRESSIONS = 512
 _NESTED = re.compile(r"\([^()]*[+*{][^()]*\)\s*[+*{?]")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Patterns:
     """Compiled once for all modules of a model."""
 

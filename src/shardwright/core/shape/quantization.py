@@ -7,11 +7,12 @@ Source: vLLM 0.32 model_executor/layers/quantization; the formats of compressed-
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 from shardwright.core.shape import patterns, schemes
 from shardwright.core.shape.schemes import Scheme
+from shardwright.values import frozen
 
 if TYPE_CHECKING:
     from shardwright.core.shape.base import Layer, ModelShape, Weight
@@ -26,7 +27,7 @@ _MXFP4 = Scheme(4, "group", 1.0, group=32)
 _MAX_GROUP = 2**20
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Rule:
     """Modules and how they are stored; None: as they are."""
 
@@ -35,7 +36,7 @@ class _Rule:
     scheme: Scheme | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Plan:
     """What a configuration declares."""
 

@@ -6,11 +6,11 @@ Source: vLLM 0.32 model_executor/layers/mamba/mamba_mixer.py, mamba_mixer2.py, m
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from shardwright.core.shape import blocks
 from shardwright.core.shape.base import Cache, Split, State, Weight
+from shardwright.values import frozen
 
 if TYPE_CHECKING:
     from shardwright.core.shape.fields import Fields
@@ -22,7 +22,7 @@ _STATE_BYTES = {"float32": 4.0, "float16": 2.0, "bfloat16": 2.0}
 _TWIN_STATE = 16
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Mamba2:
     """Sizes of Mamba-2 layers."""
 

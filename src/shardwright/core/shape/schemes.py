@@ -7,9 +7,10 @@ auto_awq.py, modelopt.py, mxfp4.py, compressed_tensors/schemes), vLLM 0.24 bitsa
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from shardwright.core.shape.base import Split, Weight
+from shardwright.values import frozen
 
 __all__ = ["Scheme", "held"]
 
@@ -40,7 +41,7 @@ _EXPERT_DIMENSIONS_BYTES = 4.0
 """Two int64; for experts two numbers of the model's own dtype."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Scheme:
     """Storage of a matrix and of what belongs to it."""
 
@@ -86,7 +87,7 @@ def held(weight: Weight, scheme: Scheme, experts: int) -> tuple[Weight, ...]:
     return tuple(parts)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Matrix:
     """One matrix, or one for each of `count` experts."""
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from shardwright.core.shape.base import Rotary, Split
+from shardwright.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -49,7 +49,7 @@ def rank_elements(
             return _up(weight.elements, tensor) if weight.split is Split.EXPERTS else weight.elements
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StageParts:
     """What one pipeline stage holds."""
 
@@ -78,7 +78,8 @@ def rotary_tables(shape: ModelShape, layers: Iterable[Layer]) -> tuple[Rotary, .
     Source: vLLM 0.32, model_executor/layers/rotary_embedding.
     """
     own = Rotary(shape.max_positions, shape.rotary_size)
-    tables = (table for layer in layers for table in ((own,) if layer.rotary is None else layer.rotary))
+    kinds = {id(layer.rotary): layer.rotary for layer in layers}.values()
+    tables = (table for kind in kinds for table in ((own,) if kind is None else kind))
     return tuple(dict.fromkeys(table for table in tables if table.size))
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from shardwright.core.speed import steps
 from shardwright.core.speed.values import Range, Speed
+from shardwright.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["predict", "predicted_batch_seconds"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Load:
     """What one data-parallel copy is given."""
 

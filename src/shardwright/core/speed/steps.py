@@ -6,10 +6,10 @@ its own. Source: roofline model; the constants of `Pace` are the engine's.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from shardwright.core.speed import work
+from shardwright.values import frozen
 
 if TYPE_CHECKING:
     from shardwright.core.hardware import Gpu
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Stage", "stages_of"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Stage:
     """One stage with the rates of its slowest GPU."""
 

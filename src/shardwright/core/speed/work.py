@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from shardwright.core.shape.base import Split
 from shardwright.core.shape.sharding import rank_elements, stage_parts
+from shardwright.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,7 +26,7 @@ __all__ = ["Attention", "Work", "stage_works"]
 _EXPERTS = (Split.EXPERTS, Split.EXPERTS_WHOLE)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Attention:
     """Attention of all layers of one kind of cache on a rank."""
 
@@ -119,7 +120,7 @@ def stage_works(shape: ModelShape, layout: Layout, pace: Pace) -> tuple[Work, ..
     return tuple(_stage_work(share, stage, made) for stage in range(layout.pipeline))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Share:
     """What a rank's part of a tensor depends on."""
 

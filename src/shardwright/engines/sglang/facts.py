@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from shardwright.core.plan.version import parse_version, resolve_version
 from shardwright.facts import files
+from shardwright.values import frozen
 
 __all__ = [
     "Point",
@@ -24,7 +24,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Tier:
     """Defaults for devices below a size; facts.toml says what each is."""
 
@@ -35,7 +35,7 @@ class Tier:
     per_rank_gib: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Rules:
     """What holds for one known version; facts.toml says what each is."""
 
@@ -55,7 +55,7 @@ class Rules:
     """Whether these are the rules of that very release."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Point:
     """A pool that SGLang printed on a GPU."""
 
@@ -76,7 +76,7 @@ class Point:
     args: tuple[tuple[str, Any], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Timed:
     """Batches that SGLang was timed with on a GPU: requests, tokens of each prompt, tokens of each answer, seconds."""
 

@@ -7,10 +7,10 @@ Source: SGLang 0.5.1 to 0.5.23, server_args.py, arg_groups, layers/dp_attention.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from shardwright.engines.sglang import arguments, facts
+from shardwright.values import frozen
 
 if TYPE_CHECKING:
     from shardwright.core.hardware import Gpu
@@ -38,7 +38,7 @@ _HOPPER = (9.0, 10.0)
 DataMode = Literal["none", "replicas", "attention"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Flags:
     """Resolved flags of one layout."""
 

@@ -7,11 +7,11 @@ were printed by 0.5.16 (measured.toml).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from shardwright.engines.sglang import facts, flags
 from shardwright.units import MIB
+from shardwright.values import frozen
 
 if TYPE_CHECKING:
     from shardwright.core.hardware import Gpu
@@ -32,7 +32,7 @@ _BASE_ENCODER = 24 * 1024**2
 """Layers x width^2 of the encoder that the reserve for images starts from."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Batch:
     """How much is computed at once, and for which sizes graphs are captured."""
 

@@ -8,10 +8,10 @@ model_executor, mem_cache, managers/scheduler.py, entrypoints, utils/watchdog.py
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from shardwright.core.plugins import LogEvent
+from shardwright.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +27,7 @@ _PLACE_NAMES = {"PP": "stage", "TP": "tensor_index", "DP": "data_index"}
 _NUMBER = r"(-?[\d,]+(?:\.\d+)?)"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Line:
     """One kind of line: what to look for, what it means, and the names of the figures in its groups."""
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from shardwright.core import memory
@@ -17,6 +16,7 @@ from shardwright.core.memory import Demand, RankDemand, Term
 from shardwright.engines.sglang import cache, evidence, facts, flags, fraction, lora, pace, rules, terms, weights
 from shardwright.engines.sglang.terms import Stage
 from shardwright.units import GIB
+from shardwright.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,7 +32,7 @@ __all__ = ["demand_of"]
 _SOURCE = "SGLang {version}: mem_cache/kv_cache_configurator.py and its rule of mem-fraction-static"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Sizes:
     """One stage, counted."""
 
@@ -46,7 +46,7 @@ class _Sizes:
         return sum(term.bytes for term in self.others[:-1] if not term.counted)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Room:
     """One stage with its budget, and how far what is left may be off."""
 

@@ -6,12 +6,12 @@ only say how much of it is used. Their constants were read off 0.5.16 on H200; a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from shardwright.core.memory import Term
 from shardwright.engines.sglang import facts, flags, lora
 from shardwright.units import GIB, MIB
+from shardwright.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +27,7 @@ _MEASURED = "measured with SGLang 0.5.16 on H200"
 _ESTIMATE = "an upper estimate; SGLang does not print it"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Stage:
     """One stage of a layout with all that its terms need."""
 

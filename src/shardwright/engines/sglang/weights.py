@@ -6,13 +6,13 @@ CUDA), models/llama.py; what loading took was printed by 0.5.16 on H200 (measure
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from shardwright.core.shape.base import Split
 from shardwright.core.shape.sharding import rank_elements, rotary_tables, stage_parts
 from shardwright.engines.sglang import facts
 from shardwright.units import GIB, MIB
+from shardwright.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -29,7 +29,7 @@ _EXPERTS = (Split.EXPERTS, Split.EXPERTS_WHOLE)
 _ATTENTION = ("self_attn", "attention", "attn.", "mixer", "linear_attn")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StageWeights:
     """Bytes on each rank of one stage."""
 

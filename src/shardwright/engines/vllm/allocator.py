@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from shardwright.core.plan.version import parse_version
 from shardwright.units import MIB
+from shardwright.values import frozen
 
 __all__ = ["Table", "held_bytes", "uncut_from"]
 
@@ -25,7 +26,7 @@ _PAGE = 2 * MIB
 _UNCUT_SINCE = (0, 22, 0)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Table:
     """A table of cosines and sines: `rows_bytes` of angles, the same of each half, both joined, then the kept one."""
 

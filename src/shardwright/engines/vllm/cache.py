@@ -8,11 +8,11 @@ test_engine_cache.py).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from shardwright.engines.vllm import cache_groups, cache_pages, cache_rules
 from shardwright.engines.vllm.cache_groups import Longest
+from shardwright.values import frozen
 
 if TYPE_CHECKING:
     from shardwright.core.memory import Counting
@@ -27,7 +27,7 @@ _STEPWISE = ("ngram", "suffix", "medusa", "mlp_speculator")
 _ALLOW_CHUNKS = "VLLM_ALLOW_CHUNKED_LOCAL_ATTN_WITH_HYBRID_KV_CACHE"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CacheLayout:
     """The KV cache of one layout; what memory needs of it."""
 

@@ -8,15 +8,16 @@ get_kv_cache_configs; v1/kv_cache_interface.py max_memory_usage_bytes.
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
 from typing import Literal
+
+from shardwright.values import frozen
 
 __all__ = ["Group", "Longest", "Page", "PageKind", "block_bytes", "groups_of", "request_blocks"]
 
 PageKind = Literal["full", "window", "chunked", "state"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Page:
     """One block of one layer on one rank."""
 
@@ -32,7 +33,7 @@ class Page:
     """Of a state that a request keeps."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Longest:
     """The longest request, and what it holds for a moment."""
 
@@ -45,7 +46,7 @@ class Longest:
     """A state is kept at each of so many tokens besides; None: it is not."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Group:
     """Layers that share a table of blocks."""
 

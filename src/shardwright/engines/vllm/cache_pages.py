@@ -7,15 +7,16 @@ model_executor/models/config.py, model_executor/layers/mamba/mamba_utils.py, mod
 
 from __future__ import annotations
 
+import functools
 import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from shardwright.engines.vllm import facts, flags
 from shardwright.engines.vllm.cache_groups import Page
+from shardwright.values import frozen
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from shardwright.core.plan.types import Question
     from shardwright.core.shape.base import Cache, Layer, State
@@ -32,7 +33,7 @@ StateMode = str
 """`none`: one state a request; `align`: one more, at the last whole block; `all`: one at every block."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Pages:
     """The pages of all stages."""
 
@@ -43,7 +44,7 @@ class Pages:
     """Tokens between states that are kept; None: only the last is."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Kept:
     """What one layer keeps: bytes of a token, or of a state."""
 
@@ -54,9 +55,19 @@ class _Kept:
     copies: int = 1
 
 
+_KeptBy: TypeAlias = "Callable[[State | None, Cache], tuple[_Kept, ...]]"
+"""What a layer keeps, by its state and cache."""
+
+
 def pages_of(question: Question, resolved: Flags, rules: CacheRules) -> Pages:
     """Every layer's page on each stage; guessing layers stand on the last."""
-    stages = [tuple(_kept(question, resolved, rules, stage)) for stage in range(question.layout.pipeline)]
+
+    @functools.cache
+    def kept_by(state: State | None, cache: Cache) -> tuple[_Kept, ...]:
+        # Most layers of a model are alike.
+        return tuple(_kept_by_layer(question, resolved, rules, state, cache))
+
+    stages = [tuple(_kept(question, resolved, kept_by, stage)) for stage in range(question.layout.pipeline)]
     every = [kept for stage in stages for kept in stage]
     token = max((kept.bytes for kept in every if kept.kind != "state"), default=0)
     state = max((kept.bytes for kept in every if kept.kind == "state"), default=0)
@@ -67,8 +78,8 @@ def pages_of(question: Question, resolved: Flags, rules: CacheRules) -> Pages:
         state = block * token
     if state and state_mode(question, resolved, rules) == "all":
         spacing = block
-    pages = tuple(tuple(_page(kept, block, state) for kept in stage) for stage in stages)
-    return Pages(pages, block, spacing)
+    page_of = {kept: _page(kept, block, state) for kept in dict.fromkeys(every)}
+    return Pages(tuple(tuple(page_of[kept] for kept in stage) for stage in stages), block, spacing)
 
 
 def _page(kept: _Kept, block: int, state: int) -> Page:
@@ -77,26 +88,29 @@ def _page(kept: _Kept, block: int, state: int) -> Page:
     return Page(kept.kind, block, kept.bytes * block, kept.form, kept.window_tokens)
 
 
-def _kept(question: Question, resolved: Flags, rules: CacheRules, stage: int) -> Iterator[_Kept]:
-    layout, shape = question.layout, question.shape
+def _kept(question: Question, resolved: Flags, kept_by: _KeptBy, stage: int) -> Iterator[_Kept]:
+    layout, shape, is_sparse = question.layout, question.shape, _is_sparse(question)
     first = layout.first_layer(stage)
     for index in range(first, first + layout.stages[stage]):
-        yield from _kept_by_layer(question, resolved, rules, shape.layers[index])
-        if _has_indexer(question, index):
+        layer = shape.layers[index]
+        yield from kept_by(layer.state, layer.cache)
+        if is_sparse and _has_indexer(question, index):
             yield _indexer(question)
     if stage == layout.pipeline - 1:
         for layer in _guessing_layers(question, resolved):
-            yield from _kept_by_layer(question, resolved, rules, layer)
-            if _is_sparse(question):
+            yield from kept_by(layer.state, layer.cache)
+            if is_sparse:
                 yield _indexer(question)
 
 
-def _kept_by_layer(question: Question, resolved: Flags, rules: CacheRules, layer: Layer) -> Iterator[_Kept]:
-    if layer.state is not None:
-        copies = _copies(question, resolved, rules, layer.state)
-        yield _Kept("state", _state_bytes(question, resolved, layer.state), copies=copies)
-    if layer.cache.kind != "none":
-        yield _attention(question, resolved, rules, layer.cache)
+def _kept_by_layer(
+    question: Question, resolved: Flags, rules: CacheRules, state: State | None, cache: Cache
+) -> Iterator[_Kept]:
+    if state is not None:
+        copies = _copies(question, resolved, rules, state)
+        yield _Kept("state", _state_bytes(question, resolved, state), copies=copies)
+    if cache.kind != "none":
+        yield _attention(question, resolved, rules, cache)
 
 
 def _attention(question: Question, resolved: Flags, rules: CacheRules, cache: Cache) -> _Kept:
@@ -116,9 +130,7 @@ def _is_sparse(question: Question) -> bool:
 
 
 def _has_indexer(question: Question, index: int) -> bool:
-    """Sparse latent attention: most layers pick tokens themselves, by keys of their own; some take the pick before."""
-    if not _is_sparse(question):
-        return False
+    """Of sparse latent attention: most layers pick tokens themselves, by keys of their own; some take the pick before."""
     config: dict[str, Any] = dict(question.shape.config)
     pattern, every = config.get("index_topk_pattern"), config.get("index_topk_freq") or 1
     if pattern is not None:

@@ -6,18 +6,18 @@ It knows no model. Source of every row: vLLM's own code of that version (facts.t
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
 from typing import Any
 
 from shardwright.core.plan.version import parse_version
 from shardwright.engines.vllm import facts
+from shardwright.values import frozen
 
 __all__ = ["CacheRules", "cache_rules_of"]
 
 _LISTS = ("checkpointed_states", "latent_heads", "packed_fp8", "packed_always")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CacheRules:
     """What holds for one version; facts.toml explains each field."""
 

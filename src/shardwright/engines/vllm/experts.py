@@ -9,13 +9,13 @@ besides depends on what is installed, so that a mixture's interval is wider.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from shardwright.core.plan.version import parse_version
 from shardwright.core.shape.base import Split
 from shardwright.engines.vllm import flags
 from shardwright.engines.vllm.stage import up
+from shardwright.values import frozen
 
 if TYPE_CHECKING:
     from shardwright.core.plan.types import Question
@@ -33,7 +33,7 @@ _TRITON_BLOCKS_SINCE = (0, 17, 0)
 _NARROW_SINCE = (0, 31, 0)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Workspace:
     """Bytes that stay after the profile run, and bytes that are live during a layer alone."""
 

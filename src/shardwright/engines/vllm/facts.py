@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from shardwright.core.plan.version import parse_version, resolve_version
 from shardwright.facts import files
+from shardwright.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["Formula", "Point", "Rules", "Tier", "holds_in", "points", "rules_of", "table", "versions"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Tier:
     """Defaults of T and n for devices from a size on."""
 
@@ -31,7 +31,7 @@ class Tier:
     """max-num-seqs of both."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Formula:
     """Constants of the memory formulas; facts.toml says what each is."""
 
@@ -51,7 +51,7 @@ class Formula:
     source: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Rules:
     """What holds for one known version; facts.toml says what each field means."""
 
@@ -72,7 +72,7 @@ class Rules:
     tiers: tuple[Tier, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Point:
     """A pool that vLLM printed on a GPU, and the kind of start that gave it."""
 

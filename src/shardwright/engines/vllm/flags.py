@@ -6,12 +6,12 @@ _resolve_auto_dtype, config/vllm.py use_v2_model_runner, platforms/interface.py 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from shardwright.core.plan.version import parse_version
 from shardwright.engines.vllm import arguments, drafting, encoder, facts
 from shardwright.units import GIB, parse_bytes
+from shardwright.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +27,7 @@ _BLOCK_TOKENS = 16
 _FALSE = ("0", "false", "off", "no")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Flags:
     """Resolved flags of one layout; T and n come from `batches`."""
 

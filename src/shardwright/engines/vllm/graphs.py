@@ -6,13 +6,13 @@ profile_cudagraph_memory and config/vllm.py _set_cudagraph_sizes; sizes of the f
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from shardwright.core.memory import Term
 from shardwright.engines.vllm import facts, flags
 from shardwright.engines.vllm.stage import up
 from shardwright.units import GIB, KIB, MIB
+from shardwright.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,7 +51,7 @@ def _captured(stage: Stage) -> tuple[int, str]:
     return size, how
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Sizes:
     """Graphs that are captured: so many of each kind, the largest for so many tokens."""
 

@@ -8,10 +8,10 @@ goes back. Source: vLLM 0.24 and 0.32; most lines were seen on a CPU or, of 0.24
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from shardwright.core.plugins import LogEvent
+from shardwright.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +26,7 @@ _COORDINATE = re.compile(r"_(PP|TP|DP|EP)(\d+)")
 _COORDINATE_NAMES = {"PP": "stage", "TP": "tensor_index", "DP": "data_index"}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Line:
     """One kind of line: what to look for, what it means, and the names of the figures in its groups."""
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from shardwright.core import memory
@@ -28,6 +27,7 @@ from shardwright.engines.vllm import (
     weights,
 )
 from shardwright.engines.vllm.terms import Stage
+from shardwright.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -43,7 +43,7 @@ __all__ = ["demand_of"]
 _LEAST_UTILIZATION = 0.5
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Sizes:
     """One stage, counted."""
 

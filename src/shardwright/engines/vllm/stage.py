@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from shardwright.engines.vllm import facts
+from shardwright.values import frozen
 
 if TYPE_CHECKING:
     from shardwright.core.layout import Layout
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["Stage", "shared_ranks", "up"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Stage:
     """One stage; T is max-num-batched-tokens, n max-num-seqs."""
 

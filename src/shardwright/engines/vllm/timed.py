@@ -6,14 +6,15 @@ Plans do not need it; the constants of `pace` are fitted to it (benchmarks/speed
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from shardwright.values import frozen
 
 __all__ = ["Batch", "Timed", "timed_points"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Batch:
     """Requests that were sent at once, and the seconds until the last token."""
 
@@ -23,7 +24,7 @@ class Batch:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Timed:
     """One warm engine and its batches."""
 

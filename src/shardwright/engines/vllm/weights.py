@@ -6,13 +6,14 @@ classes built on the meta device with 0.24 and 0.32; totals as printed on H100 a
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from shardwright.core.shape.base import Split
 from shardwright.core.shape.sharding import rank_elements, rotary_tables
 from shardwright.engines.vllm import allocator, placement, repacking
 from shardwright.engines.vllm.stage import shared_ranks
+from shardwright.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -27,7 +28,7 @@ _ANGLE_BYTES = 4
 _EXPERTS = (Split.EXPERTS, Split.EXPERTS_WHOLE)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StageWeights:
     """Bytes on each rank of one stage."""
 

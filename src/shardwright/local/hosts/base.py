@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
+
+from shardwright.values import frozen
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
 __all__ = ["Host", "Hosts", "Order", "link_name"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Host:
     """One emulated host."""
 
@@ -28,7 +29,7 @@ class Host:
         return f"host-{self.index}"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Order:
     """What is to be made."""
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
@@ -18,6 +17,7 @@ from pyroute2 import IPRoute, NetlinkError  # pyright: ignore[reportMissingTypeS
 from shardwright import errors
 from shardwright.local import kernel, reservations
 from shardwright.local.hosts.base import link_name
+from shardwright.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Mapping
@@ -41,7 +41,7 @@ class _Netlink(Protocol):
     def close(self) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Network:
     """What joins the hosts of a run."""
 

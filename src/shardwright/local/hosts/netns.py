@@ -10,7 +10,6 @@ import contextlib
 import os
 import signal
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -18,6 +17,7 @@ from shardwright import errors
 from shardwright.local import kernel, spawning
 from shardwright.local.hosts import links
 from shardwright.local.hosts.base import Host, Order
+from shardwright.values import frozen
 
 __all__ = ["NamespaceHosts", "open_hosts"]
 
@@ -47,7 +47,7 @@ class NamespaceHosts:
             self._switch = -1
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Inside:
     """What makes a host of a process that is the first of its pid namespace."""
 

@@ -6,11 +6,11 @@ explainer.go, transformer.go, inference_service_defaults.go) and pkg/constants.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from shardwright.core.manifests import versions
 from shardwright.kubernetes import manifest_pods
+from shardwright.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -63,7 +63,7 @@ _STORAGE_URI = "STORAGE_URI"
 Mode = Literal["standard", "knative", "modelmesh"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Implementation:
     """What implements a component: one of the frameworks, or containers of the user's own."""
 

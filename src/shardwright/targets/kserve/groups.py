@@ -6,11 +6,11 @@ the InferenceService go before those of the runtime, containers are merged by na
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from shardwright.kubernetes import manifest_pods
 from shardwright.targets.kserve import components, gpu_resources
+from shardwright.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,7 +25,7 @@ MODEL: Path = (*components.PREDICTOR, "model")
 _SHIPPED = "kserve-huggingfaceserver-multinode"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Group:
     """Sizes and requests of one group."""
 

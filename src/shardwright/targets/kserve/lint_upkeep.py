@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shardwright.core.rules.rule import Breach, Rule
-from shardwright.kubernetes import manifest_pods
+from shardwright.kubernetes import manifest_pods, pod_checks
 from shardwright.targets.kserve import components, groups
 
 if TYPE_CHECKING:
@@ -104,8 +104,9 @@ def _runtime_name(manifest: Object, _: Context) -> Iterator[Breach]:
 
 
 def _bundle(manifest: Object, context: Context) -> Iterator[Breach]:
-    kinds = {other.kind for other in context.others}
-    if components.has_workers(manifest) and kinds & _BUNDLE and "InferenceService" not in kinds:
+    if not components.has_workers(manifest) or context.of_kind("InferenceService"):
+        return
+    if any(context.of_kind(kind) for kind in _BUNDLE):
         yield Breach(
             ("metadata", "name"), "these files prepare a deployment and hold no InferenceService", manifest.name
         )
@@ -124,15 +125,17 @@ def _pods(manifest: Object) -> Iterator[Path]:
 
 def _tokens(manifest: Object, _: Context) -> Iterator[Breach]:
     for pod in _pods(manifest):
-        yield from manifest_pods.literal_tokens(manifest, pod)
+        yield from pod_checks.all_credentials(manifest_pods.pod_at(manifest, pod))
     if manifest.kind == "InferenceService":
         for name in components.FRAMEWORKS:
-            yield from manifest_pods.container_tokens(manifest, (*components.PREDICTOR, name))
+            at = (*components.PREDICTOR, name)
+            pod = manifest_pods.pod_at(manifest, components.PREDICTOR)
+            yield from pod_checks.credentials(manifest_pods.Container(at, manifest.map_at(*at), pod))
 
 
 def _tolerations(manifest: Object, _: Context) -> Iterator[Breach]:
     for pod in _pods(manifest):
-        yield from manifest_pods.unmatched_tolerations(manifest, pod)
+        yield from pod_checks.unmatched_tolerations(manifest_pods.pod_at(manifest, pod))
 
 
 def _memory(manifest: Object, _: Context) -> Iterator[Breach]:
@@ -142,8 +145,13 @@ def _memory(manifest: Object, _: Context) -> Iterator[Breach]:
     head = groups.head_of(manifest)
     worker = groups.worker_container(manifest)
     for pod, container in ((("spec",), head), (("spec", "workerSpec"), worker)):
-        if container is not None and manifest_pods.small_memory(manifest, pod, container):
+        if container is not None and _has_small_memory(manifest, pod, container):
             yield Breach(container, "its shared memory is left at 64 MiB, or smaller than 1 GiB")
+
+
+def _has_small_memory(manifest: Object, pod: Path, container: Path) -> bool:
+    found = manifest_pods.Container(container, manifest.map_at(*container), manifest_pods.pod_at(manifest, pod))
+    return pod_checks.has_small_memory(found)
 
 
 RULES = (

@@ -6,8 +6,10 @@ other fields each; those parts are trees. Source: generated CRDs of kserve/kserv
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
+
+from shardwright.values import frozen
 
 if TYPE_CHECKING:
     from shardwright.kubernetes.podspec import Resources, Tree
@@ -29,7 +31,7 @@ def _texts() -> dict[str, str]:
     return {}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class RuntimeFormat:
     """A format that a runtime serves; never chosen for a service that does not name the runtime."""
 
@@ -38,7 +40,7 @@ class RuntimeFormat:
     auto_select: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class WorkerSizes:
     """How many workers there are: by their number in 0.14, else by two sizes whose product is the number of GPUs."""
 
@@ -47,7 +49,7 @@ class WorkerSizes:
     tensor_parallel_size: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class RuntimeWorker:
     """What is on all pods of workers, less their container."""
 
@@ -56,7 +58,7 @@ class RuntimeWorker:
     volumes: tuple[Any, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class RuntimeSpec:
     """What is on the head, or on the one pod, less its container."""
 
@@ -68,14 +70,14 @@ class RuntimeSpec:
     volumes: tuple[Any, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Format:
     """The format of a model."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class ModelSpec:
     """What the head serves, by which runtime and with which resources."""
 
@@ -85,7 +87,7 @@ class ModelSpec:
     resources: Resources
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class WorkerResources:
     """What a worker's container adds to that of the runtime."""
 
@@ -93,7 +95,7 @@ class WorkerResources:
     resources: Resources
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Strategy:
     """How a changed service replaces its pods."""
 
@@ -101,7 +103,7 @@ class Strategy:
     rolling_update: Tree | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Predictor:
     """What serves, without its pod."""
 

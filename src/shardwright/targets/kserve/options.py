@@ -2,37 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from shardwright.core import target_options
+from shardwright.core.target_options import Option
 
 if TYPE_CHECKING:
     from shardwright.core.recipe import Recipe
 
-__all__ = ["CHOICES", "HUGGING_FACE", "OPTIONS", "is_server", "option", "options_of"]
+__all__ = ["HUGGING_FACE", "OPTIONS", "is_server"]
 
 HUGGING_FACE = "huggingface"
 
 OPTIONS = {
-    "runtime": (
-        "`vllm`: the engine's own server, at /v1 (the default); `huggingface`: KServe's Hugging Face server around the same"
-        " engine, at /openai/v1"
+    "runtime": Option(
+        "`vllm`: the engine's own server, at /v1; `huggingface`: KServe's Hugging Face server around the same engine, at"
+        " /openai/v1",
+        default="`vllm`",
+        choices=("vllm", HUGGING_FACE),
     ),
 }
-"""What each option means, for the documentation and for messages."""
-
-CHOICES = {"runtime": ("vllm", HUGGING_FACE)}
-"""Values of options that have few."""
-
-
-def options_of(recipe: Recipe) -> dict[str, Any]:
-    """Options as written; checked by the rules, not here."""
-    return recipe.target.options if recipe.target else {}
-
-
-def option(recipe: Recipe, name: str) -> str:
-    """One option that is a text; empty if it is not given."""
-    return str(options_of(recipe).get(name) or "")
+"""What each takes."""
 
 
 def is_server(recipe: Recipe) -> bool:
     """Whether KServe's Hugging Face server is to run the engine."""
-    return option(recipe, "runtime") == HUGGING_FACE
+    return target_options.text_of(recipe, "runtime") == HUGGING_FACE

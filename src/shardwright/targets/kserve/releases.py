@@ -5,9 +5,10 @@ from __future__ import annotations
 import functools
 import re
 import tomllib
-from dataclasses import dataclass
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Literal
+
+from shardwright.values import frozen
 
 if TYPE_CHECKING:
     from shardwright.core.recipe import Recipe
@@ -18,7 +19,7 @@ _SPLIT = "0.15"
 """The one minor release whose first patch release has rules of its own."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Release:
     """What one release does; each field is explained in `facts.toml`."""
 

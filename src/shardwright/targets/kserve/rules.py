@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from shardwright.core import target_options
 from shardwright.kubernetes import expose, group_rules, patches
 from shardwright.kubernetes import rules as shared
 from shardwright.kubernetes.findings import error, info, unknown, warning
@@ -65,28 +66,6 @@ def known_version(deployment: Deployment) -> Iterator[Finding]:
             fix="give the version of KServe in your cluster",
             requirements=("R009", "R012"),
         )
-
-
-def known_options(deployment: Deployment) -> Iterator[Finding]:
-    """Options are few; a misspelt one would do nothing."""
-    for name, value in options.options_of(deployment.recipe).items():
-        choices = options.CHOICES.get(name)
-        if choices is None:
-            yield error(
-                "kserve.option-unknown",
-                path=f"target.options.{name}",
-                value=str(value),
-                message=f"{name!r} is no option of this target; known: {', '.join(sorted(options.OPTIONS))}",
-                fix="remove it or write its name as listed",
-            )
-        elif value not in choices:
-            yield error(
-                "kserve.option-value",
-                path=f"target.options.{name}",
-                value=str(value),
-                message=f"{name} must be one of {', '.join(choices)}, not {value!r}",
-                fix=options.OPTIONS[name],
-            )
 
 
 def name(deployment: Deployment) -> Iterator[Finding]:
@@ -243,7 +222,7 @@ def group_life(deployment: Deployment) -> Iterator[Finding]:
 
 RULES = (
     known_version,
-    known_options,
+    target_options.known_options("kserve", options.OPTIONS),
     name,
     workers,
     replicas,

@@ -34,9 +34,9 @@ def schema() -> Schema:
 
 
 def _pod_rules() -> tuple[Rule, ...]:
-    """Those on pods of all platforms, but for the one on shared memory: the operator mounts it."""
+    """Those on pods of all platforms, but for shared memory, which the operator mounts, and tolerations, on which it has its own."""
     rules = pod_lint.pod_rules(ray_objects.ALL_KINDS, ray_objects.pods_of)
-    return tuple(rule for rule in rules if rule.id != "pod.shared-memory")
+    return tuple(rule for rule in rules if rule.id not in {"pod.shared-memory", "pod.toleration"})
 
 
 LINT = Platform(

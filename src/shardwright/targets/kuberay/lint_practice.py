@@ -10,7 +10,7 @@ import functools
 from typing import TYPE_CHECKING
 
 from shardwright.core.rules.rule import Breach, Rule
-from shardwright.kubernetes import manifest_pods
+from shardwright.kubernetes import manifest_pods, pod_checks
 from shardwright.targets.kuberay import ray_images, ray_ports
 from shardwright.targets.kuberay.ray_objects import ALL_KINDS, has, in_clusters, text_of
 
@@ -151,7 +151,7 @@ def _serving_without_gpu(cluster: Cluster, context: Context) -> Iterator[Breach]
 def _tolerations(cluster: Cluster, context: Context) -> Iterator[Breach]:
     del context
     for group in cluster.groups:
-        yield from manifest_pods.unmatched_tolerations(cluster.owner, group.pod)
+        yield from pod_checks.unmatched_tolerations(manifest_pods.pod_at(cluster.owner, group.pod))
 
 
 RULES = (

@@ -5,8 +5,10 @@ Source: CRDs of KubeRay v1.1.1 to v1.7.0.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
+
+from shardwright.values import frozen
 
 if TYPE_CHECKING:
     from shardwright.kubernetes.podspec import EnvSource, Metadata, PodTemplate
@@ -26,21 +28,21 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Credential:
     """A credential that is kept in a Secret."""
 
     value_from: EnvSource
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Command:
     """A command that is run in the container; it succeeds with 0."""
 
     command: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class CommandProbe:
     """How the kubelet asks by a command; `failure_threshold` failures in a row count."""
 
@@ -50,7 +52,7 @@ class CommandProbe:
     failure_threshold: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class FaultTolerance:
     """Where Ray's global control store keeps its state outside the head."""
 
@@ -59,7 +61,7 @@ class FaultTolerance:
     external_storage_namespace: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class HeadGroup:
     """The one head; older releases demand parameters, also where there are none to give."""
 
@@ -67,7 +69,7 @@ class HeadGroup:
     template: PodTemplate
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class WorkerGroup:
     """Workers that are alike; the definition's default for `replicas` is 0."""
 
@@ -79,7 +81,7 @@ class WorkerGroup:
     template: PodTemplate
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class RayClusterSpec:
     """A head and its workers."""
 
@@ -90,7 +92,7 @@ class RayClusterSpec:
     worker_group_specs: tuple[WorkerGroup, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class RayCluster:
     """Pods that form one Ray cluster."""
 
@@ -100,14 +102,14 @@ class RayCluster:
     spec: RayClusterSpec
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class UpgradeStrategy:
     """How a changed service replaces its cluster."""
 
     type: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class RayServiceSpec:
     """Applications of Ray Serve and the cluster they run in."""
 
@@ -116,7 +118,7 @@ class RayServiceSpec:
     ray_cluster_config: RayClusterSpec
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class RayService:
     """A Ray cluster that serves applications."""
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from shardwright.core import target_options
 from shardwright.kubernetes.findings import error, unknown
-from shardwright.targets.kuberay import names, options, releases
+from shardwright.targets.kuberay import options, releases
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,54 +16,12 @@ if TYPE_CHECKING:
 
 __all__ = ["RULES"]
 
-_LARGEST_PORT = 65535
-
-
-def known_options(deployment: Deployment) -> Iterator[Finding]:
-    """Options are few; a misspelt one would do nothing."""
-    for name, value in options.options_of(deployment.recipe).items():
-        if name not in options.OPTIONS:
-            yield error(
-                "kuberay.option-unknown",
-                path=f"target.options.{name}",
-                value=str(value),
-                message=f"{name!r} is no option of this target; known: {', '.join(sorted(options.OPTIONS))}",
-                fix="remove it or write its name as listed",
-            )
-        elif complaint := _complaint(name, value):
-            yield error(
-                "kuberay.option-value",
-                path=f"target.options.{name}",
-                value=str(value),
-                message=f"{name} {complaint}, not {value!r}",
-                fix=options.OPTIONS[name],
-                requirements=("R102",) if name in options.PORTS else (),
-            )
-
-
-def _complaint(name: str, value: object) -> str:
-    """What a value of that option must be; empty if it is that."""
-    if name in options.PORTS:
-        is_port = isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= _LARGEST_PORT
-        return "" if is_port else f"must be a port from 1 to {_LARGEST_PORT}"
-    if name in options.SWITCHES:
-        return "" if isinstance(value, bool) else "must be true or false"
-    if not isinstance(value, str):
-        return "must be a text"
-    if name == "rayVersion":
-        return "" if names.ray_version(value) else "must be a version as 2.52.0"
-    if name == "redisPassword":
-        secret, slash, key = value.partition("/")
-        return "" if secret and slash and key and "/" not in key else "must be SECRET/KEY, never the password"
-    choices = options.CHOICES.get(name)
-    return "" if choices is None or value in choices else f"must be one of {', '.join(choices)}"
-
 
 def fault_tolerance(deployment: Deployment) -> Iterator[Finding]:
     """Options of fault tolerance came with 1.3, and need the address."""
     recipe = deployment.recipe
     release = releases.release_of(recipe)
-    address, password = options.option(recipe, "redisAddress"), options.option(recipe, "redisPassword")
+    address, password = target_options.text_of(recipe, "redisAddress"), target_options.text_of(recipe, "redisPassword")
     if address and release is not None and not release.has_fault_tolerance_options:
         yield error(
             "kuberay.option-release",
@@ -72,7 +31,7 @@ def fault_tolerance(deployment: Deployment) -> Iterator[Finding]:
             fix="leave redisAddress out, or use KubeRay 1.3 or newer",
         )
     for name in ("redisPassword", "redisNamespace"):
-        if options.option(recipe, name) and not address:
+        if target_options.text_of(recipe, name) and not address:
             yield error(
                 "kuberay.option-alone",
                 path=f"target.options.{name}",
@@ -94,7 +53,7 @@ def replacing(deployment: Deployment) -> Iterator[Finding]:
     """Only services are replaced, and releases before 1.3 always start a second cluster for it."""
     recipe = deployment.recipe
     release = releases.release_of(recipe)
-    asked = options.option(recipe, "upgradeStrategy")
+    asked = target_options.text_of(recipe, "upgradeStrategy")
     if asked and not options.is_ray_serve(recipe):
         yield error(
             "kuberay.option-alone",
@@ -113,5 +72,5 @@ def replacing(deployment: Deployment) -> Iterator[Finding]:
         )
 
 
-RULES = (known_options, fault_tolerance, replacing)
+RULES = (target_options.known_options("kuberay", options.OPTIONS), fault_tolerance, replacing)
 """All rules on options."""

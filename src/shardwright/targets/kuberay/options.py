@@ -2,69 +2,81 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from shardwright.core import target_options
+from shardwright.core.target_options import Option
+from shardwright.targets.kuberay import names
 
 if TYPE_CHECKING:
     from shardwright.core.recipe import Recipe
 
-__all__ = ["CHOICES", "OPTIONS", "PORTS", "RAY_SERVE", "SWITCHES", "is_ray_serve", "option", "options_of", "ports_of"]
+__all__ = ["OPTIONS", "PORTS", "RAY_SERVE", "is_ray_serve", "ports_of"]
 
 RAY_SERVE = "ray-serve"
 
-OPTIONS = {
-    "server": (
-        "`head` (the engine's own server runs on the head of a RayCluster; the default) or `ray-serve` (a RayService with "
-        "Ray Serve LLM: a head without GPUs, and workers for all ranks)"
-    ),
-    "rayVersion": "version of Ray in the image, which decides the operator's probes; read from the image's tag if left out",
-    "gcsPort": "port of Ray's control store (6379)",
-    "dashboardPort": "port of Ray's dashboard (8265)",
-    "clientPort": "port of Ray's client (10001)",
-    "metricsPort": "port of Ray's metrics (8080)",
-    "redisAddress": "host:port of a Redis that keeps the control store's state, so that workers outlive the head",
-    "redisPassword": "Secret and key with its password, as SECRET/KEY",
-    "redisNamespace": "name under which the state is kept; the cluster's own if left out",
-    "upgradeStrategy": (
-        "`None` (a changed service is not replaced by itself; the default) or `NewCluster` (a second cluster is started "
-        "beside the first, with as many GPUs); with `server: ray-serve`"
-    ),
-    "queue": "LocalQueue of Kueue that admits the cluster as a whole",
-    "gang": "true: the operator's batch scheduler places all pods at once or none",
-    "volcanoQueue": "queue of Volcano that the pods are placed from",
-}
-"""What each option means, for the documentation and for messages."""
-
 PORTS = {
-    "gcsPort": ("port", 6379),
-    "dashboardPort": ("dashboard-port", 8265),
-    "clientPort": ("ray-client-server-port", 10001),
-    "metricsPort": ("metrics-export-port", 8080),
+    "gcsPort": ("port", 6379, "control store"),
+    "dashboardPort": ("dashboard-port", 8265, "dashboard"),
+    "clientPort": ("ray-client-server-port", 10001, "client"),
+    "metricsPort": ("metrics-export-port", 8080, "metrics"),
 }
-"""Ports of the head, each with the parameter of `ray start` that sets it and what it is if nothing is said."""
-
-CHOICES = {"server": ("head", RAY_SERVE), "upgradeStrategy": ("None", "NewCluster")}
-"""Values of options that have few."""
-
-SWITCHES = ("gang",)
-"""Options that are true or false."""
+"""Ports of the head, each with the parameter of `ray start` that sets it, what it is if nothing is said, and whose it is."""
 
 
-def options_of(recipe: Recipe) -> dict[str, Any]:
-    """Options as written; checked by the rules, not here."""
-    return recipe.target.options if recipe.target else {}
+def _is_reference(text: str) -> bool:
+    secret, _, key = text.partition("/")
+    return bool(secret and key) and "/" not in key
 
 
-def option(recipe: Recipe, name: str) -> str:
-    """One option that is a text; empty if it is not given."""
-    return str(options_of(recipe).get(name) or "")
+OPTIONS = {
+    "server": Option(
+        "`head` (the engine's own server runs on the head of a RayCluster) or `ray-serve` (a RayService with Ray Serve LLM:"
+        " a head without GPUs, and workers for all ranks)",
+        default="`head`",
+        choices=("head", RAY_SERVE),
+    ),
+    "rayVersion": Option(
+        "version of Ray in the image, which decides the operator's probes",
+        default="read from the image's tag",
+        form=lambda text: bool(names.ray_version(text)),
+        form_name="a version as 2.52.0",
+    ),
+    **{
+        name: Option(f"port of Ray's {whose}", kind="port", default=str(port), requirements=("R102",))
+        for name, (_, port, whose) in PORTS.items()
+    },
+    "redisAddress": Option(
+        "host:port of a Redis that keeps the control store's state, so that workers outlive the head"
+    ),
+    "redisPassword": Option(
+        "Secret and key with its password, as SECRET/KEY",
+        form=_is_reference,
+        form_name="SECRET/KEY, never the password",
+        is_value_shown=False,
+    ),
+    "redisNamespace": Option("name under which the state is kept", default="the cluster's own"),
+    "upgradeStrategy": Option(
+        "`None` (a changed service is not replaced by itself) or `NewCluster` (a second cluster is started beside the first,"
+        " with as many GPUs); with `server: ray-serve`",
+        default="`None`",
+        choices=("None", "NewCluster"),
+    ),
+    "queue": Option("LocalQueue of Kueue that admits the cluster as a whole"),
+    "gang": Option(
+        "true: the operator's batch scheduler places all pods at once or none", kind="switch", default="false"
+    ),
+    "volcanoQueue": Option("queue of Volcano that the pods are placed from"),
+}
+"""What each takes."""
 
 
 def is_ray_serve(recipe: Recipe) -> bool:
     """Whether Ray Serve runs the model instead of the engine's own server."""
-    return option(recipe, "server") == RAY_SERVE
+    return target_options.text_of(recipe, "server") == RAY_SERVE
 
 
 def ports_of(recipe: Recipe) -> dict[str, str]:
     """Ports of the head by the parameter of `ray start` that sets each."""
-    asked = options_of(recipe)
-    return {parameter: str(asked.get(name, default)) for name, (parameter, default) in PORTS.items()}
+    asked = target_options.options_of(recipe)
+    return {parameter: str(asked.get(name, default)) for name, (parameter, default, _) in PORTS.items()}

@@ -6,10 +6,10 @@ object has them, and what has another form than expected reads as empty: its for
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from shardwright.kubernetes.pod_places import Pod
+from shardwright.kubernetes.manifest_pods import Pod
+from shardwright.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -46,7 +46,7 @@ _CLUSTER_PATHS: dict[str, Path] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Group:
     """The head, or one group of workers, by the path of its spec."""
 
@@ -66,7 +66,7 @@ class Group:
         return (*self.pod, "containers", 0)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Cluster:
     """The spec of a Ray cluster inside an object."""
 
@@ -128,11 +128,13 @@ def job_path(thing: Object) -> Path:
     return ("spec",) if thing.kind == "RayJob" else ("spec", "jobTemplate")
 
 
-def pods_of(thing: Object) -> Iterator[Pod]:
-    """The pods of an object's cluster, the head's first."""
+def pods_of(thing: Object) -> tuple[Pod, ...]:
+    """The pods of an object's cluster, the head's first; ask with `thing.once(pods_of)`."""
     cluster = cluster_of(thing)
-    if cluster is None:
-        return
+    return () if cluster is None else tuple(_pods_of(thing, cluster))
+
+
+def _pods_of(thing: Object, cluster: Cluster) -> Iterator[Pod]:
     size = 1 + sum(max(thing.number_at(*group.path, "replicas") or 0, 0) for group in cluster.workers)
     for group in cluster.groups:
         spec = thing.get(*group.pod)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import functools
 import re
 import tomllib
-from dataclasses import dataclass
 from importlib import resources
 from typing import TYPE_CHECKING, Any
+
+from shardwright.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["Release", "gates", "images_without_ray", "known_releases", "known_versions", "release_of"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Release:
     """What one release accepts; each field is explained in `facts.toml`."""
 

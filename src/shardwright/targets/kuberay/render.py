@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, cast
 
+from shardwright.core import target_options
 from shardwright.kubernetes import download, dump, expose, labels, members, patches, storage
 from shardwright.kubernetes.pods import Extras
 from shardwright.kubernetes.podspec import ContainerPort, EnvSource, HttpGet, Probe, SecretKeyRef
@@ -100,7 +101,7 @@ def _ray_cluster(deployment: Deployment, release: Release) -> RayCluster:
 
 def _ray_service(deployment: Deployment, release: Release) -> RayService:
     recipe = deployment.recipe
-    strategy = options.option(recipe, "upgradeStrategy") or "None"
+    strategy = target_options.text_of(recipe, "upgradeStrategy") or "None"
     return RayService(
         metadata=labels.metadata(deployment, recipe.metadata.name, "group", own_labels=_scheduling(recipe)),
         spec=RayServiceSpec(
@@ -112,8 +113,8 @@ def _ray_service(deployment: Deployment, release: Release) -> RayService:
 
 
 def _scheduling(recipe: Recipe) -> dict[str, str]:
-    queue, volcano = options.option(recipe, "queue"), options.option(recipe, "volcanoQueue")
-    gang = options.options_of(recipe).get("gang") is True
+    queue, volcano = target_options.text_of(recipe, "queue"), target_options.text_of(recipe, "volcanoQueue")
+    gang = target_options.options_of(recipe).get("gang") is True
     return {
         **({"kueue.x-k8s.io/queue-name": queue} if queue else {}),
         **({"ray.io/gang-scheduling-enabled": "true"} if gang else {}),
@@ -124,7 +125,7 @@ def _scheduling(recipe: Recipe) -> dict[str, str]:
 def _spec(deployment: Deployment, release: Release) -> RayClusterSpec:
     recipe = deployment.recipe
     return RayClusterSpec(
-        ray_version=options.option(recipe, "rayVersion") or ray_images.version_in(deployment.image) or None,
+        ray_version=target_options.text_of(recipe, "rayVersion") or ray_images.version_in(deployment.image) or None,
         gcs_fault_tolerance_options=_fault_tolerance(recipe) if release.has_fault_tolerance_options else None,
         head_group_spec=HeadGroup(
             ray_start_params={
@@ -139,15 +140,15 @@ def _spec(deployment: Deployment, release: Release) -> RayClusterSpec:
 
 
 def _fault_tolerance(recipe: Recipe) -> FaultTolerance | None:
-    address = options.option(recipe, "redisAddress")
+    address = target_options.text_of(recipe, "redisAddress")
     if not address:
         return None
-    secret, _, key = options.option(recipe, "redisPassword").rpartition("/")
+    secret, _, key = target_options.text_of(recipe, "redisPassword").rpartition("/")
     password = Credential(EnvSource(secret_key_ref=SecretKeyRef(secret, key))) if secret else None
     return FaultTolerance(
         redis_address=address,
         redis_password=password,
-        external_storage_namespace=options.option(recipe, "redisNamespace") or None,
+        external_storage_namespace=target_options.text_of(recipe, "redisNamespace") or None,
     )
 
 

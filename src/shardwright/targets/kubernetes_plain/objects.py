@@ -5,8 +5,10 @@ Source: Kubernetes API reference 1.36, apps/v1.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
+
+from shardwright.values import frozen
 
 if TYPE_CHECKING:
     from shardwright.kubernetes.podspec import Metadata, PodTemplate
@@ -14,14 +16,14 @@ if TYPE_CHECKING:
 __all__ = ["Deployment", "DeploymentSpec", "RollingUpdate", "Selector", "Strategy"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Selector:
     """The labels by which a Deployment knows its pods; immutable."""
 
     match_labels: dict[str, str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class RollingUpdate:
     """How many pods may be away, or may be there in addition, during an update."""
 
@@ -29,7 +31,7 @@ class RollingUpdate:
     max_surge: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Strategy:
     """How a changed template reaches running pods."""
 
@@ -37,7 +39,7 @@ class Strategy:
     rolling_update: RollingUpdate
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class DeploymentSpec:
     """Replicas of one pod; an update that makes no progress for so long is reported as failed."""
 
@@ -48,7 +50,7 @@ class DeploymentSpec:
     template: PodTemplate
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Deployment:
     """Pods that are alike and replaced when they end."""
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from shardwright.core import target_options
 from shardwright.kubernetes import access, download, dump, expose, labels, members, patches, sources, storage
-from shardwright.targets.kubernetes_plain import options
 from shardwright.targets.kubernetes_plain.objects import Deployment, DeploymentSpec, RollingUpdate, Selector, Strategy
 from shardwright.targets.kubernetes_plain.wiring import SERVE_PORT
 
@@ -34,7 +34,7 @@ def unpatched(deployment: core.Deployment) -> tuple[Manifest, ...]:
     name = deployment.recipe.metadata.name
     probe = deployment.leader.probe
     port = int(probe.port if probe else SERVE_PORT)
-    manager = options.option(deployment.recipe, "manager")
+    manager = target_options.text_of(deployment.recipe, "manager")
     wanted: tuple[KubernetesObject | None, ...] = (
         *(access.access_of(deployment, manager, "apps", "deployments") if manager else ()),
         storage.claim_of(deployment),
@@ -48,7 +48,7 @@ def unpatched(deployment: core.Deployment) -> tuple[Manifest, ...]:
 
 def deadline_seconds(deployment: core.Deployment) -> int:
     """When an update counts as failed: ten minutes, the default, are less than many models need to load."""
-    asked = options.options_of(deployment.recipe).get("progressDeadlineSeconds")
+    asked = target_options.options_of(deployment.recipe).get("progressDeadlineSeconds")
     if isinstance(asked, int):
         return asked
     probe = deployment.leader.probe
@@ -63,7 +63,7 @@ def _selector(name: str) -> dict[str, str]:
 
 def _deployment(deployment: core.Deployment) -> Deployment:
     recipe = deployment.recipe
-    queue = options.option(recipe, "queue")
+    queue = target_options.text_of(recipe, "queue")
     selector = _selector(recipe.metadata.name)
     return Deployment(
         metadata=labels.metadata(

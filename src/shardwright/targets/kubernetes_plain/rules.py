@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from shardwright.core import target_options
 from shardwright.kubernetes import expose, patches
 from shardwright.kubernetes import rules as shared
 from shardwright.kubernetes.findings import error, info, unknown
@@ -95,33 +96,9 @@ def _gated_fields(recipe: Recipe) -> dict[str, str]:
     return {path: field for path, (is_asked, field) in wanted.items() if is_asked}
 
 
-def known_options(deployment: Deployment) -> Iterator[Finding]:
-    """Options are few; a misspelt one would do nothing."""
-    for name, value in options.options_of(deployment.recipe).items():
-        if name not in options.OPTIONS:
-            yield error(
-                "kubernetes.option-unknown",
-                path=f"target.options.{name}",
-                value=str(value),
-                message=f"{name!r} is no option of this target; known: {', '.join(sorted(options.OPTIONS))}",
-                fix="remove it or write its name as listed",
-            )
-            continue
-        is_number = isinstance(value, int) and not isinstance(value, bool) and value > 0
-        if not (is_number if name in options.WHOLE_NUMBERS else isinstance(value, str)):
-            kind = "a whole number above 0" if name in options.WHOLE_NUMBERS else "a text"
-            yield error(
-                "kubernetes.option-value",
-                path=f"target.options.{name}",
-                value=str(value),
-                message=f"{name} must be {kind}, not {value!r}",
-                fix=options.OPTIONS[name],
-            )
-
-
 def deadline(deployment: Deployment) -> Iterator[Finding]:
     """A deadline below the time that a start may take reports healthy updates as failed."""
-    asked = options.options_of(deployment.recipe).get("progressDeadlineSeconds")
+    asked = target_options.options_of(deployment.recipe).get("progressDeadlineSeconds")
     probe = deployment.leader.probe
     if isinstance(asked, int) and probe is not None and asked <= probe.startup_budget_seconds:
         yield error(
@@ -148,7 +125,7 @@ def name(deployment: Deployment) -> Iterator[Finding]:
 
 def queue(deployment: Deployment) -> Iterator[Finding]:
     """Pods of a Deployment that waits for a queue that is not there are never made."""
-    asked = options.option(deployment.recipe, "queue")
+    asked = target_options.text_of(deployment.recipe, "queue")
     if asked:
         namespace = deployment.recipe.metadata.namespace
         yield unknown(
@@ -174,5 +151,13 @@ def update(deployment: Deployment) -> Iterator[Finding]:
         )
 
 
-RULES = (one_node, known_version, known_options, deadline, name, queue, update)
+RULES = (
+    one_node,
+    known_version,
+    target_options.known_options("kubernetes", options.OPTIONS),
+    deadline,
+    name,
+    queue,
+    update,
+)
 """All rules of this target."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shardwright.core.rules.rule import Breach, Rule
-from shardwright.kubernetes import manifest_pods
+from shardwright.kubernetes import manifest_pods, pod_checks
 from shardwright.targets.llmisvc import workloads
 
 if TYPE_CHECKING:
@@ -95,20 +95,20 @@ def _base(manifest: Object, context: Context) -> Iterator[Breach]:
 
 def _tokens(manifest: Object, _: Context) -> Iterator[Breach]:
     for pod in workloads.pods(manifest):
-        yield from manifest_pods.literal_tokens(manifest, pod)
+        yield from pod_checks.all_credentials(manifest_pods.pod_at(manifest, pod))
 
 
 def _tolerations(manifest: Object, _: Context) -> Iterator[Breach]:
     for pod in workloads.pods(manifest):
-        yield from manifest_pods.unmatched_tolerations(manifest, pod)
+        yield from pod_checks.unmatched_tolerations(manifest_pods.pod_at(manifest, pod))
 
 
 def _memory(manifest: Object, _: Context) -> Iterator[Breach]:
     for pod in workloads.pods(manifest):
-        for container in manifest_pods.containers(manifest, pod):
+        for container in manifest_pods.pod_at(manifest, pod).containers:
             # Without mounts of its own a container keeps those of the preset, which has 8 GiB.
-            if manifest.list_at(*container, "volumeMounts") and manifest_pods.small_memory(manifest, pod, container):
-                yield Breach((*container, "volumeMounts"), "nothing is mounted at /dev/shm here", can_tell=False)
+            if container.value.get("volumeMounts") and pod_checks.has_small_memory(container):
+                yield Breach((*container.path, "volumeMounts"), "nothing is mounted at /dev/shm here", can_tell=False)
 
 
 RULES = (

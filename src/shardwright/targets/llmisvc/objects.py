@@ -5,8 +5,10 @@ An empty part such as `Gateway()` asks the controller for its own. Source: CRDs 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
+
+from shardwright.values import frozen
 
 if TYPE_CHECKING:
     from shardwright.kubernetes.podspec import Metadata, PodSpec
@@ -33,7 +35,7 @@ def _texts() -> dict[str, str]:
     return {}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class ModelSpec:
     """Which model, and its name in requests."""
 
@@ -41,14 +43,14 @@ class ModelSpec:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StorageInitializer:
     """Whether the controller brings the files of `model.uri` into the pods."""
 
     enabled: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Parallelism:
     """Sizes; the number of pods in a group is `pipeline`, or `data / dataLocal`."""
 
@@ -59,7 +61,7 @@ class Parallelism:
     expert: bool | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class GatewayRef:
     """A Gateway that exists."""
 
@@ -67,40 +69,40 @@ class GatewayRef:
     namespace: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Gateway:
     """The Gateways that routes join; the platform's own if none is named."""
 
     refs: tuple[GatewayRef, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HttpRouteSpec:
     """What is said about the controller's route; its rules are the controller's."""
 
     hostnames: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HttpRoute:
     """The controller's route."""
 
     spec: HttpRouteSpec
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Route:
     """That there is a route."""
 
     http: HttpRoute | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Scheduler:
     """That a scheduler chooses the replica for each request: the platform's own."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Router:
     """How requests reach the leaders from outside."""
 
@@ -109,7 +111,7 @@ class Router:
     scheduler: Scheduler | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class ServiceSpec:
     """A model and the pods that serve it; with `worker` a group of several pods, with `template` alone one pod."""
 
@@ -124,7 +126,7 @@ class ServiceSpec:
     worker: PodSpec | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class LlmInferenceService:
     """A model as KServe serves it."""
 
@@ -134,12 +136,12 @@ class LlmInferenceService:
     spec: ServiceSpec
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ConfigSpec:
     """A configuration that adds nothing."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class LlmInferenceServiceConfig:
     """What the controller lays under services of its namespace that need it."""
 

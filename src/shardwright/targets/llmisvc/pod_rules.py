@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from shardwright.core import target_options
 from shardwright.core.recipe.model import PodOverrides
 from shardwright.kubernetes import sources
 from shardwright.kubernetes.findings import error, info, warning
-from shardwright.targets.llmisvc import files, members, options, releases
+from shardwright.targets.llmisvc import files, members, releases
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -171,7 +172,7 @@ def platform_download(deployment: Deployment) -> Iterator[Finding]:
 
 def options_without_use(deployment: Deployment) -> Iterator[Finding]:
     """What concerns groups of several pods does nothing to one."""
-    if deployment.group.size == 1 and options.option(deployment.recipe, "exclusiveTopology"):
+    if deployment.group.size == 1 and target_options.text_of(deployment.recipe, "exclusiveTopology"):
         yield error(
             "llmisvc.option-needs",
             path="target.options.exclusiveTopology",

@@ -5,9 +5,10 @@ from __future__ import annotations
 import functools
 import re
 import tomllib
-from dataclasses import dataclass
 from importlib import resources
 from typing import TYPE_CHECKING, Any
+
+from shardwright.values import frozen
 
 if TYPE_CHECKING:
     from shardwright.core.recipe import Recipe
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["Names", "Release", "known_releases", "known_versions", "names", "release_of"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Names:
     """Names that the controller and its presets give, the same in all known releases; explained in `facts.toml`."""
 
@@ -30,7 +31,7 @@ class Names:
     own_labels: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Release:
     """What one release accepts and does; each field is explained in `facts.toml`."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from shardwright.core import target_options
 from shardwright.kubernetes import download, dump, expose, labels, network, patches, pods, storage
 from shardwright.targets.llmisvc import files, members, objects, options, releases
 
@@ -89,7 +90,7 @@ def _config(deployment: Deployment, release: Release) -> objects.LlmInferenceSer
     """What the controller lays under a pipeline over several pods; it goes no further where it does not find it."""
     recipe = deployment.recipe
     is_missing = parallelism_of(deployment).pipeline is not None and "pipeline" in release.missing_presets
-    if deployment.group.size == 1 or not is_missing or options.option(recipe, "pipelineConfig") == "expected":
+    if deployment.group.size == 1 or not is_missing or target_options.text_of(recipe, "pipelineConfig") == "expected":
         return None
     return objects.LlmInferenceServiceConfig(
         api_version=release.api_version,
@@ -106,7 +107,7 @@ def _initializer(deployment: Deployment, release: Release) -> objects.StorageIni
 def _annotations(deployment: Deployment) -> dict[str, str]:
     """Annotations of the object, which the controller copies to the set and its pods where it knows their prefix."""
     recipe = deployment.recipe
-    topology = options.option(recipe, "exclusiveTopology")
+    topology = target_options.text_of(recipe, "exclusiveTopology")
     auth = recipe.expose.auth
     return {
         **network.pod_annotations(recipe),
@@ -116,7 +117,7 @@ def _annotations(deployment: Deployment) -> dict[str, str]:
 
 
 def _queue(deployment: Deployment) -> dict[str, str]:
-    queue = options.option(deployment.recipe, "queue")
+    queue = target_options.text_of(deployment.recipe, "queue")
     return {_QUEUE: queue} if queue else {}
 
 

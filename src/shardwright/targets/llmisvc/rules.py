@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from shardwright.core import target_options
 from shardwright.kubernetes import expose, group_rules, patches, sources
 from shardwright.kubernetes import rules as shared
 from shardwright.kubernetes.findings import error, info, unknown
@@ -77,37 +78,6 @@ def known_version(deployment: Deployment) -> Iterator[Finding]:
             why="releases before 0.17 have v1alpha1 alone, and drop fields that came later without a word",
             fix="give the version of KServe in your cluster",
         )
-
-
-def known_options(deployment: Deployment) -> Iterator[Finding]:
-    """Options are few; a misspelt one would do nothing."""
-    for name, value in options.options_of(deployment.recipe).items():
-        if name not in options.OPTIONS:
-            yield error(
-                "llmisvc.option-unknown",
-                path=f"target.options.{name}",
-                value=str(value),
-                message=f"{name!r} is no option of this target; known: {', '.join(sorted(options.OPTIONS))}",
-                fix="remove it or write its name as listed",
-            )
-        elif complaint := _complaint(name, value):
-            yield error(
-                "llmisvc.option-value",
-                path=f"target.options.{name}",
-                value=str(value),
-                message=f"{name} {complaint}, not {value!r}",
-                fix=options.OPTIONS[name],
-            )
-
-
-def _complaint(name: str, value: object) -> str:
-    """What a value of that option must be; empty if it is that."""
-    if name in options.SWITCHES:
-        return "" if isinstance(value, bool) else "must be true or false"
-    if not isinstance(value, str) or not value:
-        return "must be a text"
-    choices = options.CHOICES.get(name)
-    return "" if choices is None or value in choices else f"must be {' or '.join(choices)}"
 
 
 def name(deployment: Deployment) -> Iterator[Finding]:
@@ -195,7 +165,7 @@ def needed_controllers(deployment: Deployment) -> Iterator[Finding]:
 
 RULES = (
     known_version,
-    known_options,
+    target_options.known_options("llmisvc", options.OPTIONS),
     name,
     missing_preset,
     fixed_size,

@@ -4,34 +4,38 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from shardwright.core import target_options
+from shardwright.core.target_options import Option
 from shardwright.local import spec
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from shardwright.core.recipe import Recipe
     from shardwright.local.spec import HostKind
 
-__all__ = ["OPTIONS", "host_kind_of", "options_of", "pinned_port_of"]
+__all__ = ["OPTIONS", "host_kind_of", "pinned_port_of"]
 
-OPTIONS: dict[str, str] = {
-    "hosts": f"one of {', '.join(spec.HOST_KINDS)}",
-    "port": "a port from 1 to 65535",
+OPTIONS = {
+    "hosts": Option(
+        "emulated hosts as network namespaces or as loopback addresses; `auto`: what this machine allows",
+        default="`auto`",
+        choices=spec.HOST_KINDS,
+    ),
+    "port": Option(
+        "where the model is served; a port that is given and taken is an error",
+        kind="port",
+        default=f"{spec.SERVE_PORT}, or the next that is free",
+    ),
 }
-
-
-def options_of(recipe: Recipe) -> Mapping[str, object]:
-    """The options as they stand in the recipe."""
-    return recipe.target.options if recipe.target else {}
+"""What each takes."""
 
 
 def host_kind_of(recipe: Recipe) -> HostKind | None:
     """What kind of hosts is asked for, `auto` if nothing is; None if the value is none of them."""
-    value = options_of(recipe).get("hosts", "auto")
+    value = target_options.options_of(recipe).get("hosts", "auto")
     return value if value in spec.HOST_KINDS else None
 
 
 def pinned_port_of(recipe: Recipe) -> int | None:
     """The port that is asked for; None if none is, or the value is none."""
-    value = options_of(recipe).get("port")
-    return value if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 65535 else None
+    value = target_options.options_of(recipe).get("port")
+    return None if value is None or target_options.complaint(OPTIONS["port"], value) else value

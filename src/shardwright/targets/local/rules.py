@@ -7,6 +7,7 @@ import re
 import sys
 from typing import TYPE_CHECKING
 
+from shardwright.core import target_options
 from shardwright.core.recipe import source
 from shardwright.core.recipe.model import Expose, KeyRef, Network, Pods, Storage
 from shardwright.core.rules import Finding
@@ -26,25 +27,6 @@ _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 def findings_of(deployment: Deployment) -> tuple[Finding, ...]:
     """Findings of all rules."""
     return tuple(finding for rule in RULES for finding in rule(deployment))
-
-
-def known_options(deployment: Deployment) -> Iterator[Finding]:
-    """Options are few; a misspelt one would do nothing."""
-    given = options.options_of(deployment.recipe)
-    bad = {
-        "hosts": options.host_kind_of(deployment.recipe) is None,
-        "port": "port" in given and options.pinned_port_of(deployment.recipe) is None,
-    }
-    for name, value in given.items():
-        path = f"target.options.{name}"
-        if name not in options.OPTIONS:
-            known = ", ".join(options.OPTIONS)
-            message = f"{name} is no option of this target; it has: {known}"
-            yield _error("local.option-unknown", path, str(value), message, fix=f"remove it, or use one of: {known}")
-        elif bad[name]:
-            allowed = options.OPTIONS[name]
-            message = f"{path}: {value!r} is not {allowed}"
-            yield _error("local.option-value", path, str(value), message, fix=f"give {allowed}")
 
 
 def names(deployment: Deployment) -> Iterator[Finding]:
@@ -147,7 +129,17 @@ def ignored_fields(deployment: Deployment) -> Iterator[Finding]:
         yield _info("local.field-ignored", path="target.patches", message=message, fix="")
 
 
-RULES = (known_options, names, model_is_here, executor, one_replica, enough_addresses, linux, secrets, ignored_fields)
+RULES = (
+    target_options.known_options("local", options.OPTIONS),
+    names,
+    model_is_here,
+    executor,
+    one_replica,
+    enough_addresses,
+    linux,
+    secrets,
+    ignored_fields,
+)
 
 
 def _error(identifier: str, path: str, value: str, message: str, *, fix: str) -> Finding:

@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING
 
 from shardwright.core.rules.rule import Breach, Rule
-from shardwright.kubernetes.pod_places import containers_of, flag_value, gpus_of, words_of
+from shardwright.kubernetes.manifest_pods import containers_of, flag_value, gpus_of, words_of
 from shardwright.targets.lws import rules as rendered
 from shardwright.targets.lws.lint_webhook import in_sets
 from shardwright.targets.lws.sets import PREFIX, SETS, sets_of
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from shardwright.core.manifests.objects import Context, Object
     from shardwright.core.marked.paths import Path
-    from shardwright.kubernetes.pod_places import Container
+    from shardwright.kubernetes.manifest_pods import Container
     from shardwright.targets.lws.sets import GroupSet
 
 __all__ = ["RULES"]

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from shardwright.core import target_options
 from shardwright.kubernetes.objects import SubGroupPolicy
-from shardwright.targets.lws import options
 
 if TYPE_CHECKING:
     from shardwright.core.deployment import Deployment
@@ -31,7 +31,7 @@ _KUEUE = "kueue.x-k8s.io"
 
 def subgroup_size(deployment: Deployment) -> int | None:
     """Nodes of a subgroup: as asked, else those of a tensor-parallel group that takes several nodes but not all of them."""
-    asked = options.options_of(deployment.recipe).get("subgroupSize")
+    asked = target_options.options_of(deployment.recipe).get("subgroupSize")
     if isinstance(asked, int) and not isinstance(asked, bool):
         return asked
     layout = deployment.plan.layout
@@ -51,16 +51,16 @@ def sub_group_policy(deployment: Deployment, release: Release) -> SubGroupPolicy
 
 def set_labels(recipe: Recipe) -> dict[str, str]:
     """Labels of the set alone: the download Job takes no GPUs and is not queued."""
-    queue = options.option(recipe, "queue")
+    queue = target_options.text_of(recipe, "queue")
     return {f"{_KUEUE}/queue-name": queue} if queue else {}
 
 
 def set_annotations(recipe: Recipe) -> dict[str, str]:
     """Annotations of the set on topology, and on the queue of Volcano."""
     wanted = {
-        f"{_PREFIX}/exclusive-topology": options.option(recipe, "exclusiveTopology"),
-        f"{_PREFIX}/subgroup-exclusive-topology": options.option(recipe, "subgroupExclusiveTopology"),
-        "scheduling.volcano.sh/queue-name": options.option(recipe, "volcanoQueue"),
+        f"{_PREFIX}/exclusive-topology": target_options.text_of(recipe, "exclusiveTopology"),
+        f"{_PREFIX}/subgroup-exclusive-topology": target_options.text_of(recipe, "subgroupExclusiveTopology"),
+        "scheduling.volcano.sh/queue-name": target_options.text_of(recipe, "volcanoQueue"),
     }
     return {name: value for name, value in wanted.items() if value}
 
@@ -69,8 +69,8 @@ def pod_annotations(deployment: Deployment) -> dict[str, str]:
     """Kueue's wish for a place, on leader and workers alike; the group's name makes one wish of both."""
     recipe = deployment.recipe
     wanted = {
-        f"{_KUEUE}/podset-required-topology": options.option(recipe, "requiredTopology"),
-        f"{_KUEUE}/podset-preferred-topology": options.option(recipe, "preferredTopology"),
+        f"{_KUEUE}/podset-required-topology": target_options.text_of(recipe, "requiredTopology"),
+        f"{_KUEUE}/podset-preferred-topology": target_options.text_of(recipe, "preferredTopology"),
     }
     made = {name: value for name, value in wanted.items() if value}
     if made and deployment.group.size > 1:
@@ -80,4 +80,4 @@ def pod_annotations(deployment: Deployment) -> dict[str, str]:
 
 def scheduler_name(recipe: Recipe) -> str | None:
     """The scheduler that places pods; None: the cluster's own."""
-    return options.option(recipe, "gang") or None
+    return target_options.text_of(recipe, "gang") or None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from shardwright.core import target_options
 from shardwright.kubernetes.findings import error, info, unknown
 from shardwright.targets.lws import options, placement, releases
 
@@ -22,7 +23,7 @@ __all__ = ["RULES"]
 def subgroups(deployment: Deployment) -> Iterator[Finding]:
     """Subgroups divide the group, with the leader or besides it, and stay as they are."""
     size, nodes = placement.subgroup_size(deployment), deployment.group.size
-    topology = options.option(deployment.recipe, "subgroupExclusiveTopology")
+    topology = target_options.text_of(deployment.recipe, "subgroupExclusiveTopology")
     if size is None:
         if topology:
             yield error(
@@ -55,7 +56,7 @@ def subgroups(deployment: Deployment) -> Iterator[Finding]:
 
 def one_scheduler(deployment: Deployment) -> Iterator[Finding]:
     """Kueue admits what the cluster's scheduler places; Volcano places by itself."""
-    given = options.options_of(deployment.recipe)
+    given = target_options.options_of(deployment.recipe)
     if "queue" in given and "gang" in given:
         yield error(
             "lws.two-schedulers",
@@ -72,7 +73,7 @@ def one_scheduler(deployment: Deployment) -> Iterator[Finding]:
                 path=f"target.options.{name}",
                 value=str(given[name]),
                 message=f"{name} has no effect without {needed}",
-                fix=f"give target.options.{needed}: {options.OPTIONS[needed]}",
+                fix=f"give target.options.{needed}: {options.OPTIONS[needed].meaning}",
             )
     topologies = [name for name in ("exclusiveTopology", "requiredTopology", "preferredTopology") if name in given]
     if len(topologies) > 1:
@@ -89,9 +90,9 @@ def one_scheduler(deployment: Deployment) -> Iterator[Finding]:
 def gang(deployment: Deployment) -> Iterator[Finding]:
     """A group that is placed in part holds GPUs and serves nothing."""
     recipe, release = deployment.recipe, releases.release_of(deployment.recipe)
-    if options.option(recipe, "gang") == "volcano" and release is not None:
+    if target_options.text_of(recipe, "gang") == "volcano" and release is not None:
         yield from _volcano(release)
-    elif queue := options.option(recipe, "queue"):
+    elif queue := target_options.text_of(recipe, "queue"):
         yield unknown(
             "lws.queue-expected",
             path="target.options.queue",
@@ -133,7 +134,7 @@ def _volcano(release: releases.Release) -> Iterator[Finding]:
 def exclusive_place(deployment: Deployment) -> Iterator[Finding]:
     """A label that nodes do not have leaves pods pending for ever."""
     for name in ("exclusiveTopology", "subgroupExclusiveTopology"):
-        label = options.option(deployment.recipe, name)
+        label = target_options.text_of(deployment.recipe, name)
         if label:
             yield unknown(
                 "lws.topology-label",

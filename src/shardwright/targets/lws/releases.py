@@ -5,9 +5,10 @@ from __future__ import annotations
 import functools
 import re
 import tomllib
-from dataclasses import dataclass
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Literal
+
+from shardwright.values import frozen
 
 if TYPE_CHECKING:
     from shardwright.core.recipe import Recipe
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["Release", "known_releases", "known_versions", "release_of"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Release:
     """What one release accepts; each field is explained in `facts.toml`."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from shardwright.core import target_options
 from shardwright.kubernetes import access, download, dump, expose, labels, members, patches, storage
 from shardwright.kubernetes.objects import (
     KubernetesObject,
@@ -41,7 +42,7 @@ def unpatched(deployment: Deployment, release: Release) -> tuple[Manifest, ...]:
     """All manifests before any patch."""
     name, port = service_name(deployment.recipe.metadata.name), _port(deployment)
     selector = {f"{_PREFIX}/name": deployment.recipe.metadata.name, **_LEADER}
-    manager = options.option(deployment.recipe, "manager")
+    manager = target_options.text_of(deployment.recipe, "manager")
     wanted: tuple[KubernetesObject | None, ...] = (
         *(access.access_of(deployment, manager, _GROUP, "leaderworkersets") if manager else ()),
         storage.claim_of(deployment),
@@ -65,7 +66,7 @@ def _port(deployment: Deployment) -> int:
 
 def _leader_worker_set(deployment: Deployment, release: Release) -> LeaderWorkerSet:
     recipe = deployment.recipe
-    subdomain = options.option(recipe, "subdomainPolicy")
+    subdomain = target_options.text_of(recipe, "subdomainPolicy")
     return LeaderWorkerSet(
         metadata=labels.metadata(
             deployment,

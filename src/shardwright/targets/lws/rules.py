@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from shardwright.core import target_options
 from shardwright.kubernetes import expose, group_rules, patches
 from shardwright.kubernetes import rules as shared
 from shardwright.kubernetes.findings import error, info, unknown, warning
@@ -92,43 +93,10 @@ def controller(deployment: Deployment) -> Iterator[Finding]:
         )
 
 
-def known_options(deployment: Deployment) -> Iterator[Finding]:
-    """Options are few; a misspelt one would do nothing."""
-    for name, value in options.options_of(deployment.recipe).items():
-        if name not in options.OPTIONS:
-            yield error(
-                "lws.option-unknown",
-                path=f"target.options.{name}",
-                value=str(value),
-                message=f"{name!r} is no option of this target; known: {', '.join(sorted(options.OPTIONS))}",
-                fix="remove it or write its name as listed",
-            )
-        elif complaint := _complaint(name, value):
-            yield error(
-                "lws.option-value",
-                path=f"target.options.{name}",
-                value=str(value),
-                message=f"{name} {complaint}, not {value!r}",
-                fix=options.OPTIONS[name],
-            )
-
-
-def _complaint(name: str, value: object) -> str:
-    """What a value of that option must be; empty if it is that."""
-    if name in options.WHOLE_NUMBERS:
-        return "" if isinstance(value, int) and not isinstance(value, bool) else "must be a whole number"
-    if not isinstance(value, str):
-        return "must be a text"
-    if name == "startupPolicy":
-        return ""  # has a rule of its own
-    choices = options.CHOICES.get(name)
-    return "" if choices is None or value in choices else f"must be one of {', '.join(choices)}"
-
-
 def startup_policy(deployment: Deployment) -> Iterator[Finding]:
     """A leader that is ready only when its workers have joined must not be waited for before they are made."""
-    asked = options.options_of(deployment.recipe).get("startupPolicy")
-    if isinstance(asked, str) and asked not in options.CHOICES["startupPolicy"]:
+    asked = target_options.options_of(deployment.recipe).get("startupPolicy")
+    if isinstance(asked, str) and asked != options.LEADER_CREATED:
         yield error(
             "lws.startup-policy",
             path="target.options.startupPolicy",
@@ -142,7 +110,7 @@ def startup_policy(deployment: Deployment) -> Iterator[Finding]:
 def known_restart_policy(deployment: Deployment) -> Iterator[Finding]:
     """Other policies leave a group without one of its members, for ever."""
     release = releases.release_of(deployment.recipe)
-    asked = options.options_of(deployment.recipe).get("restartPolicy")
+    asked = target_options.options_of(deployment.recipe).get("restartPolicy")
     if release is None or not isinstance(asked, str):
         return
     usable = [options.ON_RESTART] if release.after_start == "none" else [options.AFTER_START, options.ON_RESTART]
@@ -216,7 +184,7 @@ def replicas(deployment: Deployment) -> Iterator[Finding]:
 RULES = (
     known_version,
     controller,
-    known_options,
+    target_options.known_options("lws", options.OPTIONS),
     known_restart_policy,
     name,
     service_name,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from shardwright.kubernetes.pod_places import Pod
+from shardwright.kubernetes.manifest_pods import Pod
+from shardwright.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,7 +20,7 @@ ANNOTATIONS = (f"{PREFIX}/exclusive-topology", f"{PREFIX}/subgroup-exclusive-top
 SETS = ("LeaderWorkerSet", "DisaggregatedSet")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class GroupSet:
     """One LeaderWorkerSetSpec in an object."""
 
@@ -44,8 +44,13 @@ class GroupSet:
         """Pods of a group; 1 where the size is no number."""
         return self.number("leaderWorkerTemplate", "size") or 1
 
-    def pods(self) -> Iterator[Pod]:
+    def pods(self) -> tuple[Pod, ...]:
         """Its leader and its worker; without a template of its own the leader is made from the worker's."""
+        depth = len(self.path)
+        return tuple(pod for pod in self.owner.once(pods_of) if pod.path[:depth] == self.path)
+
+    def read_pods(self) -> Iterator[Pod]:
+        """The same, read anew."""
         template = self.get("leaderWorkerTemplate")
         if not isinstance(template, dict):
             return
@@ -71,7 +76,6 @@ def sets_of(each: Object) -> Iterator[GroupSet]:
             yield GroupSet(each, ("spec", "roles", index, "spec"))
 
 
-def pods_of(each: Object) -> Iterator[Pod]:
-    """The pods of all sets of an object."""
-    for group_set in sets_of(each):
-        yield from group_set.pods()
+def pods_of(each: Object) -> tuple[Pod, ...]:
+    """The pods of all sets of an object; ask with `each.once(pods_of)`."""
+    return tuple(pod for group_set in sets_of(each) for pod in group_set.read_pods())

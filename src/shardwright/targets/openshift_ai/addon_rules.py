@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from shardwright.core import target_options
 from shardwright.kubernetes.findings import error, info, unknown
 from shardwright.targets.openshift_ai import addons, options
 
@@ -21,9 +22,9 @@ def listed_kinds(deployment: Deployment) -> tuple[str, ...]:
     recipe = deployment.recipe
     asked = {
         "MachineSet": bool(options.machines_of(recipe)),
-        "NFSProvisioner": bool(options.option(recipe, "nfs")),
+        "NFSProvisioner": bool(target_options.text_of(recipe, "nfs")),
         "Route": recipe.expose.kind == "route",
-        "Template": options.option(recipe, "runtime") == "template",
+        "Template": target_options.text_of(recipe, "runtime") == "template",
     }
     return tuple(name for name, is_rendered in asked.items() if is_rendered)
 
@@ -68,7 +69,7 @@ def machines(deployment: Deployment) -> Iterator[Finding]:
 def shared_volumes(deployment: Deployment) -> Iterator[Finding]:
     """The NFS server is made by an operator, which is not rendered."""
     recipe = deployment.recipe
-    backing = options.option(recipe, "nfs")
+    backing = target_options.text_of(recipe, "nfs")
     if not backing:
         return
     if recipe.storage.claim is None:
@@ -94,7 +95,7 @@ def shared_volumes(deployment: Deployment) -> Iterator[Finding]:
 def template(deployment: Deployment) -> Iterator[Finding]:
     """A Template does nothing until it is processed."""
     recipe = deployment.recipe
-    if options.option(recipe, "runtime") == "template":
+    if target_options.text_of(recipe, "runtime") == "template":
         name, namespace = f"{options.runtime_name(recipe)}-template", recipe.metadata.namespace
         yield info(
             "openshift-ai.template",

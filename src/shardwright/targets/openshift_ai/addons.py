@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
+from shardwright.core import target_options
 from shardwright.kubernetes import dump, labels
 from shardwright.kubernetes.storage import claim_bytes
 from shardwright.targets.openshift_ai import objects, options
@@ -35,9 +36,9 @@ _ROOT_GIB = 120
 def rendered(deployment: Deployment) -> Iterator[Manifest]:
     """The add-ons that are asked for, in the order in which they are applied."""
     recipe = deployment.recipe
-    if options.is_on(recipe, "namespace"):
+    if target_options.is_on(recipe, "namespace"):
         yield dump.as_manifest(_namespace(deployment))
-    if options.option(recipe, "nfs"):
+    if target_options.text_of(recipe, "nfs"):
         yield dump.as_manifest(_nfs(deployment))
     if options.machines_of(recipe):
         yield dump.as_manifest(_machines(deployment))
@@ -57,7 +58,7 @@ def _nfs(deployment: Deployment) -> objects.NfsProvisioner:
         metadata=dataclasses.replace(made, namespace=_OPERATORS),
         spec={
             "storageSize": format_quantity(size),
-            "storageClass": options.option(recipe, "nfs"),
+            "storageClass": target_options.text_of(recipe, "nfs"),
             "scForNFS": recipe.storage.storage_class or "nfs",
         },
     )

@@ -6,8 +6,10 @@ lists their fields.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
+
+from shardwright.values import frozen
 
 if TYPE_CHECKING:
     from shardwright.kubernetes.podspec import Metadata, Tree
@@ -27,7 +29,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Namespace:
     """A namespace of the cluster."""
 
@@ -36,7 +38,7 @@ class Namespace:
     metadata: Metadata
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Template:
     """Objects that `oc process` writes out."""
 
@@ -46,7 +48,7 @@ class Template:
     objects: tuple[Tree, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class NfsProvisioner:
     """A server in the cluster that makes shared volumes; its spec has a name (`scForNFS`) that is no camelCase of ours."""
 
@@ -56,14 +58,14 @@ class NfsProvisioner:
     spec: Tree
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Labelled:
     """Labels of machines or nodes."""
 
     labels: dict[str, str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Taint:
     """Keeps pods away that do not tolerate it."""
 
@@ -71,14 +73,14 @@ class Taint:
     effect: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ProviderSpec:
     """What the cloud is asked for."""
 
     value: Tree
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class MachineSpec:
     """One machine."""
 
@@ -87,7 +89,7 @@ class MachineSpec:
     taints: tuple[Taint, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class MachineTemplate:
     """Machines of one kind."""
 
@@ -95,14 +97,14 @@ class MachineTemplate:
     spec: MachineSpec
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Selector:
     """By which labels machines are found."""
 
     match_labels: dict[str, str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class MachineSetSpec:
     """Number and kind of machines."""
 
@@ -111,7 +113,7 @@ class MachineSetSpec:
     template: MachineTemplate
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class MachineSet:
     """Machines that OpenShift asks the cloud for."""
 

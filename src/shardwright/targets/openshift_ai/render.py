@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
+from shardwright.core import target_options
 from shardwright.core.plugins import Manifest
 from shardwright.kubernetes import dump, labels, members, patches
 from shardwright.targets.openshift_ai import addons, objects, options, platform
@@ -65,7 +66,7 @@ def _runtime(deployment: Deployment, body: dict[str, Any]) -> Manifest:
     spec: dict[str, Any] = dict(body["spec"])
     spec["annotations"] = {**spec.get("annotations", {}), "opendatahub.io/kserve-runtime": deployment.plan.engine.name}
     body["spec"] = spec
-    if options.option(recipe, "runtime") != "template":
+    if target_options.text_of(recipe, "runtime") != "template":
         return Manifest(kind=RUNTIME, name=name, body=body)
     template = objects.Template(
         metadata=labels.metadata(
@@ -102,4 +103,4 @@ def _metadata(
 
 
 def _shown(deployment: Deployment) -> dict[str, str]:
-    return {_DASHBOARD: "true" if options.is_on(deployment.recipe, "dashboard") else "false"}
+    return {_DASHBOARD: "true" if target_options.is_on(deployment.recipe, "dashboard") else "false"}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from shardwright.core import target_options
 from shardwright.core.plan.version import parse_version
 from shardwright.kubernetes import expose, patches
 from shardwright.kubernetes.findings import error, info, unknown, warning
@@ -61,28 +62,6 @@ def known_version(deployment: Deployment) -> Iterator[Finding]:
             message=f"OpenShift AI {asked} is not listed; {release.version}, the nearest older one that is, stands for it",
             fix="compare the annotation opendatahub.io/runtime-version of the platform's templates with engine.version",
         )
-
-
-def known_options(deployment: Deployment) -> Iterator[Finding]:
-    """Options are few; a misspelt one would do nothing."""
-    for name, value in options.options_of(deployment.recipe).items():
-        complaint = options.complaint(name, value) if name in options.OPTIONS else ""
-        if name not in options.OPTIONS:
-            yield error(
-                "openshift-ai.option-unknown",
-                path=f"target.options.{name}",
-                value=str(value),
-                message=f"{name!r} is no option of this target; known: {', '.join(sorted(options.OPTIONS))}",
-                fix="remove it or write its name as listed",
-            )
-        elif complaint:
-            yield error(
-                "openshift-ai.option-value",
-                path=f"target.options.{name}",
-                value=str(value),
-                message=f"{name} {complaint}, not {value!r}",
-                fix=options.OPTIONS[name],
-            )
 
 
 def engine(deployment: Deployment) -> Iterator[Finding]:
@@ -199,9 +178,8 @@ def _is_new(finding: Finding) -> bool:
 
 def not_validated(deployment: Deployment) -> Iterator[Finding]:
     """Kinds for which no definition was at hand are held against lists of their fields alone."""
-    if releases.release_of(deployment.recipe) is None or any(
-        options.complaint(name, value) for name, value in options.options_of(deployment.recipe).items()
-    ):
+    known = target_options.known_options("openshift-ai", options.OPTIONS)
+    if releases.release_of(deployment.recipe) is None or any(known(deployment)):
         return
     kinds = addon_rules.listed_kinds(deployment)
     if kinds:
@@ -220,7 +198,7 @@ def _engine(deployment: Deployment) -> str:
 
 RULES = (
     known_version,
-    known_options,
+    target_options.known_options("openshift-ai", options.OPTIONS),
     engine,
     executor,
     untested,

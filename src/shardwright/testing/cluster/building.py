@@ -12,12 +12,12 @@ import os
 import shutil
 import tempfile
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shardwright import errors, units
 from shardwright.testing.cluster import go_modules, pins
+from shardwright.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
@@ -30,7 +30,7 @@ CONTROL_PLANE = ("etcd", "kube-apiserver")
 _DRAFT = ".building-"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Programs:
     """Where programs are."""
 

@@ -7,10 +7,10 @@ are known by token, not by certificate.
 from __future__ import annotations
 
 import subprocess
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from shardwright import errors
+from shardwright.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +23,7 @@ _DAYS = "2"
 """A run that crosses midnight, on a machine whose clock is put right meanwhile."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Certificates:
     """Files, all PEM."""
 

@@ -15,13 +15,13 @@ import secrets
 import signal
 import socket
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from shardwright import errors
 from shardwright.local import spawning
 from shardwright.testing.cluster import building, certificates, run_folders
 from shardwright.testing.cluster.api import Api
+from shardwright.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -37,7 +37,7 @@ _LOG_LINES = 20
 _POLL_SECONDS = 0.02
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ControlPlane:
     """A running API server and how to reach it as a member of `system:masters`."""
 

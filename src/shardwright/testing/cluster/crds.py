@@ -10,11 +10,11 @@ from __future__ import annotations
 import gzip
 import re
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from shardwright import errors
 from shardwright.testing.cluster import go_modules, pins
+from shardwright.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -35,7 +35,7 @@ _POLL_SECONDS = 0.02
 _TIMEOUT_SECONDS = 30.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Release:
     """Definitions of one project at one release."""
 
@@ -47,7 +47,7 @@ class Release:
     source: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Definition:
     """A definition that is in place."""
 

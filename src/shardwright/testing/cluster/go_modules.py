@@ -13,11 +13,11 @@ import os
 import re
 import shutil
 import subprocess
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from shardwright import errors
+from shardwright.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -32,7 +32,7 @@ _SETTINGS = {"CGO_ENABLED": "0", "GO111MODULE": "on", "GOFLAGS": "", "GOWORK": "
 """What would change the result. The user's caches, proxy and checksum database stay as they are."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Go:
     """An installation of Go that is new enough."""
 

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import functools
 import tomllib
-from dataclasses import dataclass
 from importlib import resources
 from typing import TYPE_CHECKING, Any
+
+from shardwright.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["Definitions", "Module", "Pins", "load_pins"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Module:
     """A Go module that programs are built from."""
 
@@ -32,7 +33,7 @@ class Module:
     """Package whose variables are given the version; empty: the program knows it by itself."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Definitions:
     """A Go module that holds a project's CustomResourceDefinitions."""
 
@@ -43,7 +44,7 @@ class Definitions:
     """API groups of the project."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Pins:
     """All of it."""
 
