@@ -3,7 +3,8 @@
 FOLDER holds `<project>/<release>/<plural>.yaml.gz`, a CRD each, as upstream publishes it at its release tags. What comes
 out is in the form of `shardwright.core.manifests.schema`: names, types, limits and defaults, no texts. `core` makes the
 types of pods from donors, one CRD for each minor of Kubernetes; the other tables refer to a shared type wherever a CRD
-holds exactly that type, and spell out what differs. A table is made anew when a platform has a new release.
+holds exactly that type, and spell out what differs. A table is made anew when a platform has a new release. Kinds whose
+CRDs FOLDER does not have come from `crd_additions.toml` beside this file.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import gzip
 import json
 import sys
+import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -60,6 +62,7 @@ UNREAD = {
         )
     }
 }
+ADDITIONS = Path(__file__).with_name("crd_additions.toml")
 LIMITS = {
     "minimum": "min",
     "maximum": "max",
@@ -367,6 +370,17 @@ def _body(root: Tree) -> Tree:
     }
 
 
+def with_additions(tables: Tree, name: str, additions: Tree) -> Tree:
+    """The table with the kinds that no CRD at hand has; SystemExit for one that a CRD has after all."""
+    more: Tree = additions.get(name, {"kinds": [], "types": {}})
+    known = {(each["api_version"], each["kind"]) for each in tables["kinds"]}
+    for each in more["kinds"]:
+        if (each["api_version"], each["kind"]) in known:
+            raise SystemExit(f"{each['kind']} has a CRD: remove it from {ADDITIONS.name}")
+    types = {key: {each: table[each] for each in sorted(table)} for key, table in more["types"].items()}
+    return {**tables, "kinds": [*tables["kinds"], *more["kinds"]], "types": {**tables["types"], **types}}
+
+
 def toml(value: Any) -> str:
     """A value in TOML."""
     if isinstance(value, dict):
@@ -412,7 +426,8 @@ def main() -> None:
     if name == "core":
         tables: Tree = {"types": {**shared.types, "ObjectMeta": OBJECT_META}}
     else:
-        tables = platform(folder, name, shared)
+        additions = tomllib.loads(ADDITIONS.read_text("utf-8"))
+        tables = with_additions(platform(folder, name, shared), name, additions)
     print("\n".join(lines_of(tables)).rstrip())
 
 

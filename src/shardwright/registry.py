@@ -53,16 +53,18 @@ LINTS: dict[str, str] = {
     "kserve": "shardwright.targets.kserve.lint:LINT",
     "llmisvc": "shardwright.targets.llmisvc.lint:LINT",
     "kuberay": "shardwright.targets.kuberay.lint:LINT",
+    "kubernetes": "shardwright.targets.kubernetes_plain.lint:LINT",
+    "blueprint": "shardwright.formats.oci_blueprints.lint:LINT",
 }
 
 # Readers of manifests from anywhere, by platform; of one kind the first that knows an object counts. Empty: not yet.
 READERS: dict[str, str] = {
-    "lws": "",
-    "openshift-ai": "",
-    "kserve": "",
-    "llmisvc": "",
-    "kuberay": "",
-    "kubernetes": "",
+    "lws": "shardwright.targets.lws.reading:READER",
+    "openshift-ai": "shardwright.targets.openshift_ai.reading:READER",
+    "kserve": "shardwright.targets.kserve.reading:READER",
+    "llmisvc": "shardwright.targets.llmisvc.reading:READER",
+    "kuberay": "shardwright.targets.kuberay.reading:READER",
+    "kubernetes": "shardwright.targets.kubernetes_plain.reading:READER",
 }
 # Readers of engines' command lines.
 ARGUMENTS: dict[str, str] = {

@@ -7,7 +7,15 @@ from pathlib import Path
 
 from shardwright.values import frozen
 
-__all__ = ["HubSettings", "Settings", "load_hub_settings", "load_kubernetes_assets", "load_settings"]
+__all__ = [
+    "HubSettings",
+    "KubernetesSettings",
+    "Settings",
+    "load_hub_settings",
+    "load_kubernetes_assets",
+    "load_kubernetes_settings",
+    "load_settings",
+]
 
 
 @frozen
@@ -72,6 +80,24 @@ def load_settings() -> Settings:
         cache_dir=_folder("SHARDWRIGHT_CACHE_DIR", platformdirs.user_cache_path("shardwright")),
         wheel_dirs=tuple(Path(part) for part in links.replace(",", " ").split() if Path(part).is_dir()),
         hub=load_hub_settings(),
+    )
+
+
+@frozen
+class KubernetesSettings:
+    """Where a cluster's address and credentials may be."""
+
+    kubeconfigs: tuple[Path, ...]
+    """`KUBECONFIG`, several files as PATH has folders; else the user's own."""
+    is_in_pod: bool
+    """Whether Kubernetes gave this process a service account."""
+
+
+def load_kubernetes_settings() -> KubernetesSettings:
+    """Read what is needed to find a cluster."""
+    listed = [_at_home(part) for part in os.environ.get("KUBECONFIG", "").split(os.pathsep) if part]
+    return KubernetesSettings(
+        tuple(listed) or (_at_home("~/.kube/config"),), bool(os.environ.get("KUBERNETES_SERVICE_HOST"))
     )
 
 

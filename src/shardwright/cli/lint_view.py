@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import click
+
 from shardwright import __version__
+from shardwright.cli import output as printing
 from shardwright.core.rules.document import finding_document
 
 if TYPE_CHECKING:
@@ -13,11 +16,23 @@ if TYPE_CHECKING:
     from shardwright.core.rules import Finding
     from shardwright.service.linting import Linted
 
-__all__ = ["as_data", "github", "sarif", "text"]
+__all__ = ["as_data", "github", "sarif", "show", "text"]
 
 _SARIF_LEVELS = {"error": "error", "warning": "warning", "info": "note"}
 _ANNOTATIONS = {"error": "error", "warning": "warning", "info": "notice"}
 _SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
+
+
+def show(linted: Linted, form: str) -> None:
+    """Print it in one of the formats."""
+    if form == "table":
+        printing.print_text(text(linted))
+    elif form == "github":
+        if linted.findings:
+            click.echo(github(linted))
+    else:
+        data = sarif(linted) if form == "sarif" else as_data(linted)
+        printing.print_data(data, "yaml" if form == "yaml" else "json")
 
 
 def text(linted: Linted) -> str:

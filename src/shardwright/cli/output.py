@@ -10,7 +10,7 @@ import textwrap
 
 import click
 
-__all__ = ["fitted", "print_data", "print_text"]
+__all__ = ["as_text", "fitted", "print_data", "print_text"]
 
 _INDENT = re.compile(r" *(- )?")
 _COLUMNS = re.compile(r"\S {3,}[^ (]")
@@ -40,9 +40,13 @@ def _broken(line: str, width: int) -> str:
 
 def print_data(data: object, form: str) -> None:
     """Print a tree of JSON values as `json` or `yaml`."""
+    click.echo(as_text(data, form), nl=False)
+
+
+def as_text(data: object, form: str) -> str:
+    """A tree of JSON values as `json` or `yaml`."""
     if form == "json":
-        click.echo(json.dumps(data, indent=2, ensure_ascii=False))
-        return
+        return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
     from shardwright.core.marked import writing
 
-    click.echo(writing.as_yaml(data, width=110), nl=False)
+    return writing.as_yaml(data, width=110)

@@ -34,7 +34,7 @@ class _Rendered:
 @click.command(short_help="Write the manifests of a recipe.")
 @options.files
 @options.overrides
-@options.output("yaml", "kustomize", "helm", "json")
+@options.output("yaml", "kustomize", "helm", "json", "blueprint")
 @click.option("--out", metavar="DIR|-", default="-", show_default=True, help="Folder to write to, or standard output.")
 @click.option(
     "--with",
@@ -62,10 +62,14 @@ def render(
     shardwright render -f recipe.yaml -o kustomize --out gitops/   # kubectl apply -k, Argo CD, Flux
     shardwright render -f recipe.yaml -o helm --out chart/         # a chart with namespace, replicas, image
     shardwright render -f recipe.yaml --with prerequisites | kubectl apply -f -
+    shardwright render -f recipe.yaml -o blueprint > blueprint.json   # for OCI AI Blueprints
     """
     from shardwright.settings import load_hub_settings
 
     _check_place(output, out)
+    if output == "blueprint":
+        _blueprint(recipes.plans(paths, sets, short, load_hub_settings()), strict=strict)
+        return
     rendered = [_render(plan) for plan in recipes.plans(paths, sets, short, load_hub_settings())]
     if strict and any(found.severity == "warning" for each in rendered for found in each.findings):
         click.echo("nothing is written: --strict, and there are warnings", err=True)
@@ -78,8 +82,26 @@ def _check_place(output: str, out: str) -> None:
     """Formats of several files need a folder, and one List needs none."""
     if output in {"kustomize", "helm"} and out == "-":
         raise click.UsageError(f"-o {output} writes several files: give --out DIR")
-    if output == "json" and out != "-":
-        raise click.UsageError("-o json is one text for standard output: leave --out away, or use -o yaml")
+    if output in {"json", "blueprint"} and out != "-":
+        raise click.UsageError(f"-o {output} is one text for standard output: leave --out away, or use -o yaml")
+
+
+def _blueprint(plans: list[Plan], *, strict: bool) -> None:
+    """Print the one plan as a blueprint, its findings before it."""
+    from shardwright.cli.plan_view import finding_line
+    from shardwright.service import blueprints, rendering
+
+    if len(plans) > 1:
+        raise click.UsageError("-o blueprint is one text: name one recipe")
+    made = blueprints.write_blueprint(plans[0])
+    of_the_plan = (finding for finding in plans[0].findings if finding.severity != "info")
+    findings = rendering.told_once(of_the_plan, made.findings)
+    for finding in findings:
+        click.echo(finding_line(finding), err=True)
+    if strict and any(finding.severity == "warning" for finding in findings):
+        click.echo("nothing is written: --strict, and there are warnings", err=True)
+        raise click.exceptions.Exit(EXIT_FINDINGS)
+    click.echo(blueprints.as_text(made), nl=False)
 
 
 def _write(manifests: tuple[Manifest, ...], output: str, out: str, wanted: tuple[Prerequisite, ...]) -> None:

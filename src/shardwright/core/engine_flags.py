@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from shardwright.core.recipe import Recipe
 
-__all__ = ["FlagBook", "FlagForms", "as_argv", "check", "faults", "normalized"]
+__all__ = ["FlagBook", "FlagForms", "as_argv", "check", "faults", "normalized", "wrong_with"]
 
 _KINDS = {
     "count": "a whole number above 0, as 256",
@@ -126,10 +126,15 @@ def faults(recipe: Recipe, book: FlagBook) -> Iterator[errors.Fault]:
     """What is wrong with the flags of a recipe, each with the field or flag to use instead."""
     for written, value in recipe.engine.args.items():
         name = next(iter(normalized({written: None}, book.aliases)))
-        wrong = _wrong(name, book) or _wrong_value(value, book.values.get(name))
+        wrong = wrong_with(name, value, book)
         if wrong is not None:
             message, hint = wrong
             yield errors.Fault(message, f"engine.args.{written}", recipe.metadata.name, 0, hint)
+
+
+def wrong_with(name: str, value: object, book: FlagBook) -> tuple[str, str] | None:
+    """What is wrong with one flag, and what to do; None where nothing is. The name has no leading dashes."""
+    return _wrong(name, book) or _wrong_value(value, book.values.get(name))
 
 
 def _wrong(name: str, book: FlagBook) -> tuple[str, str] | None:

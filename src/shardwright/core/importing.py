@@ -88,11 +88,16 @@ class Command:
     only the platform knows what is mounted there."""
     own: Mapping[str, str] = field(default_factory=dict[str, str])
     """Flags that a plan sets by itself (`port`, `nnodes`, `node-rank`, `host` ...), as written."""
-    variables: frozenset[str] = frozenset()
+    variables: frozenset[str] = field(default_factory=frozenset[str])
     """Variables of the environment that the engine's launch writes by itself from these fields, so that they need not
     stand in `engine.env`."""
+    start_variable: str = ""
+    """Variable in which the engine is told how many seconds a start may take; the launch writes the probe's own budget."""
+    key_variable: str = ""
+    """Variable from which the engine takes the key that requests must carry (`expose.auth.apiKey`)."""
     secrets: Mapping[str, str] = field(default_factory=dict[str, str])
-    """Fields that hold a Secret's key, for which a literal stood in the flags (`expose.auth.apiKey`), with the flag's name."""
+    """Fields that hold a key of a Secret (`expose.auth.apiKey`, `model.token`) and were given by a flag, with the variable
+    that the flag refers to; empty where the secret itself stood there. `kubernetes.reading` makes fields of them."""
     findings: tuple[Finding, ...] = ()
 
 
@@ -159,11 +164,15 @@ class Reader(Protocol):
         ...
 
 
+_MAY_BE_EMPTY = frozenset({"expose.tls"})
+"""Sections that say something without any field of theirs."""
+
+
 def document(fields: Fields) -> dict[str, Json]:
     """The recipe document of dotted fields; fields without a value are left out."""
     made: dict[str, Any] = {}
     for path, value in fields.items():
-        if value is None or value in ("", {}, [], ()):
+        if value is None or (value in ("", {}, [], ()) and path not in _MAY_BE_EMPTY):
             continue
         *way, last = path.split(".")
         section = made

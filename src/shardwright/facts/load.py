@@ -29,6 +29,7 @@ __all__ = [
     "gpu",
     "gpu_facts",
     "gpus",
+    "is_listed",
     "node_shape",
     "node_shapes",
 ]
@@ -101,6 +102,11 @@ def gpu(name: str, memory_bytes: int | None = None) -> Gpu:
         f"GPU {name!r} is not in the catalogue; {_suggestion(name, _gpus(), _gpu_key)}",
         hint="for another GPU give its total memory as the runtime reports it: hardware.gpuMemory: 24Gi",
     )
+
+
+def is_listed(name: str) -> bool:
+    """Whether the catalogue has a GPU of that name."""
+    return _gpu_key(name) in _gpu_index()
 
 
 def gpus() -> tuple[Gpu, ...]:

@@ -24,6 +24,8 @@ class Accelerator:
     status_tool: tuple[str, ...]
     """Program in the engine's image that shows memory and use of the devices."""
     is_measured: bool = False
+    other_vendor: str = ""
+    """Another domain for the same devices."""
 
 
 ACCELERATORS = (
@@ -35,12 +37,15 @@ ACCELERATORS = (
         is_measured=True,
     ),
     Accelerator("amd.com", "rocm", "amd.com/gpu", ("rocm-smi", "--showmeminfo", "vram", "--showuse")),
-    Accelerator("gpu.intel.com", "xpu", "gpu.intel.com/xe", ("xpu-smi", "discovery")),
+    Accelerator("gpu.intel.com", "xpu", "gpu.intel.com/xe", ("xpu-smi", "discovery"), other_vendor="intel.com"),
     Accelerator("habana.ai", "hpu", "habana.ai/gaudi", ("hl-smi",)),
 )
 
 
 def accelerator_of(resource: str) -> Accelerator | None:
-    """Whose a resource is; None for one that no known vendor has."""
+    """Whose a resource is; None for one that no known vendor has.
+
+    Intel's plug-in has one resource a driver, `gpu.intel.com/xe` and `gpu.intel.com/i915`; KServe calls both `intel.com/gpu`.
+    """
     vendor = resource.partition("/")[0]
-    return next((entry for entry in ACCELERATORS if entry.vendor == vendor), None)
+    return next((entry for entry in ACCELERATORS if vendor in {entry.vendor, entry.other_vendor}), None)

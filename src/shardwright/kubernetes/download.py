@@ -1,8 +1,9 @@
 """The Job that fetches a model into the claim, with what the engine's image has: nothing is installed at run time.
 
 From the hub it runs the image's own `hf download`; from a bucket or a pre-authenticated request a program for the
-image's own Python (`fetch_objects`); an image that holds a model copies its own folder. The engine's image has to be
-pulled on these nodes anyway. Every command works as any user number, because HOME is a volume.
+image's own Python (`fetch_objects`); an image that holds a model copies its own folder. Each prints the size of every
+file and the total, and leaves the mark only where no file of the index is missing. The engine's image has to be pulled on
+these nodes anyway. Every command works as any user number, because HOME is a volume.
 Source of the flags: huggingface_hub 2.4.0, `hf download --help`, and 0.34, whose `hf` takes the same ones. Images with a
 model in `/models` are what KServe calls modelcars; they have a shell.
 """
@@ -30,9 +31,22 @@ __all__ = ["download_job"]
 # Copies of the weights in the publisher's own format; engines that read a repository leave this folder out.
 _NOT_NEEDED = "original/*"
 
-_FROM_HUB = 'hf download "$@" && touch "$DONE_FILE"'
+_LIST = """import json, os, pathlib, sys
+base = pathlib.Path(os.environ["HF_HOME"], "hub", "models--" + sys.argv[1].replace("/", "--"))
+ref = base / "refs" / sys.argv[2]
+at = base / "snapshots" / (ref.read_text().strip() if ref.exists() else sys.argv[2])
+sizes = {str(each.relative_to(at)): each.stat().st_size for each in sorted(at.rglob("*")) if each.is_file()}
+for name, size in sizes.items():
+    print(f"{size:16,d}  {name}")
+print(f"{sum(sizes.values()):16,d}  bytes in {len(sizes)} files")
+index = at / "model.safetensors.index.json"
+wanted = set(json.loads(index.read_text())["weight_map"].values()) if index.exists() else set()
+sys.exit("files of the index are missing: " + ", ".join(sorted(wanted - set(sizes))) if wanted - set(sizes) else 0)
+"""
+"""Shows each file with its size, and the total; fails where the index of the weights names one that is not there."""
+_FROM_HUB = 'list=$1 && shift && hf download "$@" && python3 -c "$list" "$1" "$3" && touch "$DONE_FILE"'
 _FROM_STORE = 'python3 -c "$@" && touch "$DONE_FILE"'
-_FROM_IMAGE = 'mkdir -p "$1" && cp -R /models/. "$1" && touch "$DONE_FILE"'
+_FROM_IMAGE = 'mkdir -p "$1" && cp -R /models/. "$1" && du -ah "$1" && touch "$DONE_FILE"'
 _RESOURCES = Resources(requests={"cpu": "1", "memory": "2Gi"}, limits={"cpu": "2", "memory": "4Gi"})
 
 _NETWORK_VARIABLES = {
@@ -80,7 +94,7 @@ def _fetching(deployment: Deployment) -> Container:
     folder = posixpath.join(recipe.storage.cache_dir, found.path)
     if found.kind == "hub":
         wanted = (found.name, "--revision", recipe.model.revision or storage.DEFAULT_REVISION, "--exclude", _NOT_NEEDED)
-        return _container(deployment, ("sh", "-c", _FROM_HUB, "download", *wanted))
+        return _container(deployment, ("sh", "-c", _FROM_HUB, "download", _LIST, *wanted))
     if found.kind == "image":
         image = found.name.removeprefix("oci://")
         return _container(deployment, ("sh", "-c", _FROM_IMAGE, "download", folder), image=image)

@@ -40,16 +40,17 @@ from shardwright.kubernetes.way_in import (
     RouteTls,
     Timeouts,
 )
+from shardwright.values import frozen
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from shardwright.core.deployment import Deployment
     from shardwright.core.recipe.model import Expose
     from shardwright.core.rules import Finding
     from shardwright.kubernetes.objects import KubernetesObject
 
-__all__ = ["PORT_NAME", "findings_of", "service_of", "way_in_of"]
+__all__ = ["PORT_NAME", "dashboard_of", "findings_of", "service_of", "way_in_of"]
 
 PORT_NAME = "http"
 _LONGEST_REQUEST_SECONDS = 3600
@@ -73,17 +74,48 @@ def service_of(deployment: Deployment, name: str, selector: Mapping[str, str], *
     )
 
 
-def way_in_of(deployment: Deployment, service: str, *, port: int) -> KubernetesObject | None:
+@frozen
+class Destination:
+    """Where requests from outside go."""
+
+    name: str
+    """Of the object that leads there."""
+    service: str
+    port: int
+    port_name: str = PORT_NAME
+    prefix: str = ""
+    """What comes before the recipe's host; empty: that host itself."""
+    path: str = "/"
+
+    def host(self, deployment: Deployment) -> str | None:
+        """The host under which it is reached; None for all hosts."""
+        asked = deployment.recipe.expose.host
+        return f"{self.prefix}{asked}" if asked else None
+
+
+def way_in_of(deployment: Deployment, service: str, *, port: int, name: str = "") -> KubernetesObject | None:
     """What leads from outside to a Service with a port named `http`; None where the Service is all that is asked for."""
-    makers = {"ingress": _ingress, "gateway": _http_route, "route": _route}
-    maker = makers.get(deployment.recipe.expose.kind)
-    return maker(deployment, service, port) if maker else None
+    maker = _MAKERS.get(deployment.recipe.expose.kind)
+    return maker(deployment, Destination(name or service, service, port, path=deployment.recipe.expose.path)) if maker else None
 
 
-def findings_of(deployment: Deployment, *, platform_auth: tuple[str, ...] = ()) -> Iterator[Finding]:
-    """What the way in cannot carry, and what only the cluster can tell; `platform_auth`: targets that check tokens."""
+def dashboard_of(deployment: Deployment, name: str, service: str, port: int, port_name: str) -> KubernetesObject | None:
+    """What leads to a dashboard, on the host `dashboard.` before the model's; None where that is not asked for."""
+    asked = deployment.recipe.expose
+    maker = _MAKERS.get(asked.kind) if asked.dashboard and asked.host else None
+    return maker(deployment, Destination(name, service, port, port_name, "dashboard.")) if maker else None
+
+
+def findings_of(
+    deployment: Deployment, *, platform_auth: tuple[str, ...] = (), dashboard: str = ""
+) -> Iterator[Finding]:
+    """What the way in cannot carry, and what only the cluster can tell.
+
+    `platform_auth`: targets that check tokens; `dashboard`: the Service and port of the one that this target has.
+    """
     asked = deployment.recipe.expose
     yield from _unsupported(asked)
+    yield from _dashboard(asked, dashboard)
     yield from _authentication(deployment, platform_auth)
     yield from _expected(deployment)
 
@@ -104,6 +136,40 @@ def _unsupported(asked: Expose) -> Iterator[Finding]:
                 why=why,
                 fix=f"remove expose.{name}, or set expose.kind to one of {', '.join(kinds)}",
             )
+
+
+def _dashboard(asked: Expose, has: str) -> Iterator[Finding]:
+    """A dashboard needs a platform that has one, and a host of its own; whoever reaches it runs what he likes."""
+    if not asked.dashboard:
+        return
+    if not has:
+        yield warning(
+            "expose.no-dashboard",
+            path="expose.dashboard",
+            value="true",
+            message="this target has no dashboard",
+            fix="remove expose.dashboard, or use target.kind: kuberay",
+            requirements=("R107",),
+        )
+    elif asked.kind not in _HOST_KINDS or not asked.host:
+        yield info(
+            "expose.dashboard-inside",
+            path="expose.dashboard",
+            value=asked.kind,
+            message=f"the dashboard is reached inside the cluster alone, at {has}",
+            fix="give expose.kind ingress, gateway or route with expose.host: it is then at dashboard.HOST",
+            requirements=("R107",),
+        )
+    else:
+        yield warning(
+            "expose.dashboard-open",
+            path="expose.dashboard",
+            value=f"dashboard.{asked.host}",
+            message=f"whoever reaches dashboard.{asked.host} can run programs in the cluster",
+            why="Ray's dashboard takes jobs and asks for no password",
+            fix="let the controller of the way in check who asks, or remove expose.dashboard and use kubectl port-forward",
+            requirements=("R107",),
+        )
 
 
 def _authentication(deployment: Deployment, platform_auth: tuple[str, ...]) -> Iterator[Finding]:
@@ -176,35 +242,34 @@ def _expected(deployment: Deployment) -> Iterator[Finding]:
         )
 
 
-def _ingress(deployment: Deployment, service: str, port: int) -> Ingress:
-    del port  # an Ingress names it
-    asked = deployment.recipe.expose
-    hosts = (asked.host,) if asked.host else ()
-    backend = IngressBackend(IngressService(service, PortName(PORT_NAME)))
+def _ingress(deployment: Deployment, to: Destination) -> Ingress:
+    asked, host = deployment.recipe.expose, to.host(deployment)
+    hosts = (host,) if host else ()
+    backend = IngressBackend(IngressService(to.service, PortName(to.port_name)))
     return Ingress(
-        metadata=labels.metadata(deployment, service, "way-in"),
+        metadata=labels.metadata(deployment, to.name, "way-in"),
         spec=IngressSpec(
             ingress_class_name=asked.ingress_class,
             tls=(IngressTls(hosts=hosts, secret_name=asked.tls.secret),) if asked.tls else (),
-            rules=(IngressRule(host=asked.host, http=IngressPaths((IngressPath(path="/", backend=backend),))),),
+            rules=(IngressRule(host=host, http=IngressPaths((IngressPath(path="/", backend=backend),))),),
         ),
     )
 
 
-def _http_route(deployment: Deployment, service: str, port: int) -> HttpRoute:
-    asked = deployment.recipe.expose
+def _http_route(deployment: Deployment, to: Destination) -> HttpRoute:
+    asked, host = deployment.recipe.expose, to.host(deployment)
     namespace, _, name = (asked.gateway or "").rpartition("/")
     rewrite = RouteFilter(url_rewrite=Rewrite(PathRewrite("ReplacePrefixMatch", "/")))
     return HttpRoute(
-        metadata=labels.metadata(deployment, service, "way-in"),
+        metadata=labels.metadata(deployment, to.name, "way-in"),
         spec=HttpRouteSpec(
             parent_refs=(ParentRef(name=name, namespace=namespace or None),),
-            hostnames=(asked.host,) if asked.host else (),
+            hostnames=(host,) if host else (),
             rules=(
                 RouteRule(
-                    matches=(Match(PathMatch("PathPrefix", asked.path)),),
-                    filters=(rewrite,) if asked.path != "/" else (),
-                    backend_refs=(BackendRef(service, port),),
+                    matches=(Match(PathMatch("PathPrefix", to.path)),),
+                    filters=(rewrite,) if to.path != "/" else (),
+                    backend_refs=(BackendRef(to.service, to.port),),
                     timeouts=Timeouts(f"{_LONGEST_REQUEST_SECONDS}s"),
                 ),
             ),
@@ -212,22 +277,28 @@ def _http_route(deployment: Deployment, service: str, port: int) -> HttpRoute:
     )
 
 
-def _route(deployment: Deployment, service: str, port: int) -> Route:
-    del port  # a Route names it
+def _route(deployment: Deployment, to: Destination) -> Route:
     asked = deployment.recipe.expose
     annotations = {"haproxy.router.openshift.io/timeout": f"{_LONGEST_REQUEST_SECONDS}s"}
-    if asked.path != "/":
+    if to.path != "/":
         annotations["haproxy.router.openshift.io/rewrite-target"] = "/"
     tls = None
     if asked.tls is not None:
         tls = RouteTls(external_certificate=NameRef(asked.tls.secret) if asked.tls.secret else None)
     return Route(
-        metadata=labels.metadata(deployment, service, "way-in", annotations),
+        metadata=labels.metadata(deployment, to.name, "way-in", annotations),
         spec=RouteSpec(
-            host=asked.host,
-            path=asked.path if asked.path != "/" else None,
-            to=RouteTarget(name=service),
-            port=RoutePort(PORT_NAME),
+            host=to.host(deployment),
+            path=to.path if to.path != "/" else None,
+            to=RouteTarget(name=to.service),
+            port=RoutePort(to.port_name),
             tls=tls,
         ),
     )
+
+
+_MAKERS: dict[str, Callable[[Deployment, Destination], KubernetesObject]] = {
+    "ingress": _ingress,
+    "gateway": _http_route,
+    "route": _route,
+}

@@ -28,6 +28,7 @@ __all__ = [
     "arguments",
     "containers",
     "containers_of",
+    "copies_of",
     "count_of",
     "flag_value",
     "gpus_of",
@@ -48,6 +49,7 @@ _QUANTITY = re.compile(r"([-+]?(?:\d+\.?\d*|\.\d+))([KMGTPE]i|[numkMGTPE]?|[eE][
 _POWERS = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
 _BINARY = {"Ki": 1, "Mi": 2, "Gi": 3, "Ti": 4, "Pi": 5, "Ei": 6}
 _GPUS = frozenset(each.resource for each in accelerators.ACCELERATORS)
+_COUNTS = ("replicas", "size", "parallelism", "numOfHosts")
 _MOST_DIGITS = 6
 
 
@@ -102,6 +104,18 @@ PodsOf: TypeAlias = "Callable[[Object], tuple[Pod, ...]]"
 def pods_of(each: Object) -> tuple[Pod, ...]:
     """All pods that an object of any kind makes, in its order; ask with `each.once(pods_of)`."""
     return tuple(_pods_in(dict(each.value), ()))
+
+
+def copies_of(each: Object, pod: Pod) -> int:
+    """How many pods of one kind an object makes, by the counts that stand above its template; 1 where none is said."""
+    found = 1
+    for depth in range(len(pod.path)):
+        above = each.map_at(*pod.path[:depth])
+        for name in _COUNTS:
+            count = above.get(name)
+            if isinstance(count, int) and not isinstance(count, bool):
+                found *= max(count, 0)
+    return found
 
 
 def pod_at(manifest: Object, path: Path) -> Pod:

@@ -118,13 +118,13 @@ def _pod(path: str, manifest: Manifest, pod: Mapping[str, Any]) -> Iterator[Find
             yield _wrong(
                 "patch.host", path, message, "remove it; network.rdma and pods.sharedMemory need nothing of the host"
             )
-    for container in (*(pod.get("initContainers") or ()), *(pod.get("containers") or ())):
-        names = [entry.get("name") for entry in container.get("env") or ()]
+    for container in (*_maps_in(pod.get("initContainers")), *_maps_in(pod.get("containers"))):
+        names = [str(entry.get("name")) for entry in _maps_in(container.get("env"))]
         for name, count in Counter(names).items():
             if count > 1:
                 message = f"variable {name} is then defined {count} times in {where}"
                 yield _wrong("patch.variable-twice", path, message, "replace the entry instead of adding one")
-        for entry in container.get("env") or ():
+        for entry in _maps_in(container.get("env")):
             if secret_values.has_hub_token(str(entry.get("value", ""))):
                 message = f"it writes a token into {where}, where everybody who reads the manifest reads it"
                 yield _wrong("patch.literal-token", path, message, "use valueFrom.secretKeyRef, or model.token")
@@ -134,9 +134,7 @@ def _selected(manifests: Sequence[Manifest]) -> Iterator[Finding]:
     """A Service still finds pods of the deployment by the labels that we give them."""
     labels = [_labels(template) for made in manifests for template in _templates(made.body)]
     for made in manifests:
-        selector: dict[str, str] = (
-            cast("Any", made.body).get("spec", {}).get("selector") or {} if made.kind == "Service" else {}
-        )
+        selector = _map(_map(made.body.get("spec")).get("selector")) if made.kind == "Service" else {}
         ours = {name: value for name, value in selector.items() if name.startswith("shardwright.dev/")}
         if ours and not any(ours.items() <= found.items() for found in labels):
             text = ", ".join(f"{name}={value}" for name, value in ours.items())
@@ -146,7 +144,7 @@ def _selected(manifests: Sequence[Manifest]) -> Iterator[Finding]:
 
 def _identity(manifest: Manifest) -> tuple[object, ...]:
     body = cast("dict[str, Any]", manifest.body)
-    head: dict[str, Any] = body.get("metadata") or {}
+    head = _map(body.get("metadata"))
     return body.get("apiVersion"), body.get("kind"), head.get("name"), head.get("namespace")
 
 
@@ -154,8 +152,7 @@ def _scarce(body: object) -> list[tuple[str, str]]:
     """Limits on extended resources (GPUs, RDMA devices), wherever a container's resources stand, in order."""
     found: list[tuple[str, str]] = []
     for part in _maps(body):
-        resources: dict[str, Any] = part.get("resources") or {}
-        limits: dict[str, Any] = resources.get("limits") or {}
+        limits = _map(_map(part.get("resources")).get("limits"))
         found += [(name, str(limits[name])) for name in sorted(limits) if "/" in name]
     return found
 
@@ -199,9 +196,18 @@ def _templates(tree: object) -> Iterator[Mapping[str, Any]]:
             yield from _templates(part)
 
 
-def _labels(template: Mapping[str, Any]) -> dict[str, str]:
-    head: dict[str, Any] = template.get("metadata") or {}
-    return head.get("labels") or {}
+def _labels(template: Mapping[str, Any]) -> dict[str, Any]:
+    return _map(_map(template.get("metadata")).get("labels"))
+
+
+def _map(value: object) -> dict[str, Any]:
+    """A mapping; a patch may have put anything in its place."""
+    return dict(cast("Mapping[str, Any]", value)) if isinstance(value, Mapping) else {}
+
+
+def _maps_in(value: object) -> list[dict[str, Any]]:
+    """The mappings of a list."""
+    return [_map(each) for each in cast("list[object]", value)] if isinstance(value, list) else []
 
 
 def _wrong(identifier: str, path: str, message: str, fix: str) -> Finding:

@@ -21,36 +21,43 @@ def gpu_vendor(deployment: Deployment) -> Iterator[Finding]:
     planned, written = deployment.plan.gpu, members.gpu_resource(deployment)
     if not written:
         return
-    wanted, given = accelerators.accelerator_of(planned.resource), accelerators.accelerator_of(written)
-    if wanted is not None and given is not None and wanted != given:
+    given = accelerators.accelerator_of(written)
+    if given is not None and given.device != planned.device:
         yield error(
             "hardware.resource-vendor",
             path="hardware.resource",
             value=written,
-            message=f"{written} is a device of {given.vendor}; the plan is for {planned.name} ({planned.resource})",
+            message=f"{written} is a device of {given.vendor} ({given.device}); the plan is for {planned.name} ({planned.device})",
             fix=f"use {planned.resource}, or name a GPU of that vendor in hardware.gpu",
+            requirements=("R038",),
         )
     elif given is None or not given.is_measured:
-        tool = f"; {given.status_tool[0]} shows the devices" if given else ""
+        tool = f"; in a pod, {' '.join(given.status_tool)} shows the devices" if given else ""
         yield warning(
             "hardware.unmeasured",
             path="hardware.gpu",
             value=written,
             message=f"nothing was measured on devices of {written}: plan and manifests follow documentation only{tool}",
             fix="compare the engine's log with the plan when it starts",
+            requirements=("R038",),
         )
 
 
 def image_of_vendor(deployment: Deployment) -> Iterator[Finding]:
-    """Engines' own images are for NVIDIA's devices; those for others are built per chip, under names of their own."""
-    device = deployment.plan.gpu.device
-    if device not in {"cuda", "cpu"} and deployment.recipe.engine.image is None:
+    """Images are built for one kind of device; a platform's own is for NVIDIA's, and for some devices there is no public one."""
+    gpu, engine = deployment.plan.gpu, deployment.plan.engine
+    is_named = deployment.recipe.engine.image is not None
+    is_for_device = bool(deployment.image) and deployment.image == deployment.leader.image
+    if gpu.device not in {"cuda", "cpu"} and not is_named and not is_for_device:
+        what = f"{deployment.image} is for NVIDIA's devices" if deployment.image else "no public image is known"
         yield error(
             "hardware.image-needed",
             path="engine.image",
             value=deployment.image,
-            message=f"{deployment.image} is for NVIDIA's devices; the plan is for {deployment.plan.gpu.name} ({device})",
-            fix=f"name an image of {deployment.plan.engine.name} {deployment.plan.engine.version} for {device} in engine.image",
+            message=f"{what}; the plan is {engine.name} {engine.version} for {gpu.name} ({gpu.device})",
+            why="in an image that was built for another device the engine finds none",
+            fix=f"name an image of {engine.name} {engine.version} for {gpu.device} in engine.image",
+            requirements=("R038",),
         )
 
 

@@ -92,6 +92,8 @@ def _of_rule(rule: Rule) -> Explained:
 
 
 def _schema_rules(platform: Platform) -> Iterator[Explained]:
+    if not platform.has_definitions:
+        return
     names = tuple(dict.fromkeys(kind.kind for kind in platform.schema().kinds))
     for suffix in ("unknown-field", *kinds.FLAW_IDS.values()):
         title, why = _SCHEMA_TITLES[suffix]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from shardwright import errors
 from shardwright.core.hardware import Cluster, NodePool
 from shardwright.facts import load as facts
+from shardwright.kubernetes import accelerators
 
 if TYPE_CHECKING:
     from shardwright.core.hardware import Gpu
@@ -40,11 +41,28 @@ def _pool(asked: Hardware | Pool, nodes: int, path: str, resource: str | None) -
             path=f"{path}.gpuMemory",
         )
     return NodePool(
-        gpu=dataclasses.replace(gpu, resource=resource or gpu.resource),
+        gpu=_with_resource(gpu, resource),
         gpus_per_node=asked.gpus_per_node or gpus_per_node,
         nodes=nodes,
         node_shape=asked.node_shape or "",
     )
+
+
+def _with_resource(gpu: Gpu, resource: str | None) -> Gpu:
+    """Of a GPU that is not listed the resource says whose it is, and so what the engine runs on.
+
+    InputError where a listed GPU is not of that vendor.
+    """
+    known = None if resource is None else accelerators.accelerator_of(resource)
+    if resource is None or known is None or gpu.device in {known.device, "cpu"}:
+        return dataclasses.replace(gpu, resource=resource or gpu.resource)
+    if facts.is_listed(gpu.name):
+        raise errors.InputError(
+            f"{resource} is a device of {known.vendor}; {gpu.name} is one of {gpu.resource.partition('/')[0]}",
+            hint=f"leave hardware.resource out ({gpu.resource} is used), or name a GPU of {known.vendor}",
+            path="hardware.resource",
+        )
+    return dataclasses.replace(gpu, resource=resource, device=known.device)
 
 
 def _node(asked: Hardware | Pool, path: str) -> tuple[Gpu, int]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from shardwright import errors, registry
 from shardwright.core.manifests import judge, reading, versions
 from shardwright.core.manifests.objects import Context
+from shardwright.formats.oci_blueprints import documents
 from shardwright.values import frozen
 
 if TYPE_CHECKING:
@@ -24,11 +26,26 @@ if TYPE_CHECKING:
     from shardwright.core.manifests.platform import Platform
     from shardwright.core.rules import Finding
 
-__all__ = ["Linted", "lint", "parse_gates", "parse_versions"]
+__all__ = [
+    "STDIN",
+    "STDIN_NAME",
+    "Linted",
+    "contents_of",
+    "judged",
+    "lint",
+    "objects_of",
+    "parse_gates",
+    "parse_versions",
+    "patched",
+    "read",
+    "read_all",
+    "without_collector",
+]
 
-_STDIN = "-"
-_STDIN_NAME = "standard input"
+STDIN = "-"
+STDIN_NAME = "standard input"
 _SUFFIXES = {".yaml", ".yml", ".json"}
+_OF_FILES = {"manifest.unreadable", "manifest.too-large", "manifest.malformed"}
 _MAX_FILES = 10_000
 _FLAGS = {"true": True, "false": False}
 
@@ -56,13 +73,17 @@ def lint(
     """Judge all manifests together, as an update of `old` where that is given; InputError if a file cannot be read."""
     if not paths:
         raise errors.InputError("no manifest was named", hint="name files, folders or - for standard input")
-    platforms = registry.load_platforms()
     context = Context(versions=dict(assumed or {}), gates=dict(gates or {}))
-    with _without_collector():
-        readings = [_read(path, stdin) for path in _files(paths)]
-        objects = tuple(each for found in readings for each in found.objects)
-        before = [each for path in _files([old] if old else []) for each in _read(path, stdin).objects]
-        judged = judge.judge(objects, platforms, context, before)
+    with without_collector():
+        return judged(read_all(paths, stdin), context, objects_of(old, stdin))
+
+
+def judged(found: list[reading.Reading], context: Context, before: Sequence[Object] = ()) -> Linted:
+    """What the rules of all platforms say of files that were read."""
+    platforms = registry.load_platforms()
+    readings = _without_patches(found)
+    objects = tuple(each for found in readings for each in found.objects)
+    judged = judge.judge(objects, platforms, context, before)
     findings = (*(each for found in readings for each in found.findings), *judged)
     return Linted(
         tuple(sorted(dict.fromkeys(findings), key=judge.sort_key)),
@@ -72,8 +93,52 @@ def lint(
     )
 
 
+def objects_of(path: str, stdin: BinaryIO | None = None) -> list[Object]:
+    """The objects of a file or folder; none where none is named."""
+    return [each for found in read_all([path] if path else [], stdin) for each in found.objects]
+
+
+def read_all(paths: Sequence[str], stdin: BinaryIO | None = None) -> list[reading.Reading]:
+    """What files, folders and standard input hold; InputError if one cannot be read."""
+    return [read(data, name) for name, data in contents_of(paths, stdin)]
+
+
+def contents_of(paths: Sequence[str], stdin: BinaryIO | None = None) -> Iterator[tuple[str, bytes]]:
+    """The names of files, as findings have them, and what is in them; InputError if one cannot be read."""
+    for path in _files(paths):
+        yield STDIN_NAME if path == STDIN else path, _bytes_of(path, stdin)
+
+
+def read(data: bytes, file: str) -> reading.Reading:
+    """What a file holds."""
+    return reading.read_manifests(data, file, documents.named)
+
+
+def patched(readings: Sequence[reading.Reading]) -> set[str]:
+    """The files that stand as patches in files of kustomize."""
+    return {path for found in readings for path in found.patches}
+
+
+def _without_patches(readings: list[reading.Reading]) -> list[reading.Reading]:
+    """The same without what stands in patches of kustomize, which are parts of objects; what cannot be read stays."""
+    patches = patched(readings)
+    if not patches:
+        return readings
+    return [
+        found._replace(
+            objects=tuple(each for each in found.objects if os.path.normpath(each.root.mark.file) not in patches),
+            findings=tuple(each for each in found.findings if _counts(each, patches)),
+        )
+        for found in readings
+    ]
+
+
+def _counts(finding: Finding, patches: set[str]) -> bool:
+    return finding.id in _OF_FILES or os.path.normpath(finding.file) not in patches
+
+
 @contextlib.contextmanager
-def _without_collector() -> Generator[None]:
+def without_collector() -> Generator[None]:
     """Trees hold no cycles and live to the end, so the collector finds nothing in them; it would take half of the time."""
     was_enabled = gc.isenabled()
     gc.disable()
@@ -119,7 +184,7 @@ def _is_known(each: Object, platforms: Sequence[Platform]) -> bool:
 
 def _files(paths: Sequence[str]) -> Iterator[str]:
     for path in dict.fromkeys(paths):
-        if path == _STDIN or not Path(path).is_dir():
+        if path == STDIN or not Path(path).is_dir():
             yield path
         else:
             yield from _listing(path)
@@ -142,13 +207,12 @@ def _listing(folder: str) -> list[str]:
     return sorted(found)
 
 
-def _read(path: str, stdin: BinaryIO | None) -> reading.Reading:
+def _bytes_of(path: str, stdin: BinaryIO | None) -> bytes:
     try:
-        if path == _STDIN:
-            stream = stdin or sys.stdin.buffer
-            return reading.read_manifests(stream.read(reading.MAX_BYTES + 1), _STDIN_NAME)
+        if path == STDIN:
+            return (stdin or sys.stdin.buffer).read(reading.MAX_BYTES + 1)
         with Path(path).open("rb") as file:
-            return reading.read_manifests(file.read(reading.MAX_BYTES + 1), path)
+            return file.read(reading.MAX_BYTES + 1)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise errors.InputError(f"{path}: it cannot be read: {reason}", hint="name a file, a folder or -") from error

@@ -50,7 +50,7 @@ def _shape(place: str, field: str, revision: str | None, settings: HubSettings) 
 def plan_loaded(loaded: LoadedRecipe, settings: HubSettings, *, with_front: bool = False) -> Plan | Infeasible:
     """As `plan_recipe`; faults that only planning finds are placed where they are written."""
     try:
-        return plan_recipe(loaded.recipe, settings, with_front=with_front)
+        made = plan_recipe(loaded.recipe, settings, with_front=with_front)
     except errors.RecipeError as error:
         raise errors.RecipeError(tuple(loaded.placed(fault) for fault in error.faults)) from error
     except errors.InputError as error:
@@ -58,6 +58,7 @@ def plan_loaded(loaded: LoadedRecipe, settings: HubSettings, *, with_front: bool
             raise
         fault = errors.Fault(error.message, error.path, loaded.file, 0, error.hint)
         raise errors.RecipeError((loaded.placed(fault),)) from error
+    return dataclasses.replace(made, findings=(*loaded.findings, *made.findings)) if loaded.findings else made
 
 
 def plan_recipe(recipe: Recipe, settings: HubSettings, *, with_front: bool = False) -> Plan | Infeasible:

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from shardwright.core.marked.tree import Document
     from shardwright.core.recipe import Recipe
     from shardwright.core.recipe.model import Json
+    from shardwright.core.rules import Finding
 
-__all__ = ["LoadedRecipe", "load_recipes", "parse_recipes", "recipe_of_values"]
+__all__ = ["LoadedRecipe", "load_recipes", "parse_recipes", "recipe_of_document", "recipe_of_values"]
 
 MAX_BYTES = 1024 * 1024
 """Largest file; a recipe has a few kilobytes, so a larger file is something else."""
@@ -48,6 +49,8 @@ class LoadedRecipe:
 
     recipe: Recipe
     document: Document
+    findings: tuple[Finding, ...] = ()
+    """What is to be known of a document that was written in another format."""
 
     @property
     def file(self) -> str:
@@ -112,8 +115,13 @@ def parse_recipes(text: str, file: str, sets: Sequence[str] = ()) -> tuple[Loade
 
 def recipe_of_values(values: Mapping[str, Json], file: str, sets: Sequence[str] = ()) -> LoadedRecipe:
     """Read a recipe that was put together in memory, in the spelling of documents. RecipeError lists all faults."""
+    return recipe_of_document(tree.document_of(values, file), sets)
+
+
+def recipe_of_document(document: Document, sets: Sequence[str] = ()) -> LoadedRecipe:
+    """The same of a document whose values know where they stand."""
     faults: list[errors.Fault] = []
-    recipes = _read_all([tree.document_of(values, file)], sets, faults)
+    recipes = _read_all([document], sets, faults)
     if faults:
         raise errors.RecipeError(tuple(faults))
     return recipes[0]
@@ -139,14 +147,34 @@ def _read_all(
 ) -> tuple[LoadedRecipe, ...]:
     """The recipes of documents, options applied; what is wrong is added to `faults`."""
     loaded: list[LoadedRecipe] = []
-    for each in _changed(documents, sets, faults) if sets else documents:
+    translated = [pair for each in documents for pair in _translated(each, faults)]
+    findings = [found for _, found in translated]
+    ours = [each for each, _ in translated]
+    for each, found in zip(_changed(ours, sets, faults) if sets else ours, findings, strict=True):
         try:
             recipe = read.read_recipe(each, engines=registry.ENGINES, targets=registry.TARGETS)
-            loaded.append(LoadedRecipe(recipe, each))
+            loaded.append(LoadedRecipe(recipe, each, found))
         except errors.RecipeError as error:
             faults.extend(error.faults)
     faults.extend(_same_names(loaded))
     return tuple(loaded)
+
+
+def _translated(found: Document, faults: list[errors.Fault]) -> list[tuple[Document, tuple[Finding, ...]]]:
+    """The recipes of a document in another format, with what is to be known of each; a recipe is given as it is."""
+    if not isinstance(found.root, tree.MapNode) or "apiVersion" in found.root.entries:
+        return [(found, ())]
+    from shardwright.formats.oci_blueprints import documents  # noqa: PLC0415 - few documents are none of ours
+
+    if not documents.is_blueprint(found.root):
+        return [(found, ())]
+    from shardwright.formats.oci_blueprints import reading  # noqa: PLC0415 - as above
+
+    try:
+        return [(each.document, each.findings) for each in reading.read_recipes(found)]
+    except errors.RecipeError as error:
+        faults.extend(error.faults)
+        return []
 
 
 def _changed(documents: Iterable[Document], sets: Sequence[str], faults: list[errors.Fault]) -> list[Document]:

@@ -105,6 +105,23 @@ def test_an_interface_and_debugging_reach_the_collective_library() -> None:
     assert variables(member(made, builders.wiring(interface="net1")))["NCCL_SOCKET_IFNAME"] == "net1"
 
 
+@pytest.mark.parametrize(
+    ("device", "interface", "debug"),
+    [
+        ("rocm", "NCCL_SOCKET_IFNAME", "NCCL_DEBUG"),
+        ("xpu", "CCL_KVS_IFACE", "CCL_LOG_LEVEL"),
+        ("hpu", "HCCL_SOCKET_IFNAME", ""),
+    ],
+)
+def test_each_device_has_a_collective_library_of_its_own(device: str, interface: str, debug: str) -> None:
+    """NCCL's variables say nothing to those of Intel and Habana."""
+    made = planned(network={"debug": True, "interface": "eth1"})
+    gpus = tuple(dataclasses.replace(gpu, device=device) for gpu in made.gpus)
+    found = variables(member(dataclasses.replace(made, gpus=gpus)))
+    assert found[interface] == "eth1"
+    assert {name for name in found if name.startswith(("NCCL_", "CCL_", "HCCL_"))} == {interface, debug} - {""}
+
+
 def test_a_layer_partition_is_handed_on() -> None:
     """Only where it is not vLLM's own split."""
     made = planned(parallelism=Parallelism(1, 2, layer_partition=(17, 15)))

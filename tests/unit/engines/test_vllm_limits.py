@@ -264,8 +264,17 @@ def test_a_cpu_computes_only_some_head_sizes_and_only_in_newer_versions() -> Non
 def test_devices_whose_memory_is_not_known_are_refused() -> None:
     """Never counted as if they were CUDA."""
     asked = question()
+    tpu = dataclasses.replace(asked.gpu, device="tpu")
+    assert "tpu" in rules(dataclasses.replace(asked, gpus=(tpu,)))["vllm.device"]
+
+
+@pytest.mark.requirement("R038")
+def test_devices_of_habana_are_called_otherwise_by_ray() -> None:
+    """Ray would be started with GPUs, and vLLM would wait for HPUs."""
+    engine: dict[str, object] = {"executor": "ray", "version": "0.17.0", "args": {}}
+    asked = question(builders.layout(), version="0.17.0", engine=engine)
     gaudi = dataclasses.replace(asked.gpu, device="hpu")
-    assert "hpu" in rules(dataclasses.replace(asked, gpus=(gaudi,)))["vllm.device"]
+    assert "HPU" in rules(dataclasses.replace(asked, gpus=(gaudi,)))["vllm.ray-device"]
 
 
 def test_eager_stages_on_a_cpu_are_refused() -> None:

@@ -123,15 +123,20 @@ def test_rocm_takes_graphs_beside_the_budget_until_0_29(version: str, *, counted
     assert [term.counted for term in made.ranks[0].terms if term.name == "graphs"] == [counted]
 
 
+@pytest.mark.requirement("R038")
 def test_a_device_without_a_known_image_is_warned_of_unless_one_is_given() -> None:
     """CUDA's image finds no GPU of another maker."""
-    gpu = builders.gpu("H200", name="MI300X", device="rocm", compute_capability="gfx942", link=None)
-    for image, expected in ((None, True), ("registry.example/vllm-rocm:1", False)):
+    gpu = builders.gpu(
+        "H200", name="Gaudi3", device="hpu", compute_capability=None, link=None, resource="habana.ai/gaudi"
+    )
+    for image, expected in ((None, True), ("registry.example/vllm-gaudi:1", False)):
         engine: dict[str, object] = {"version": "0.32.0", "args": {}, "image": image}
         asked = builders.recipe(engine=engine, parallelism="auto", hardware={"nodes": 1})
         made = plan(asked, builders.llama_shape(), Cluster((NodePool(gpu, 1, 1),)), ENGINE)
         assert isinstance(made, Plan)
         assert ("vllm.image-not-known" in found(made)) is expected
+        assert made.evidence == "bound"
+        assert "nothing was measured on hpu" in made.evidence_reason
     assert "vllm.image-not-known" not in found(planned())
 
 

@@ -89,7 +89,7 @@ def test_an_image_copies_its_own_folder() -> None:
     deployment = deployed("oci://quay.io/org/llama:v1")
     container = fetching(deployment)
     assert container["image"] == "quay.io/org/llama:v1"
-    assert container["command"][2] == 'mkdir -p "$1" && cp -R /models/. "$1" && touch "$DONE_FILE"'
+    assert container["command"][2] == 'mkdir -p "$1" && cp -R /models/. "$1" && du -ah "$1" && touch "$DONE_FILE"'
     assert found(deployment)["model.image-layout"].status == "unknown"
 
 

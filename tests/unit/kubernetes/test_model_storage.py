@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import dataclasses
+import subprocess
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -38,7 +41,7 @@ def env(container: dict[str, Any]) -> dict[str, Any]:
 def test_the_job_fetches_the_model_of_the_recipe() -> None:
     """Model and revision stand in the command itself: there is no default that could be fetched by mistake."""
     container = pod(deployed(model={"revision": "v1"}))["spec"]["containers"][0]
-    assert container["command"][4:] == [
+    assert container["command"][5:] == [
         "meta-llama/Meta-Llama-3-8B-Instruct",
         "--revision",
         "v1",
@@ -77,7 +80,54 @@ def test_the_job_retries_within_limits_and_installs_nothing() -> None:
         "requests": {"cpu": "1", "memory": "2Gi"},
         "limits": {"cpu": "2", "memory": "4Gi"},
     }
-    assert container["command"][:4] == ["sh", "-c", 'hf download "$@" && touch "$DONE_FILE"', "download"]
+    assert container["command"][:2] == ["sh", "-c"]
+    assert 'hf download "$@"' in container["command"][2]
+    assert container["command"][5:7] == ["meta-llama/Meta-Llama-3-8B-Instruct", "--revision"]
+    assert "pip" not in " ".join(container["command"])
+
+
+HUB = """#!/bin/sh
+test "$*" = "download meta-llama/Meta-Llama-3-8B-Instruct --revision main --exclude original/*" || exit 9
+at="$HF_HOME/hub/models--meta-llama--Meta-Llama-3-8B-Instruct"
+mkdir -p "$at/refs" "$at/blobs" "$at/snapshots/abc/tokenizer"
+printf abc > "$at/refs/main"
+printf 123456 > "$at/blobs/one"
+ln -s ../../blobs/one "$at/snapshots/abc/model-1.safetensors"
+printf '{"weight_map": {"a": "model-1.safetensors", "b": "model-%s.safetensors"}}' "$SHARD" \
+  > "$at/snapshots/abc/model.safetensors.index.json"
+printf 12 > "$at/snapshots/abc/tokenizer/vocabulary"
+"""
+
+
+def fetched(folder: Path, shard: str) -> subprocess.CompletedProcess[str]:
+    """The Job's own command, over a hub that leaves two shards in the index and the first in the cache."""
+    (folder / "hf").write_text(HUB, "utf-8")
+    (folder / "hf").chmod(0o755)
+    container = job(deployed())["spec"]["template"]["spec"]["containers"][0]
+    path = f"{folder}:{Path(sys.executable).parent}:/usr/bin:/bin"
+    given = {"PATH": path, "HF_HOME": str(folder), "DONE_FILE": str(folder / "done"), "SHARD": shard}
+    return subprocess.run(container["command"], env=given, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.requirement("R163")
+def test_the_job_shows_what_it_fetched(tmp_path: Path) -> None:
+    """Each file with its size, and the total; links count as what they lead to."""
+    done = fetched(tmp_path, "1")
+    assert done.returncode == 0, done.stderr
+    lines = [line.split() for line in done.stdout.splitlines()]
+    assert ["6", "model-1.safetensors"] in lines
+    assert ["2", "tokenizer/vocabulary"] in lines
+    assert lines[-1] == ["80", "bytes", "in", "3", "files"]
+    assert (tmp_path / "done").exists()
+
+
+@pytest.mark.requirement("R163")
+def test_a_file_of_the_index_that_is_missing_fails_the_job(tmp_path: Path) -> None:
+    """The group waits for the mark, and would else be started on half a model."""
+    done = fetched(tmp_path, "2")
+    assert done.returncode != 0
+    assert "model-2.safetensors" in done.stderr
+    assert not (tmp_path / "done").exists()
 
 
 @pytest.mark.requirement("R074", "R123")

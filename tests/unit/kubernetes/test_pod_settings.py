@@ -76,19 +76,37 @@ def test_a_device_of_another_vendor_than_planned_is_refused() -> None:
     assert "hardware.resource-vendor" not in ids(resource="nvidia.com/mig-3g.40gb")
 
 
-@pytest.mark.parametrize("resource", ["amd.com/gpu", "gpu.intel.com/xe", "habana.ai/gaudi", "example.org/gpu"])
-def test_devices_that_nobody_measured_are_labelled(resource: str) -> None:
+@pytest.mark.requirement("R038")
+@pytest.mark.parametrize(
+    ("resource", "device"),
+    [
+        ("amd.com/gpu", "rocm"),
+        ("gpu.intel.com/xe", "xpu"),
+        ("gpu.intel.com/i915", "xpu"),
+        ("intel.com/gpu", "xpu"),
+        ("habana.ai/gaudi", "hpu"),
+        ("example.org/gpu", "cuda"),
+    ],
+)
+def test_devices_that_nobody_measured_are_labelled(resource: str, device: str) -> None:
     """A plan for them follows documentation, and says so."""
-    assert ids(gpu=builders.gpu(resource=resource))["hardware.unmeasured"] == "warning"
+    assert ids(gpu=builders.gpu(resource=resource, device=device))["hardware.unmeasured"] == "warning"
     assert "hardware.unmeasured" not in ids()
 
 
+@pytest.mark.requirement("R038")
 def test_an_image_for_another_vendor_is_named_by_the_recipe() -> None:
-    """The engine's own would start and find no device."""
+    """Another image would start and find no device: the platform's is for NVIDIA's, and not every device has one of its own."""
     amd = builders.gpu(resource="amd.com/gpu", device="rocm")
-    assert ids(gpu=amd)["hardware.image-needed"] == "error"
-    recipe = builders.recipe(engine={"image": "registry.example.org/vllm-rocm:1"})
-    named = builders.deployment(plan=builders.plan(recipe, gpus=(amd,)))
+    made = builders.deployment(plan=builders.plan(builders.recipe(), gpus=(amd,)))
+    made = dataclasses.replace(made, leader=dataclasses.replace(made.leader, image="engine-rocm:1"), image="engine-rocm:1")
+    of_platform = dataclasses.replace(made, image="platform-cuda:1")
+    found = [{finding.id for finding in rules.findings_of(each)} for each in (made, of_platform)]
+    assert ["hardware.image-needed" in each for each in found] == [False, True]
+    gaudi = builders.gpu(resource="habana.ai/gaudi", device="hpu")
+    assert ids(gpu=gaudi)["hardware.image-needed"] == "error"
+    recipe = builders.recipe(engine={"image": "registry.example.org/vllm-gaudi:1"})
+    named = builders.deployment(plan=builders.plan(recipe, gpus=(gaudi,)))
     assert "hardware.image-needed" not in {finding.id for finding in rules.findings_of(named)}
 
 

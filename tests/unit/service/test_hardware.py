@@ -8,7 +8,7 @@ import pytest
 
 from shardwright import errors
 from shardwright.core.plan import Infeasible, Plan
-from shardwright.core.recipe.model import Hardware, Pool
+from shardwright.core.recipe.model import Bytes, Hardware, Pool
 from shardwright.service import hardware, planning, recipes
 from shardwright.settings import HubSettings
 from shardwright.units import GIB
@@ -51,6 +51,32 @@ def test_what_is_wrong_with_a_pool_names_its_field() -> None:
     with pytest.raises(errors.InputError, match="more than g5") as caught:
         hardware.cluster_of(asked)
     assert caught.value.path == "hardware.pools[1].gpusPerNode"
+
+
+@pytest.mark.requirement("R038")
+@pytest.mark.parametrize(
+    ("resource", "device"),
+    [
+        (None, "cuda"),
+        ("nvidia.com/gpu", "cuda"),
+        ("amd.com/gpu", "rocm"),
+        ("gpu.intel.com/i915", "xpu"),
+        ("habana.ai/gaudi", "hpu"),
+    ],
+)
+def test_of_a_gpu_that_is_not_listed_the_resource_says_whose_it_is(resource: str | None, device: str) -> None:
+    """Image, flags and tools follow from that."""
+    asked = Hardware(gpu="Future 9", gpu_memory=Bytes(64 * GIB), resource=resource)
+    assert hardware.cluster_of(asked).pools[0].gpu.device == device
+
+
+def test_a_listed_gpu_is_no_other_vendor_s() -> None:
+    """The plan would be for the one, the pods for the other; a slice of the same vendor's is fine."""
+    with pytest.raises(errors.InputError, match=r"habana\.ai; H100.* is one of nvidia\.com") as caught:
+        hardware.cluster_of(Hardware(gpu="H100", resource="habana.ai/gaudi"))
+    assert caught.value.path == "hardware.resource"
+    slices = hardware.cluster_of(Hardware(gpu="H100", resource="nvidia.com/mig-3g.40gb"))
+    assert slices.pools[0].gpu.resource == "nvidia.com/mig-3g.40gb"
 
 
 def test_an_inventory_is_planned_on_one_kind_where_that_is_enough() -> None:

@@ -11,7 +11,8 @@ import pytest
 from shardwright.core.manifests.judge import judge
 from shardwright.core.manifests.objects import Context, Object
 from shardwright.core.marked import tree
-from shardwright.targets.kuberay import cron, names
+from shardwright.kubernetes import cron
+from shardwright.targets.kuberay import names
 from shardwright.targets.kuberay.lint import LINT
 
 if TYPE_CHECKING:

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from shardwright.core.manifests.schema import Field, View
     from shardwright.core.marked.paths import Path
 
-__all__ = ["Flaw", "flaws", "shown"]
+__all__ = ["BARE", "QUOTED", "Flaw", "flaws", "shown"]
+
+QUOTED, BARE = "write it in quotes", "write it without quotes"
+"""What puts the type of a scalar right."""
 
 FlawKind = Literal["type", "required", "value", "duplicate"]
 
@@ -177,11 +180,11 @@ def _scalar_flaw(value: Value, field: Field, path: Path) -> Flaw | None:
 
 def _hint(value: Value, type_name: str) -> str:
     if type_name == "string" and (_is_number(value) or isinstance(value, bool)):
-        return "write it in quotes"
+        return QUOTED
     if type_name in {"int", "int32", "int64", "number"} and isinstance(value, str) and value.strip("-").isdigit():
-        return "write it without quotes"
+        return BARE
     if type_name == "bool" and isinstance(value, str) and value.lower() in {"true", "false"}:
-        return "write it without quotes"
+        return BARE
     if type_name == "quantity" and _is_number(value):
         return "write a fraction in quotes"
     return ""

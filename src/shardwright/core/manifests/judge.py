@@ -10,8 +10,7 @@ import difflib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from shardwright.core.manifests import admission, checking, kinds, versions
-from shardwright.core.manifests.objects import with_others
+from shardwright.core.manifests import admission, checking, kinds, scopes, versions
 from shardwright.core.marked import paths
 from shardwright.core.marked.tree import ScalarNode
 from shardwright.core.rules.finding import Finding
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     from shardwright.core.marked.paths import Path
     from shardwright.core.rules.rule import Breach, Rule
 
-__all__ = ["MAX_FINDINGS", "judge", "sort_key", "version_of"]
+__all__ = ["MAX_FINDINGS", "breaches", "judge", "ready_objects", "sort_key", "version_of"]
 
 MAX_FINDINGS = 100
 """Findings of one object that are listed; a file of another kind than it says has thousands."""
@@ -38,26 +37,29 @@ def judge(
 ) -> tuple[Finding, ...]:
     """What the platforms' schemas and rules say about each object; `old` are the objects as they are now.
 
-    An object of a kind that no platform has is only context for the others of its folder; what lies in another folder is
-    another deployment, often of the same names.
+    An object of a kind that no platform has is only context for the others; `scopes` says which see each other.
     """
-    before = {_identity(each): _admit(each, platforms, context)[0] for each in old}
     found: list[Finding] = []
-    for folder in _by_folder(objects):
-        ready = [_admit(each, platforms, context) for each in folder]
-        seen = with_others(context, tuple(each for each, _ in ready))
-        for each, findings in ready:
-            mine = [*findings, *_judge_one(each, platforms, replace(seen, old=before.get(_identity(each))))]
-            mine.sort(key=sort_key)
-            found.extend(_limited(mine))
+    for each, findings, seen in ready_objects(objects, platforms, context, old):
+        mine = [*findings, *(_rule_finding(each, rule, breach) for rule, breach in breaches(each, platforms, seen))]
+        mine.sort(key=sort_key)
+        found.extend(_limited(mine))
     return tuple(sorted(found, key=sort_key))
 
 
-def _by_folder(objects: Sequence[Object]) -> Iterable[list[Object]]:
-    folders: dict[str, list[Object]] = {}
+def ready_objects(
+    objects: Sequence[Object], platforms: Sequence[Platform], context: Context, old: Sequence[Object] = ()
+) -> Iterator[tuple[Object, list[Finding], Context]]:
+    """Each object as rules are given it, folder by folder, with what is wrong with its fields and what it is judged with."""
+    before = {_identity(each): _admit(each, platforms, context)[0] for each in old}
+    findings: dict[int, list[Finding]] = {}
+    ready: list[Object] = []
     for each in objects:
-        folders.setdefault(each.root.mark.file.rpartition("/")[0], []).append(each)
-    return folders.values()
+        admitted, found = _admit(each, platforms, context)
+        findings[id(admitted)] = found
+        ready.append(admitted)
+    for each, seen in scopes.in_scopes(ready, context):
+        yield each, findings[id(each)], replace(seen, old=before.get(_identity(each))) if before else seen
 
 
 def version_of(platform: Platform, context: Context) -> str:
@@ -91,13 +93,15 @@ def _admit(each: Object, platforms: Sequence[Platform], context: Context) -> tup
     ready = replace(each, value=value)
     found = [_unknown_field(ready, platform, view, path, name) for path, name in pruned]
     for flaw in checking.flaws(value, kind.type, view):
+        if flaw.path in each.unsettled:
+            continue
         found.append(_schema_finding(ready, platform, flaw))
         if len(found) > MAX_FINDINGS:
             break
     return ready, found
 
 
-def _judge_one(each: Object, platforms: Sequence[Platform], context: Context) -> Iterator[Finding]:
+def breaches(each: Object, platforms: Sequence[Platform], context: Context) -> Iterator[tuple[Rule, Breach]]:
     """What the rules of all platforms say; those of a platform only where its release has the kind."""
     for platform in platforms:
         at = version_of(platform, context)
@@ -106,7 +110,8 @@ def _judge_one(each: Object, platforms: Sequence[Platform], context: Context) ->
         for rule in platform.rules:
             if each.kind in rule.kinds and versions.holds(at, rule.since, rule.until):
                 for breach in rule.check(each, context):
-                    yield _rule_finding(each, rule, breach)
+                    if breach.path not in each.unsettled:
+                        yield rule, breach
 
 
 def _is_there(each: Object, platform: Platform, at: str) -> bool:
@@ -153,7 +158,7 @@ def _schema_finding(each: Object, platform: Platform, flaw: checking.Flaw) -> Fi
             "fail",
             "error",
             flaw.message + written,
-            why=f"the CRD of {platform.title} does not accept it",
+            why=f"the schema of {platform.title} does not accept it",
             value=flaw.value,
             enforced_by="schema",
         ),
@@ -168,7 +173,7 @@ def _unknown_field(each: Object, platform: Platform, view: View, path: Path, typ
     if other and any(field.since and not versions.holds(at, field.since, "") for field in other):
         first = min((field.since for field in other if field.since), key=versions.parse)
         message, fix = (
-            f"{name} came with {of} {first}; the CRD at hand has {at}",
+            f"{name} came with {of} {first}; the one at hand is {at}",
             "remove it or install a newer release",
         )
     elif other:

@@ -36,7 +36,7 @@ def misnamed(each: Object, platforms: Sequence[Platform]) -> Iterator[Finding]:
     for platform in platforms:
         known = platform.schema().kinds
         groups = {kind.api_version.partition("/")[0] for kind in known}
-        right = [kind.api_version for kind in known if kind.kind == each.kind]
+        right = [kind.api_version for kind in known if kind.kind == each.kind and _may_be_meant(group, kind)]
         if right:
             yield _finding(
                 each,
@@ -55,6 +55,12 @@ def misnamed(each: Object, platforms: Sequence[Platform]) -> Iterator[Finding]:
                 f"write kind: {near[0]}" if near else "write one of the known kinds",
             )
             return
+
+
+def _may_be_meant(group: str, kind: Kind) -> bool:
+    """Kubernetes' own groups have no domain, and others use the names of its kinds: there is a Job of Volcano."""
+    own = kind.api_version.rpartition("/")[0]
+    return "." in own or "." not in group
 
 
 def not_at(each: Object, platform: Platform, kind: Kind, at: str) -> Finding:

@@ -105,10 +105,10 @@ class Context:
     """The object as it is now, where an update is judged."""
     others: tuple[Object, ...] = ()
     """All objects of the same input."""
-    by_name: Mapping[tuple[str, str], tuple[Object, ...]] = field(
-        default_factory=dict["tuple[str, str]", "tuple[Object, ...]"]
+    by_name: Mapping[tuple[str, ...], tuple[Object, ...]] = field(
+        default_factory=dict["tuple[str, ...]", "tuple[Object, ...]"]
     )
-    """The same by kind and name; by kind alone with an empty name. `judge` fills it in."""
+    """The same by kind; by kind and name; by kind, name and namespace. `judge` fills it in."""
     kept: dict[object, object] = field(default_factory=dict["object", "object"], repr=False, compare=False)
     """What `once` was asked for; shared by all objects that are judged with the same others."""
 
@@ -120,20 +120,21 @@ class Context:
 
     def of_kind(self, kind: str) -> tuple[Object, ...]:
         """Objects of that kind in the input."""
-        return self.by_name.get((kind, ""), ())
+        return self.by_name.get((kind,), ())
 
     def named(self, kind: str, name: str, namespace: str = "") -> Iterator[Object]:
         """Objects of that kind and name in the input; any namespace where none is given."""
-        for other in self.by_name.get((kind, name), ()) if name else ():
-            if not namespace or other.namespace == namespace:
-                yield other
+        key = (kind, name, namespace) if namespace else (kind, name)
+        return iter(self.by_name.get(key, ()) if name else ())
 
 
 def with_others(context: Context, others: tuple[Object, ...]) -> Context:
     """A context with the objects of an input."""
-    found: dict[tuple[str, str], list[Object]] = {}
+    found: dict[tuple[str, ...], list[Object]] = {}
     for other in others:
-        found.setdefault((other.kind, ""), []).append(other)
+        found.setdefault((other.kind,), []).append(other)
         if other.name:
             found.setdefault((other.kind, other.name), []).append(other)
+            if other.namespace:
+                found.setdefault((other.kind, other.name, other.namespace), []).append(other)
     return replace(context, others=others, by_name={key: tuple(each) for key, each in found.items()}, kept={})

@@ -41,3 +41,5 @@ class Platform:
     """What its mutating webhook makes of an object after the defaults of the CRD; a new tree, the given one stays."""
     released_as: str = ""
     """Name in `--assume` where the platform is released as a part of another one; empty: its own."""
+    has_definitions: bool = True
+    """Its kinds are defined by CRDs with fields; False for a format whose own rules judge keys and types."""

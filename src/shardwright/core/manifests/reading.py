@@ -7,28 +7,27 @@ manifests have anchors, merge keys and tags; they are read as Kubernetes' tools 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from shardwright import errors, units
-from shardwright.core.manifests import plain
+from shardwright.core.manifests import kustomize, plain, scopes, templates
 from shardwright.core.manifests.objects import Object
-from shardwright.core.marked import document, paths, tree
+from shardwright.core.marked import document, paths, secret_values, tree
 from shardwright.core.marked.tree import ListNode, MapNode, ScalarNode
 from shardwright.core.rules.finding import Finding
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from shardwright.core.manifests.plain import Placeholders
     from shardwright.core.marked.tree import Document, Entry, Mark, Node
 
-__all__ = ["MAX_BYTES", "Reading", "read_manifests"]
+__all__ = ["MAX_BYTES", "Reading", "Recognise", "read_manifests"]
 
 MAX_BYTES = 16 * 1024 * 1024
 """Largest file; a bundle of 1,000 objects has about 3 MiB."""
 _MAX_FAULTS = 20
 _LISTS = re.compile(r"([A-Z][A-Za-z]*)?List")
-_KUSTOMIZATION = {"Kustomization", "Component"}
 _TEMPLATED = frozenset({"Template", "ConfigMap", "Secret", "CustomResourceDefinition"})
 """Kinds in which such marks are meant: parameters of a template, files."""
 _TEMPLATE_MARK = re.compile(r"\{\{.*\}\}|^\s*\{\{|%[A-Z][A-Z0-9_]+%")
@@ -39,10 +38,16 @@ class Reading(NamedTuple):
 
     objects: tuple[Object, ...]
     findings: tuple[Finding, ...]
+    patches: tuple[str, ...] = ()
+    """Files that it names as patches of kustomize."""
 
 
-def read_manifests(data: bytes, file: str) -> Reading:
-    """The objects of a file; `file` is its name in findings."""
+Recognise: TypeAlias = "Callable[[MapNode], Sequence[tuple[str, str, MapNode]]]"
+"""Kind, name and node of what a document without apiVersion and kind holds; nothing where it is not known."""
+
+
+def read_manifests(data: bytes, file: str, recognise: Recognise = lambda _: ()) -> Reading:
+    """The objects of a file; `file` is its name in findings, `recognise` knows documents of other formats."""
     if len(data) > MAX_BYTES:
         message = f"the file has more than {units.format_bytes(MAX_BYTES)}"
         return Reading((), (_finding("manifest.too-large", message, file, 1, fix="split it into files"),))
@@ -54,20 +59,45 @@ def read_manifests(data: bytes, file: str) -> Reading:
     if not documents or all(document.is_empty(each) for each in documents):
         message = "there is no manifest in it"
         return Reading((), (_finding("manifest.empty", message, file, 1, severity="warning"),))
-    reader = _Reader(text)
+    reader = _Reader(text, recognise)
     for each in documents:
         reader.read(each)
-    return Reading(tuple(reader.objects), tuple(reader.findings))
+    reader.findings.extend(_twice(reader.objects))
+    return Reading(tuple(reader.objects), tuple(reader.findings), tuple(reader.patches))
+
+
+def _twice(objects: Sequence[Object]) -> Iterator[Finding]:
+    """The same object more than once in a file."""
+    first: dict[tuple[str, ...], Mark] = {}
+    for each in objects:
+        mark = each.mark(("metadata", "name"))
+        before = first.setdefault(scopes.identity(each), mark)
+        # What has no apiVersion is no object: other formats have rules of their own.
+        if each.name and each.api_version and before is not mark:
+            message = f"the {each.kind} {secret_values.shown(each.name)} stands in line {before.line} already"
+            why, fix = "whichever is applied last counts", "remove one of both, or give it another name"
+            yield _finding(
+                "manifest.twice",
+                message,
+                mark.file,
+                mark.line,
+                severity="warning",
+                path="metadata.name",
+                why=why,
+                fix=fix,
+            )
 
 
 class _Reader:
     """Collects the objects of one file and what is wrong."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, recognise: Recognise) -> None:
         self._text = text
+        self._recognise = recognise
         self._lines: list[str] | None = None
         self.objects: list[Object] = []
         self.findings: list[Finding] = []
+        self.patches: list[str] = []
 
     def read(self, found: Document) -> None:
         """Read one document."""
@@ -95,7 +125,7 @@ class _Reader:
             return _finding("manifest.placeholder", message, fault.file, fault.line, why=why, fix=fix)
         return _faulty(fault, "manifest.unreadable", why)
 
-    def _object(self, root: Node) -> None:
+    def _object(self, root: Node, unsettled: frozenset[paths.Path] = frozenset()) -> None:
         if not isinstance(root, MapNode):
             self._complain("manifest.not-an-object", root.mark, f"{tree.describe(root)} is no Kubernetes object")
             return
@@ -104,19 +134,31 @@ class _Reader:
         if items and _LISTS.fullmatch(kind) and isinstance(items.value, ListNode):
             for item in items.value.items:
                 self._object(item)
+        elif kind in kustomize.KINDS or (not kind and kustomize.is_named_so(root.mark.file)):
+            self.patches.extend(kustomize.patches_of(root))
         elif not kind or not api_version:
             self._nameless(root, kind, api_version)
-        elif kind not in _KUSTOMIZATION:
-            self._add(root, kind, api_version)
+        else:
+            self._add(root, kind, api_version, unsettled)
+            if templates.is_template(api_version, kind):
+                self._template(root)
+
+    def _template(self, root: MapNode) -> None:
+        objects, complaints = templates.fill(root)
+        self.findings.extend(_of_template(each) for each in complaints[:_MAX_FAULTS])
+        for each in objects:
+            self._object(each.node, each.unsettled)
 
     def _nameless(self, root: MapNode, kind: str, api_version: str) -> None:
-        if root.mark.file.endswith(("kustomization.yaml", "kustomization.yml")):
+        if not kind and not api_version and (known := self._recognise(root)):
+            for name_of_kind, name, node in known:
+                self._add_known(name_of_kind, name, node)
             return
         missing = " and ".join(name for name, text in (("apiVersion", api_version), ("kind", kind)) if not text)
         message = f"no Kubernetes object: {missing} is missing or no text"
         self._complain("manifest.not-an-object", root.mark, message)
 
-    def _add(self, root: MapNode, kind: str, api_version: str) -> None:
+    def _add(self, root: MapNode, kind: str, api_version: str, unsettled: frozenset[paths.Path]) -> None:
         placeholders: Placeholders = []
         value = plain.plain_value(root, (), placeholders)
         if not isinstance(value, dict):
@@ -125,9 +167,15 @@ class _Reader:
         self.findings.extend(_name_findings(root, metadata, kind))
         node = metadata.value if metadata else None
         inner = node if isinstance(node, MapNode) else MapNode(root.mark, {})
-        self.objects.append(Object(api_version, kind, _text(inner, "name"), _text(inner, "namespace"), root, value))
         if kind not in _TEMPLATED:
             self.findings.extend(_placeholder(path, node) for path, node in placeholders[:_MAX_FAULTS])
+            unsettled |= {path for path, _ in placeholders}
+        name, namespace = _text(inner, "name"), _text(inner, "namespace")
+        self.objects.append(Object(api_version, kind, name, namespace, root, value, unsettled))
+
+    def _add_known(self, kind: str, name: str, root: MapNode) -> None:
+        value = plain.plain_value(root, (), [])
+        self.objects.append(Object("", kind, name, "", root, value if isinstance(value, dict) else {}))
 
     def _complain(self, name: str, mark: Mark, message: str) -> None:
         fix = "lint manifests only, or begin it with apiVersion and kind"
@@ -156,6 +204,19 @@ def _placeholder(path: paths.Path, node: ScalarNode) -> Finding:
         path=paths.path_text(path),
         why="Kubernetes takes it as it stands",
         fix="put the value there, or lint what comes out of the program that replaces it",
+    )
+
+
+def _of_template(complaint: templates.Complaint) -> Finding:
+    return _finding(
+        "manifest.template",
+        complaint.message,
+        complaint.mark.file,
+        complaint.mark.line,
+        severity="error" if complaint.is_error else "warning",
+        path="" if complaint.is_error else "parameters",
+        why="oc process refuses the template",
+        fix="" if complaint.is_error else "give it a value, or lint what oc process -p NAME=VALUE prints",
     )
 
 

@@ -8,22 +8,39 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from shardwright import units
 from shardwright.core.recipe import kinds
 from shardwright.core.recipe.kinds import Keyed, Kind, Listed, OneOf, Section, Size
-from shardwright.core.recipe.model import API_VERSION
+from shardwright.core.recipe.model import API_VERSION, Recipe
 
 if TYPE_CHECKING:
-    from shardwright.core.recipe.model import Json, Recipe
+    from collections.abc import Mapping
 
-__all__ = ["recipe_digest", "spelled", "to_document"]
+    from shardwright.core.recipe.model import Json
+
+__all__ = ["ordered", "recipe_digest", "spelled", "to_document"]
 
 
 def to_document(recipe: Recipe) -> dict[str, Json]:
     """The recipe as a tree of JSON values, `apiVersion` first."""
     return {"apiVersion": API_VERSION, "kind": "Recipe", **_section(recipe)}
+
+
+def ordered(document: Mapping[str, Json], cls: type[Any] = Recipe) -> dict[str, Json]:
+    """A document, or a section of that class, with its fields in the order of the recipe; unknown ones stand last."""
+    fields = kinds.fields_of(cls)
+    return {
+        name: _ordered(fields[name].kind, document[name]) if name in fields else document[name]
+        for name in (*(name for name in fields if name in document), *(name for name in document if name not in fields))
+    }
+
+
+def _ordered(kind: Kind, value: Json) -> Json:
+    inside = kind.kinds if isinstance(kind, OneOf) else (kind,)
+    section = next((each for each in inside if isinstance(each, Section)), None)
+    return ordered(cast("dict[str, Json]", value), section.cls) if section and isinstance(value, dict) else value
 
 
 def recipe_digest(recipe: Recipe) -> str:

@@ -324,7 +324,9 @@ class Expose:
     gateway: str | None = setting("Gateway of an HTTPRoute, as NAMESPACE/NAME or NAME.", None, form="network-name")
     tls: Tls | None = setting("How requests are encrypted; in clear text if omitted.", None)
     auth: Auth | None = setting("Who may ask; everybody who reaches it if omitted.", None)
-    dashboard: bool = setting("Expose the dashboard too.", default=False, later=True)
+    dashboard: bool = setting(
+        "Expose the platform's dashboard too, on the host `dashboard.` before `host`.", default=False
+    )
 
 
 @frozen

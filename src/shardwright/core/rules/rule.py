@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from dataclasses import replace
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from shardwright.values import frozen
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from shardwright.core.manifests.objects import Context, Object, Value
     from shardwright.core.marked.paths import Path
     from shardwright.core.rules.finding import Severity
 
-__all__ = ["Breach", "Change", "Enforcer", "Rule"]
+__all__ = ["Breach", "Change", "Enforcer", "Mend", "Rule", "with_mends"]
 
 Enforcer = Literal["schema", "webhook", "operator", "kubernetes", "engine", "practice"]
 """Who refuses: the API server by the CRD, a webhook, the operator's reconciler, Kubernetes itself, the engine; or nobody: it is
@@ -67,3 +68,14 @@ class Rule:
     requirements: tuple[str, ...] = ()
     mend: Callable[[Object, Context, Breach], tuple[Change, ...]] | None = None
     """What puts a breach right where that can be told; None where a person has to decide."""
+
+
+Mend: TypeAlias = "Callable[[Object, Context, Breach], tuple[Change, ...]]"
+"""What puts a breach right; no changes where that cannot be told after all."""
+
+
+def with_mends(rules: Iterable[Rule], mends: Mapping[str, Mend]) -> tuple[Rule, ...]:
+    """Rules with the mends that a table has for their ids; a rule's own stays."""
+    return tuple(
+        replace(rule, mend=mends[rule.id]) if rule.mend is None and rule.id in mends else rule for rule in rules
+    )

@@ -23,6 +23,11 @@ def evidence_of(question: Question, resolved: Flags) -> tuple[Evidence, str]:
     """The kind of evidence, and the nearest measured point in words."""
     nearest = min(facts.points(), key=lambda point: _distance(question, resolved, point))
     words = _words(nearest)
+    if question.gpu.device != "cuda":
+        reason = (
+            f"Memory is only bounded: nothing was measured on {question.gpu.device}, and the terms are those of CUDA"
+        )
+        return "bound", f"{reason}. Nearest measured: {words}."
     if question.shape.bound:
         return "bound", f"Memory is only bounded: {question.shape.bound}. Nearest measured: {words}."
     if not any(_distance(question, resolved, nearest)):

@@ -19,6 +19,7 @@ __all__ = [
     "options",
     "points",
     "rules_of",
+    "switches",
     "table",
     "versions",
 ]
@@ -141,6 +142,12 @@ def options(version: str) -> frozenset[str]:
     at_most = [name for name in book["order"] if parse_version(name) <= release]
     at_least = [name for name in book["order"] if parse_version(name) >= release]
     return frozenset(flag for name in (*at_most[-1:], *at_least[:1]) for flag in known[name])
+
+
+@functools.cache
+def switches() -> frozenset[str]:
+    """Options without a value."""
+    return frozenset(_file("options.toml")["switches"].split())
 
 
 @functools.cache

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from shardwright.core import engine_images
 from shardwright.core.deployment import Launch, Port, Probe, Variable
 from shardwright.engines.sglang import arguments, facts, flags, lora
 
@@ -37,14 +38,8 @@ def launch_of(order: LaunchOrder) -> Launch:
         ports=(Port("http", wiring.serve_port), *group_port) if is_leader else (),
         probe=Probe("/health", wiring.serve_port, _startup_seconds(order.plan)) if is_leader else None,
         rank_pattern=RANK_PATTERN,
-        image=_image(order.plan),
+        image=engine_images.image_of(facts.table("images"), order.plan.gpu, order.plan.engine.version),
     )
-
-
-def _image(plan: Plan) -> str:
-    images: dict[str, str] = facts.table("images")
-    # Images carry releases only: a local part such as `+cu129` is no part of their tag.
-    return images.get(plan.gpu.device, images["cuda"]).format(version=plan.engine.version.split("+")[0])
 
 
 def _argv(order: LaunchOrder) -> Iterator[str]:

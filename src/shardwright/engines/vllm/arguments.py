@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from shardwright.core.recipe import Recipe
 
-__all__ = ["as_argv", "check_arguments", "normalized"]
+__all__ = ["as_argv", "book_of", "check_arguments", "normalized"]
 
 
 def normalized(arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -30,7 +30,7 @@ def as_argv(arguments: Iterable[tuple[str, Any]]) -> Iterator[str]:
 
 def check_arguments(recipe: Recipe, version: str) -> None:
     """RecipeError with all faults of `engine.args`: repeated fields, flags of ours, flags that the version does not have."""
-    engine_flags.check(recipe, _book(version))
+    engine_flags.check(recipe, book_of(version))
 
 
 @functools.cache
@@ -39,7 +39,8 @@ def _forms() -> FlagForms:
 
 
 @functools.cache
-def _book(version: str) -> FlagBook:
+def book_of(version: str) -> FlagBook:
+    """The flags of a version."""
     return FlagBook(
         engine="vLLM",
         version=version,

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["evidence_of"]
 
 _BLACKWELL = 10.0
+_MEASURED_DEVICES = ("cuda",)
 
 
 def evidence_of(question: Question, resolved: Flags) -> tuple[Evidence, str]:
@@ -23,6 +24,11 @@ def evidence_of(question: Question, resolved: Flags) -> tuple[Evidence, str]:
     nearest = min(facts.points(), key=lambda point: (_distance(question, resolved, point), point.tokens))
     if resolved.fixed_pool_bytes is not None or resolved.fixed_blocks is not None:
         return "source", "The pool is fixed by a flag: it does not depend on what vLLM would measure."
+    if question.gpu.device not in _MEASURED_DEVICES:
+        reason = (
+            f"Memory is only bounded: nothing was measured on {question.gpu.device}, and the terms are those of CUDA"
+        )
+        return "bound", f"{reason}. Nearest measured: {_words(nearest)}."
     if question.shape.bound:
         reason = f"Memory is only bounded: {question.shape.bound}{_unbounded(question)}."
         return "bound", f"{reason} Nearest measured: {_words(nearest)}."

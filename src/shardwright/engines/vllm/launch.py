@@ -9,12 +9,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from shardwright.core import engine_images
 from shardwright.core.deployment import Launch, Port, Probe, Variable
 from shardwright.core.layout import split_layers
 from shardwright.engines.vllm import arguments, drafting, facts, ray
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from shardwright.core.deployment import LaunchOrder
     from shardwright.core.plan.types import Plan
@@ -35,7 +36,7 @@ def launch_of(order: LaunchOrder) -> Launch:
         ports=(Port("http", wiring.serve_port), *_group_port(order)) if is_leader else (),
         probe=Probe("/health", wiring.serve_port, _startup_seconds(order.plan)) if is_leader else None,
         rank_pattern=RANK_PATTERN,
-        image=_image(order.plan),
+        image=engine_images.image_of(facts.table("images"), order.plan.gpu, order.plan.engine.version),
     )
 
 
@@ -44,12 +45,6 @@ def _group_port(order: LaunchOrder) -> tuple[Port, ...]:
     if ray.is_used(order.plan):
         return (Port("ray", order.wiring.ray_port),) if ray.starts_ray(order) else ()
     return (Port("group", order.wiring.group_port),) if order.plan.layout.nodes > 1 else ()
-
-
-def _image(plan: Plan) -> str:
-    images: dict[str, str] = facts.table("images")
-    # Images carry releases only: a local part such as `+cpu` is no part of their tag.
-    return images.get(plan.gpu.device, images["cuda"]).format(version=plan.engine.version.split("+")[0])
 
 
 def _argv(order: LaunchOrder) -> Iterator[str]:
@@ -143,11 +138,14 @@ def _addresses(order: LaunchOrder) -> Iterator[Variable]:
     interface = wiring.interface or recipe.network.interface or ""
     if interface:
         yield Variable("GLOO_SOCKET_IFNAME", interface)
-        if order.plan.gpu.device != "cpu":
-            yield Variable("NCCL_SOCKET_IFNAME", interface)
-            yield Variable("TP_SOCKET_IFNAME", interface)
-    if recipe.network.debug and order.plan.gpu.device != "cpu":
-        yield Variable("NCCL_DEBUG", "INFO")
+        yield from (Variable(name, interface) for name in _collectives(order.plan).get("interface", ()))
+    if recipe.network.debug:
+        yield from (Variable(name, value) for name, value in _collectives(order.plan).get("debug", {}).items())
+
+
+def _collectives(plan: Plan) -> Mapping[str, Any]:
+    """Variables of the device's library of collectives; none on processors."""
+    return facts.table("collectives").get(plan.gpu.device, {})
 
 
 def _hub(order: LaunchOrder) -> Iterator[Variable]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["refusals_of"]
 
-_DEVICES = ("cuda", "rocm", "cpu")
+_DEVICES = ("cuda", "rocm", "xpu", "hpu", "cpu")
 
 
 def refusals_of(question: Question) -> tuple[Refusal, ...]:
@@ -125,6 +125,11 @@ def _ray(question: Question) -> Iterator[Refusal]:
             "vllm.ray-image",
             f"images of vLLM {question.version} carry no Ray, those up to {last} do: use executor: mp, or name an image"
             " with Ray in engine.image",
+        )
+    if question.gpu.device == "hpu":
+        yield Refusal(
+            "vllm.ray-device",
+            "Ray is started here with a number of GPUs; vLLM asks it for devices called HPU: use executor: mp",
         )
     if question.layout.data > 1:
         yield Refusal("vllm.ray-data", "data parallel copies are not launched with Ray; executor: mp has them")

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from shardwright.core import memory
-from shardwright.core.rules import Finding
+from shardwright.core import engine_images, memory
+from shardwright.core.rules import Finding, engine_findings
 from shardwright.engines.vllm import facts
 from shardwright.engines.vllm import flags as resolving
-from shardwright.units import MIB, format_bytes, format_gib
+from shardwright.units import MIB, format_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,17 +22,16 @@ if TYPE_CHECKING:
 __all__ = ["findings_of", "notes_of"]
 
 _STEP = 256 * MIB
-_PROMISED = 0.03
-"""How far off a pool may be where its size is promised."""
+_ENGINE = "vllm"
 
 
 def findings_of(question: Question, flags: Flags, demand: Demand, *, is_default: bool) -> tuple[Finding, ...]:
     """All warnings of vLLM's rules about one layout."""
     return (
-        *_quantized(flags),
-        *_remote_code(question),
-        *_no_image(question),
-        *_half(question, flags),
+        *engine_findings.lowered_precision(_ENGINE, flags.arguments),
+        *engine_findings.remote_code(_ENGINE, question),
+        *engine_findings.no_image(_ENGINE, "vLLM", question, _image(question)),
+        *engine_findings.lowered_dtype(_ENGINE, question, flags.dtype),
         *_draft_not_counted(question, flags),
         *_few_requests(question, demand),
         *_smaller_batches(demand, is_default=is_default),
@@ -40,66 +39,8 @@ def findings_of(question: Question, flags: Flags, demand: Demand, *, is_default:
     )
 
 
-def _quantized(flags: Flags) -> Iterator[Finding]:
-    for name in ("quantization", "kv-cache-dtype"):
-        value = str(flags.arguments.get(name) or "auto")
-        if value not in {"auto", "bfloat16", "float16"}:
-            yield Finding(
-                f"vllm.{name}",
-                "warn",
-                "info",
-                f"{name}: {value} lowers precision",
-                why="answers can differ from those of the unquantized model, and quantizing costs some time itself",
-                fix="compare answers on your own prompts before relying on it",
-                path=f"engine.args.{name}",
-                value=value,
-                requirements=("R051",),
-            )
-
-
-def _remote_code(question: Question) -> Iterator[Finding]:
-    if question.recipe.model.trust_remote_code:
-        yield Finding(
-            "vllm.trust-remote-code",
-            "warn",
-            "warning",
-            "code that comes with the model is run in the engine",
-            why="whoever can change the repository can run code in the cluster",
-            fix="pin model.revision to a commit that was reviewed, or drop model.trustRemoteCode",
-            path="model.trustRemoteCode",
-            value="true",
-            requirements=("R140",),
-        )
-
-
-def _no_image(question: Question) -> Iterator[Finding]:
-    """The image of a release is built for CUDA; other devices have images of their own, whose names are not known here."""
-    if question.gpu.device in facts.table("images") or question.recipe.engine.image:
-        return
-    yield Finding(
-        "vllm.image-not-known",
-        "warn",
-        "warning",
-        f"no image of vLLM is known for {question.gpu.name} ({question.gpu.device}); the one for CUDA is written",
-        why="the engine in it does not find the GPUs",
-        fix=f"engine.image: an image of vLLM {question.version} built for {question.gpu.device}",
-        path="engine.image",
-        value=question.gpu.device,
-    )
-
-
-def _half(question: Question, flags: Flags) -> Iterator[Finding]:
-    if flags.dtype == "float16" and question.shape.dtype == "bfloat16" and question.recipe.model.dtype is None:
-        yield Finding(
-            "vllm.dtype-lowered",
-            "warn",
-            "warning",
-            f"{question.gpu.name} has no bfloat16 (compute capability {question.gpu.compute_capability}): float16 is used",
-            why="float16 has a smaller range than the checkpoint's bfloat16; few models overflow",
-            fix="set model.dtype: float16 to say that it is meant, or use a GPU of compute capability 8.0 or more",
-            path="model.dtype",
-            requirements=("R053",),
-        )
+def _image(question: Question) -> str:
+    return engine_images.image_of(facts.table("images"), question.gpu, question.version)
 
 
 def _draft_not_counted(question: Question, flags: Flags) -> Iterator[Finding]:
@@ -152,24 +93,15 @@ def _smaller_batches(demand: Demand, *, is_default: bool) -> Iterator[Finding]:
 
 
 def _uncertain_pool(demand: Demand) -> Iterator[Finding]:
-    """Small pools: an absolute error of some hundred MiB is many per cent there."""
-    pool = memory.pool_of(demand)
-    if not pool.tokens or pool.tokens_high - pool.tokens <= _PROMISED * pool.tokens:
-        return
-    rank = demand.ranks[pool.smallest_rank]
-    percent = 100 * rank.uncertainty_bytes / max(rank.left_bytes, 1)
-    exact = _sure_bytes(demand, rank)
-    if not exact:
-        return
-    yield Finding(
-        "vllm.pool-uncertain",
-        "warn",
-        "info",
-        f"the pool of {format_gib(rank.left_bytes)} GiB is known within {percent:.0f} %",
-        why="what vLLM measures at its start differs by some hundred MiB between GPUs, drivers and versions",
-        fix=f"engine.args: {{kv-cache-memory-bytes: {exact}}} fixes it ({format_bytes(exact)} on every rank)",
-        path="engine.args.kv-cache-memory-bytes",
-    )
+    exact = _sure_bytes(demand, demand.ranks[memory.pool_of(demand).smallest_rank])
+    if exact:
+        yield from engine_findings.uncertain_pool(
+            _ENGINE,
+            demand,
+            why="what vLLM measures at its start differs by some hundred MiB between GPUs, drivers and versions",
+            fix=f"engine.args: {{kv-cache-memory-bytes: {exact}}} fixes it ({format_bytes(exact)} on every rank)",
+            flag="kv-cache-memory-bytes",
+        )
 
 
 def _sure_bytes(demand: Demand, rank: RankDemand) -> int:

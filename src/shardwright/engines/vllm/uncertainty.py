@@ -44,6 +44,7 @@ def _fixed(stage: Stage, kind: Evidence) -> Iterator[float]:
         yield known["new_gpu_gib"] * GIB
     if kind == "bound":
         yield known["bound_gib"] * GIB
+    yield known["device_share"].get(stage.question.gpu.device, 0.0) * stage.question.gpu.memory_bytes
     yield _version_gib(stage) * GIB
 
 

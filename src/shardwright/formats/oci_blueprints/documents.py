@@ -15,8 +15,6 @@ from shardwright.core.marked.tree import ListNode, MapNode, ScalarNode
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from shardwright.core.manifests.objects import Value
-    from shardwright.core.manifests.plain import Placeholders
     from shardwright.core.marked.tree import Node
 
 __all__ = ["GROUP", "KIND", "is_blueprint", "named", "objects_of"]
@@ -63,8 +61,7 @@ def _members(group: Node) -> Iterator[MapNode]:
 
 
 def _object(kind: str, root: MapNode, name: str) -> Object:
-    placeholders: Placeholders = []
-    value: Value = plain.plain_value(root, (), placeholders)
+    value = plain.plain_value(root, (), [])
     return Object("", kind, name, "", root, value if isinstance(value, dict) else {})
 
 

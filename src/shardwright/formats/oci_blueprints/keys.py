@@ -64,10 +64,20 @@ def keys_of(name: str = "") -> dict[str, Key]:
 @functools.cache
 def modes() -> dict[str, Mode]:
     """All modes by name."""
-    return {
-        name: Mode(name, **{key: tuple(value) if isinstance(value, list) else value for key, value in raw.items()})  # pyright: ignore[reportUnknownArgumentType] - TOML of ours
-        for name, raw in table("modes").items()
-    }
+    return {name: _mode(name, raw) for name, raw in table("modes").items()}
+
+
+def _mode(name: str, raw: dict[str, Any]) -> Mode:
+    return Mode(
+        name,
+        title=raw["title"],
+        required=tuple(raw.get("required", ())),
+        required_over_nodes=tuple(raw.get("required_over_nodes", ())),
+        longest_name=raw["longest_name"],
+        since=raw.get("since", ""),
+        until=raw.get("until", ""),
+        instead=raw.get("instead", ""),
+    )
 
 
 def mode_of(name: str) -> Mode | None:

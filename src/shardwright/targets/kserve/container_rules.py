@@ -184,6 +184,15 @@ def _server_image(deployment: Deployment, release: releases.Release) -> Iterator
             message=f"which engine is in the server's image of KServe {release.version} is not known",
             fix="give engine.image and engine.version, or leave runtime out",
         )
+    elif deployment.plan.gpu.device != "cuda":
+        yield error(
+            "kserve.server-image",
+            path="engine.image",
+            value=release.server_image,
+            message=f"{release.server_image} is for NVIDIA's devices; the plan is for {deployment.plan.gpu.device}",
+            fix="name an image with KServe's Hugging Face server for that device in engine.image, or leave runtime out",
+            requirements=("R038",),
+        )
     elif release.server_engine != version:
         yield error(
             "kserve.server-version",

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shardwright.core.manifests.platform import Platform
+from shardwright.core.rules.rule import with_mends
 from shardwright.kubernetes import field_tables
 from shardwright.targets.kserve import (
     components,
@@ -20,6 +21,7 @@ from shardwright.targets.kserve import (
     lint_storage,
     lint_upkeep,
     lint_workers,
+    mend,
 )
 
 if TYPE_CHECKING:
@@ -60,16 +62,19 @@ LINT = Platform(
     title="KServe",
     versions=VERSIONS,
     schema=_schema,
-    rules=(
-        *lint_service.RULES,
-        *lint_scaling.RULES,
-        *lint_storage.RULES,
-        *lint_workers.RULES,
-        *lint_canary.RULES,
-        *lint_runtime.RULES,
-        *lint_sizes.RULES,
-        *lint_upkeep.RULES,
-        *lint_probes.RULES,
+    rules=with_mends(
+        (
+            *lint_service.RULES,
+            *lint_scaling.RULES,
+            *lint_storage.RULES,
+            *lint_workers.RULES,
+            *lint_canary.RULES,
+            *lint_runtime.RULES,
+            *lint_sizes.RULES,
+            *lint_upkeep.RULES,
+            *lint_probes.RULES,
+        ),
+        mend.MENDS,
     ),
     mutate=_mutate,
 )

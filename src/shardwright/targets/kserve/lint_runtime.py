@@ -6,7 +6,8 @@ pkg/webhook/admission/servingruntime/servingruntime_webhook.go.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+import itertools
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from shardwright.core.rules.rule import Breach, Rule
 from shardwright.kubernetes import manifest_pods
@@ -24,6 +25,9 @@ __all__ = ["RULES"]
 _SOURCE = "kserve/kserve v0.20.0 pkg/webhook/admission/servingruntime/servingruntime_webhook.go"
 _WORKER: Path = ("spec", "workerSpec")
 _FORMATS: Path = ("spec", "supportedModelFormats")
+_MOST_RIVALS = 10
+"""Those that are named for one format."""
+_Choice: TypeAlias = "tuple[str, str, str, str | None, int | None]"
 
 
 class _Format(NamedTuple):
@@ -65,19 +69,33 @@ def _own_priorities(manifest: Object, _: Context) -> Iterator[Breach]:
 
 def _other_priorities(manifest: Object, context: Context) -> Iterator[Breach]:
     mine = [each for each in _formats(manifest) if each.priority is not None]
-    seen = (*context.others, *((context.old,) if context.old is not None else ()))
-    for other in seen:
-        if not _is_rival(manifest, other):
-            continue
-        for theirs in _formats(other):
-            for each in mine:
-                is_same = each.name.casefold() == theirs.name.casefold() and each.version == theirs.version
-                if is_same and each.priority == theirs.priority:
-                    message = f'{other.kind} {other.name} has the same priority {each.priority} for "{each.name}"'
-                    yield Breach((*each.path, "priority"), message, str(each.priority))
+    index = context.once(_by_choice)
+    old = context.old
+    for each in mine:
+        same = index.get(_choice(manifest, each), ())
+        if old is not None and _choice(manifest, each) in {_choice(old, theirs) for theirs in _formats(old)}:
+            same = (*same, old)
+        rivals = (other for other in same if _is_rival(manifest, other))
+        for other in itertools.islice(rivals, _MOST_RIVALS):
+            message = f'{other.kind} {other.name} has the same priority {each.priority} for "{each.name}"'
+            yield Breach((*each.path, "priority"), message, str(each.priority))
     if mine:
         message = "another runtime on the cluster must not have the same priority for the same format"
         yield Breach(mine[0].path, message, can_tell=False)
+
+
+def _choice(manifest: Object, found: _Format) -> _Choice:
+    """What two runtimes must not have in common."""
+    return manifest.kind, manifest.namespace, found.name.casefold(), found.version, found.priority
+
+
+def _by_choice(context: Context) -> dict[_Choice, tuple[Object, ...]]:
+    found: dict[_Choice, dict[int, Object]] = {}
+    for kind in components.RUNTIMES:
+        for other in context.of_kind(kind):
+            for each in _formats(other):
+                found.setdefault(_choice(other, each), {})[id(other)] = other
+    return {choice: tuple(others.values()) for choice, others in found.items()}
 
 
 def _is_rival(manifest: Object, other: Object) -> bool:

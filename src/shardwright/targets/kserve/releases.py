@@ -13,7 +13,7 @@ from shardwright.values import frozen
 if TYPE_CHECKING:
     from shardwright.core.recipe import Recipe
 
-__all__ = ["Release", "known_releases", "known_versions", "release_of"]
+__all__ = ["Release", "known_releases", "known_versions", "release_named", "release_of"]
 
 _SPLIT = "0.15"
 """The one minor release whose first patch release has rules of its own."""
@@ -59,15 +59,18 @@ def known_versions() -> tuple[str, ...]:
 
 
 def release_of(recipe: Recipe) -> Release | None:
-    """The release that the recipe names, the newest known if it names none; None if it is not known.
+    """The release that the recipe names, the newest known if it names none; None if it is not known."""
+    asked = recipe.target.version if recipe.target else None
+    return known_releases()[-1] if asked is None else release_named(asked)
+
+
+def release_named(version: str) -> Release | None:
+    """The release of a version; None if it is not known.
 
     `0.19`, `0.19.0` and `v0.19.1` are one release; of 0.15 the first patch release differs from the later ones, and
     `0.15` means the later ones.
     """
-    asked = recipe.target.version if recipe.target else None
-    if asked is None:
-        return known_releases()[-1]
-    match = re.fullmatch(r"v?(\d+\.\d+)(?:\.(\d+))?", asked)
+    match = re.fullmatch(r"v?(\d+\.\d+)(?:\.(\d+))?", version)
     if match is None:
         return None
     wanted = match[1]

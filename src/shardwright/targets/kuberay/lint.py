@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shardwright.core.manifests.platform import Platform
-from shardwright.kubernetes import field_tables, pod_lint
+from shardwright.core.rules.rule import with_mends
+from shardwright.kubernetes import field_tables, metadata_lint, pod_lint
 from shardwright.targets.kuberay import (
     lint_autoscaler,
     lint_deletion,
@@ -17,11 +18,13 @@ from shardwright.targets.kuberay import (
     lint_practice_service,
     lint_security,
     lint_service,
+    mend,
     ray_objects,
     releases,
 )
 
 if TYPE_CHECKING:
+    from shardwright.core.manifests.objects import Context, Value
     from shardwright.core.manifests.schema import Schema
     from shardwright.core.rules.rule import Rule
 
@@ -39,22 +42,32 @@ def _pod_rules() -> tuple[Rule, ...]:
     return tuple(rule for rule in rules if rule.id not in {"pod.shared-memory", "pod.toleration"})
 
 
+def _read(value: dict[str, Value], context: Context) -> dict[str, Value]:  # noqa: ARG001 - the form of `Platform.mutate`
+    """What the operator reads: a spec that is left out is an empty one."""
+    return value if value.get("spec") is not None else {**value, "spec": {}}
+
+
 LINT = Platform(
     name="kuberay",
     title="KubeRay",
     versions=releases.known_versions(),
     schema=schema,
-    rules=(
-        *lint_service.RULES,
-        *lint_groups.RULES,
-        *lint_gcs.RULES,
-        *lint_autoscaler.RULES,
-        *lint_security.RULES,
-        *lint_history.RULES,
-        *lint_job.RULES,
-        *lint_deletion.RULES,
-        *lint_practice.RULES,
-        *lint_practice_service.RULES,
-        *_pod_rules(),
+    rules=with_mends(
+        (
+            *lint_service.RULES,
+            *lint_groups.RULES,
+            *lint_gcs.RULES,
+            *lint_autoscaler.RULES,
+            *lint_security.RULES,
+            *lint_history.RULES,
+            *lint_job.RULES,
+            *lint_deletion.RULES,
+            *lint_practice.RULES,
+            *lint_practice_service.RULES,
+            *metadata_lint.metadata_rules(ray_objects.ALL_KINDS, named=lint_service.LABELLED),
+            *_pod_rules(),
+        ),
+        mend.MENDS,
     ),
+    mutate=_read,
 )

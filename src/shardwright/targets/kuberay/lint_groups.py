@@ -15,7 +15,8 @@ from shardwright.targets.kuberay.ray_objects import ALL_KINDS, has, in_clusters,
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from shardwright.core.manifests.objects import Context
+    from shardwright.core.manifests.objects import Context, Object
+    from shardwright.core.marked.paths import Path
     from shardwright.targets.kuberay.ray_objects import Cluster
 
 __all__ = ["RULES"]
@@ -125,11 +126,19 @@ def _upgrade_strategy(cluster: Cluster, context: Context) -> Iterator[Breach]:
         yield Breach(cluster.at("upgradeStrategy", "type"), message, text_of(cluster.get("upgradeStrategy", "type")))
 
 
-def _managed_by(cluster: Cluster, context: Context) -> Iterator[Breach]:
-    """The field of the object itself; that of a nested cluster is checked by the same rule of its definition."""
-    paths = {("spec", "managedBy"), cluster.at("managedBy")}
-    for path in sorted(paths, key=len):
-        value = cluster.owner.get(*path)
+_MANAGED: dict[str, tuple[Path, ...]] = {
+    "RayCluster": (("spec",),),
+    "RayService": (("spec",), ("spec", "rayClusterConfig")),
+    "RayJob": (("spec",), ("spec", "rayClusterSpec")),
+    "RayCronJob": (("spec", "jobTemplate"), ("spec", "jobTemplate", "rayClusterSpec")),
+}
+"""Where the definitions have the field: in an object's own spec and in what is made from it."""
+
+
+def _managed_by(thing: Object, context: Context) -> Iterator[Breach]:
+    for holder in _MANAGED[thing.kind]:
+        path = (*holder, "managedBy")
+        value = thing.get(*path)
         if isinstance(value, str) and value not in {"ray.io/kuberay-operator", "kueue.x-k8s.io/multikueue"}:
             message = f"managedBy is {value!r}; it may be ray.io/kuberay-operator or kueue.x-k8s.io/multikueue"
             yield Breach(path, message, text_of(value))
@@ -229,7 +238,7 @@ RULES = (
         title="managedBy names KubeRay's operator or Kueue's MultiKueue, and stays.",
         why="the definition refuses anything else, and any change",
         fix="remove it, or delete the object before you change it",
-        check=in_clusters(_managed_by),
+        check=_managed_by,
         source="KubeRay v1.3.2 to v1.7.0, config/crd/bases (x-kubernetes-validations)",
         since="1.3",
     ),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from shardwright.core.marked import document, tree
 from shardwright.core.rules.rule import Breach, Rule
-from shardwright.targets.kuberay import cron
+from shardwright.kubernetes import cron
 from shardwright.targets.kuberay.ray_objects import JOB_KINDS, has, in_jobs, is_long, is_true, text_of
 
 if TYPE_CHECKING:

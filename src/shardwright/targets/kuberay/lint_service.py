@@ -19,11 +19,13 @@ if TYPE_CHECKING:
 
     from shardwright.core.manifests.objects import Context, Object
 
-__all__ = ["LONGEST_NAMES", "RULES"]
+__all__ = ["LABELLED", "LONGEST_NAMES", "RULES"]
 
 LONGEST_NAMES = {"RayCluster": 53, "RayService": 47, "RayJob": 47, "RayCronJob": 36}
 """Characters of a name: the operator appends a suffix for the pods, and six more for the cluster that a service or job
 makes."""
+LABELLED = ("RayCluster", "RayService", "RayJob")
+"""Kinds whose names must be DNS-1035 labels."""
 
 _TIMEOUT = "ray.io/initializing-timeout"
 _INCREMENTAL = "NewClusterWithIncrementalUpgrade"
@@ -126,21 +128,23 @@ def _percentages(thing: Object) -> Iterator[Breach]:
         yield Breach((*_OPTIONS, "stepSizePercent"), message, str(step))
 
 
+_name_length = functools.partial(
+    _rule,
+    "kuberay.name-length",
+    title="Names leave room for the suffixes of what is made from them.",
+    why="pods and Services carry the name with suffixes, and end at 63 characters",
+    fix="shorten it",
+    check=_length,
+    requirements=("R086",),
+    source="KubeRay v1.7.0, ray-operator/controllers/ray/utils/validation.go ValidateRayClusterMetadata",
+)
+
 RULES = (
-    _rule(
-        "kuberay.name-length",
-        kinds=tuple(LONGEST_NAMES),
-        title="Names leave room for the suffixes of what is made from them.",
-        why="pods and Services carry the name with suffixes, and end at 63 characters",
-        fix="shorten it",
-        check=_length,
-        since="1.4",
-        requirements=("R086",),
-        source="KubeRay v1.7.0, ray-operator/controllers/ray/utils/validation.go ValidateRayClusterMetadata",
-    ),
+    _name_length(kinds=LABELLED, since="1.4"),
+    _name_length(kinds=("RayCronJob",), since="1.7"),
     _rule(
         "kuberay.name-label",
-        kinds=("RayCluster", "RayService", "RayJob"),
+        kinds=LABELLED,
         title="Names are DNS-1035 labels.",
         why="the name becomes that of Services",
         fix="use a-z, 0-9 and -, first a letter, last a letter or digit",

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from shardwright.core.recipe import Recipe
 
-__all__ = ["Release", "gates", "images_without_ray", "known_releases", "known_versions", "release_of"]
+__all__ = ["Release", "gates", "images_without_ray", "known_releases", "known_versions", "release_named", "release_of"]
 
 
 @frozen
@@ -63,7 +63,10 @@ def images_without_ray() -> Mapping[str, str]:
 def release_of(recipe: Recipe) -> Release | None:
     """The release that the recipe names, the newest known if it names none; None if it is not known."""
     asked = recipe.target.version if recipe.target else None
-    if asked is None:
-        return known_releases()[-1]
-    match = re.fullmatch(r"v?(\d+\.\d+)(?:\.\d+)?", asked)
+    return known_releases()[-1] if asked is None else release_named(asked)
+
+
+def release_named(version: str) -> Release | None:
+    """The release of a version; None if it is not known."""
+    match = re.fullmatch(r"v?(\d+\.\d+)(?:\.\d+)?", version)
     return next((release for release in known_releases() if match and release.version == match[1]), None)

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from shardwright.kubernetes.podspec import PodTemplate
     from shardwright.targets.kuberay.releases import Release
 
-__all__ = ["head_gpus", "render_deployment", "service_name", "unpatched", "worker_count"]
+__all__ = ["dashboard_service", "head_gpus", "render_deployment", "service_name", "unpatched", "worker_count"]
 
 _HEAD = {"shardwright.dev/role": "leader"}
 _WORKERS = "workers"
@@ -62,7 +62,8 @@ def unpatched(deployment: Deployment, release: Release) -> tuple[Manifest, ...]:
         storage.claim_of(deployment),
         download.download_job(deployment),
         expose.service_of(deployment, name, selector, port=port),
-        expose.way_in_of(deployment, name, port=port),
+        expose.way_in_of(deployment, name, port=port, name=way_in_name(recipe, "app")),
+        expose.dashboard_of(deployment, way_in_name(recipe, "dashboard"), *dashboard_service(recipe)),
         _ray_service(deployment, release) if is_serve else _ray_cluster(deployment, release),
     )
     return tuple(dump.as_manifest(entry) for entry in wanted if entry is not None)
@@ -71,6 +72,18 @@ def unpatched(deployment: Deployment, release: Release) -> tuple[Manifest, ...]:
 def service_name(name: str) -> str:
     """Apart from the operator's own Services, `<name>-head-svc` and `<name>-serve-svc`."""
     return f"{name}-api"
+
+
+def way_in_name(recipe: Recipe, of: str) -> str:
+    """With a dashboard the two ways in are called as OCI AI Blueprints call them."""
+    name = recipe.metadata.name
+    return f"{name}-raycluster-{of}" if recipe.expose.dashboard else service_name(name)
+
+
+def dashboard_service(recipe: Recipe) -> tuple[str, int, str]:
+    """The operator's Service before the head, with number and name of the dashboard's port."""
+    port = int(options.ports_of(recipe)["dashboard-port"])
+    return f"{recipe.metadata.name}-head-svc", port, _PORT_NAMES["dashboard-port"]
 
 
 def worker_count(deployment: Deployment) -> int:

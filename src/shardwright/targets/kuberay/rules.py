@@ -25,7 +25,9 @@ __all__ = ["RULES", "findings_of"]
 def findings_of(deployment: Deployment) -> tuple[Finding, ...]:
     """Findings of this target's rules, then of those that hold for all pods; of patches only where nothing else is wrong."""
     own = (finding for rule in RULES for finding in rule(deployment))
-    found = (*own, *expose.findings_of(deployment), *shared.findings_of(deployment))
+    service, port, _ = render.dashboard_service(deployment.recipe)
+    way_in = expose.findings_of(deployment, dashboard=f"{service}:{port}")
+    found = (*own, *way_in, *shared.findings_of(deployment))
     release = releases.release_of(deployment.recipe)
     if release is None or any(finding.severity == "error" for finding in found):
         return found

@@ -16,11 +16,11 @@ from shardwright.targets.llmisvc import releases
 if TYPE_CHECKING:
     from shardwright.core.recipe import Recipe
 
-__all__ = ["Way", "hub_cache", "model_argument", "model_uri", "way_of"]
+__all__ = ["HUB_CACHE_AT_HOME", "Way", "hub_cache", "model_argument", "model_uri", "way_of"]
 
 Way = Literal["platform", "claim", "engine"]
 
-_HUB_CACHE_AT_HOME = "/home/engine/.cache/huggingface/hub"
+HUB_CACHE_AT_HOME = "/home/engine/.cache/huggingface/hub"
 
 
 def way_of(recipe: Recipe) -> Way:
@@ -51,4 +51,4 @@ def model_uri(recipe: Recipe) -> str:
 
 def hub_cache(recipe: Recipe) -> str:
     """Where the hub's library keeps files; the presets name another folder, in which nothing of ours is."""
-    return posixpath.join(recipe.storage.cache_dir, "hub") if way_of(recipe) == "claim" else _HUB_CACHE_AT_HOME
+    return posixpath.join(recipe.storage.cache_dir, "hub") if way_of(recipe) == "claim" else HUB_CACHE_AT_HOME

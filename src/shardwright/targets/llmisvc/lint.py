@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shardwright.core.manifests.platform import Platform
+from shardwright.core.rules.rule import with_mends
 from shardwright.kubernetes import field_tables
 from shardwright.targets.llmisvc import (
     lint_devices,
@@ -19,6 +20,7 @@ from shardwright.targets.llmisvc import (
     lint_routes,
     lint_scaling,
     lint_templates,
+    mend,
 )
 
 if TYPE_CHECKING:
@@ -51,15 +53,18 @@ LINT = Platform(
     title="KServe",
     versions=VERSIONS,
     schema=_schema,
-    rules=(
-        *lint_parallelism.RULES,
-        *lint_scaling.RULES,
-        *lint_model.RULES,
-        *lint_router.RULES,
-        *lint_routes.RULES,
-        *lint_devices.RULES,
-        *lint_templates.RULES,
-        *lint_practice.RULES,
+    rules=with_mends(
+        (
+            *lint_parallelism.RULES,
+            *lint_scaling.RULES,
+            *lint_model.RULES,
+            *lint_router.RULES,
+            *lint_routes.RULES,
+            *lint_devices.RULES,
+            *lint_templates.RULES,
+            *lint_practice.RULES,
+        ),
+        mend.MENDS,
     ),
     mutate=_mutate,
 )

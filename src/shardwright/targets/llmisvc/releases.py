@@ -13,7 +13,7 @@ from shardwright.values import frozen
 if TYPE_CHECKING:
     from shardwright.core.recipe import Recipe
 
-__all__ = ["Names", "Release", "known_releases", "known_versions", "names", "release_of"]
+__all__ = ["Names", "Release", "known_releases", "known_versions", "names", "release_named", "release_of"]
 
 
 @frozen
@@ -88,12 +88,15 @@ def known_versions() -> tuple[str, ...]:
 
 
 def release_of(recipe: Recipe) -> Release | None:
-    """The release that the recipe names, the newest known if it names none; None if it is not known.
+    """The release that the recipe names, the newest known if it names none; None if it is not known."""
+    asked = recipe.target.version if recipe.target else None
+    return known_releases()[-1] if asked is None else release_named(asked)
+
+
+def release_named(version: str) -> Release | None:
+    """The release of a version; None if it is not known.
 
     `0.20`, `0.20.1` and `v0.20.1` are one release: patch releases accept the same.
     """
-    asked = recipe.target.version if recipe.target else None
-    if asked is None:
-        return known_releases()[-1]
-    match = re.fullmatch(r"v?(\d+\.\d+)(?:\.\d+)?", asked)
+    match = re.fullmatch(r"v?(\d+\.\d+)(?:\.\d+)?", version)
     return next((release for release in known_releases() if match and release.version == match[1]), None)

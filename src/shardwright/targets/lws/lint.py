@@ -9,14 +9,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shardwright.core.manifests.platform import Platform
-from shardwright.kubernetes import field_tables, pod_lint
-from shardwright.targets.lws import lint_disaggregated, lint_group, lint_webhook, releases, sets
+from shardwright.core.rules.rule import with_mends
+from shardwright.kubernetes import field_tables, metadata_lint, pod_lint
+from shardwright.targets.lws import (
+    lint_disaggregated,
+    lint_group,
+    lint_webhook,
+    mend,
+    releases,
+    sets,
+)
 
 if TYPE_CHECKING:
     from shardwright.core.manifests.objects import Context, Value
     from shardwright.core.manifests.schema import Schema
 
 __all__ = ["LINT"]
+
+_KINDS = (*sets.SETS, "DisaggregatedSetRoleScaler")
 
 
 def _schema() -> Schema:
@@ -27,11 +37,12 @@ def _mutated(value: dict[str, Value], context: Context) -> dict[str, Value]:
     """What the mutating webhook writes before the schema is checked: strategies and policies that are empty or old."""
     del context
     spec = value.get("spec")
-    if value.get("kind") != "LeaderWorkerSet" or not isinstance(spec, dict):
+    if value.get("kind") != "LeaderWorkerSet" or (spec is not None and not isinstance(spec, dict)):
         return value
-    made = dict(spec)
-    template = made.get("leaderWorkerTemplate")
+    made = dict(spec or {})
+    template = _with_pods(made.get("leaderWorkerTemplate"))
     if isinstance(template, dict):
+        made["leaderWorkerTemplate"] = template
         policy = template.get("restartPolicy")
         changed = {"": "RecreateGroupOnPodRestart", "Default": "None"}
         made["leaderWorkerTemplate"] = (
@@ -44,6 +55,18 @@ def _mutated(value: dict[str, Value], context: Context) -> dict[str, Value]:
     if network is None or (isinstance(network, dict) and network.get("subdomainPolicy") is None):
         made["networkConfig"] = {"subdomainPolicy": "Shared"}
     return {**value, "spec": made}
+
+
+def _with_pods(template: Value) -> Value:
+    """The webhook writes out what it has read, and a pod that is left out becomes one without containers."""
+    if template is not None and not isinstance(template, dict):
+        return template
+    made = dict(template or {})
+    for name in ("leaderTemplate", "workerTemplate"):
+        pod = made.get(name, None if name == "leaderTemplate" else {})
+        if isinstance(pod, dict) and pod.get("spec") is None:
+            made[name] = {**pod, "spec": {}}
+    return made
 
 
 def _rollout(strategy: Value) -> Value:
@@ -61,11 +84,15 @@ LINT = Platform(
     "LeaderWorkerSet",
     releases.known_versions(),
     schema=_schema,
-    rules=(
-        *lint_webhook.RULES,
-        *lint_disaggregated.RULES,
-        *lint_group.RULES,
-        *pod_lint.pod_rules(sets.SETS, sets.pods_of),
+    rules=with_mends(
+        (
+            *lint_webhook.RULES,
+            *lint_disaggregated.RULES,
+            *lint_group.RULES,
+            *metadata_lint.metadata_rules(_KINDS, named=("LeaderWorkerSet",)),
+            *pod_lint.pod_rules(sets.SETS, sets.pods_of),
+        ),
+        mend.MENDS,
     ),
     mutate=_mutated,
 )

@@ -31,10 +31,14 @@ def _is_external(role: dict[str, Value]) -> bool:
 
 def _together(each: Object, context: Context) -> Iterator[Breach]:
     del context
+    own = [(index, role) for index, role in _roles(each) if not _is_external(role)]
+    for index, role in own:
+        if role.get("spec") is None:
+            yield Breach(("spec", "roles", index), "this role has no spec, whose replicas the definition's rule reads")
     counted = [
         (index, each.number_at("spec", "roles", index, "spec", "replicas"))
-        for index, role in _roles(each)
-        if not _is_external(role) and isinstance(role.get("spec"), dict)
+        for index, role in own
+        if isinstance(role.get("spec"), dict)
     ]
     zero = [index for index, count in counted if count == 0]
     if zero and any(count for _, count in counted):

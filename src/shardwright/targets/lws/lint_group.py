@@ -7,10 +7,12 @@ Source: documentation and issues of kubernetes-sigs/lws, vllm-project/vllm and s
 from __future__ import annotations
 
 import functools
+import math
 import re
 from typing import TYPE_CHECKING
 
 from shardwright.core.rules.rule import Breach, Rule
+from shardwright.kubernetes.engine_words import engine_of, whole, world_of
 from shardwright.kubernetes.manifest_pods import containers_of, flag_value, gpus_of, words_of
 from shardwright.targets.lws import rules as rendered
 from shardwright.targets.lws.lint_webhook import in_sets
@@ -37,29 +39,17 @@ def _engines(found: GroupSet) -> Iterator[tuple[Container, list[str]]]:
     for pod in found.pods():
         for container in containers_of(pod):
             words = words_of(container)
-            if words and (gpus_of(container) or _engine(words)):
+            if words and (gpus_of(container) or engine_of(words)):
                 yield container, words
-
-
-def _engine(words: list[str]) -> str:
-    """`vllm` or `sglang` where a command starts that; else empty."""
-    text = " ".join(words)
-    if "vllm serve" in text or "vllm.entrypoints" in text:
-        return "vllm"
-    return "sglang" if "sglang.launch_server" in text or "sglang serve" in text else ""
 
 
 def _where(container: Container) -> Path:
     return (*container.path, "args" if container.value.get("args") else "command")
 
 
-def _whole(text: str | None) -> int | None:
-    return int(text) if text and text.isdigit() and len(text) < 7 else None
-
-
 def _rank(found: GroupSet) -> Iterator[Breach]:
     for container, words in _engines(found):
-        rank = _whole(flag_value(words, "--node-rank"))
+        rank = whole(flag_value(words, "--node-rank"))
         if rank is None or found.size < 2:
             continue
         is_leader = container.pod.role == "leader"
@@ -74,7 +64,7 @@ def _whose(container: Container) -> str:
 
 def _nodes(found: GroupSet) -> Iterator[Breach]:
     for container, words in _engines(found):
-        nodes = _whole(flag_value(words, "--nnodes", "--ray-cluster-size"))
+        nodes = whole(flag_value(words, "--nnodes", "--ray-cluster-size"))
         if nodes is not None and nodes != found.size:
             yield Breach(_where(container), f"{nodes} nodes are started, and a group has {found.size}", str(nodes))
 
@@ -92,16 +82,15 @@ def _leader_address(found: GroupSet) -> Iterator[Breach]:
 
 def _world(found: GroupSet) -> Iterator[Breach]:
     containers = list(_engines(found))
-    leaders = [(each, words) for each, words in containers if each.pod.role in {"leader", "both"} and _engine(words)]
+    leaders = [(each, words) for each, words in containers if each.pod.role in {"leader", "both"} and engine_of(words)]
     gpus = _gpus_of_group(found)
     if not leaders or not gpus:
         return
     container, words = leaders[0]
-    tensor = _degree(words, "--tensor-parallel-size", "-tp", "--tp-size", "--tp")
-    stages = _degree(words, "--pipeline-parallel-size", "-pp", "--pp-size")
-    copies = _degree(words, "--data-parallel-size", "-dp", "--dp-size") if _engine(words) == "vllm" else 1
-    if tensor is None or stages is None or copies is None:
+    degrees = world_of(words, engine_of(words))
+    if degrees is None:
         return
+    tensor, stages, copies = degrees
     world = tensor * stages * copies
     if world > gpus:
         message = f"tensor {tensor} x pipeline {stages} x data {copies} = {world} GPUs; a group has {gpus}"
@@ -111,27 +100,12 @@ def _world(found: GroupSet) -> Iterator[Breach]:
 def _spare(found: GroupSet) -> Iterator[Breach]:
     gpus = _gpus_of_group(found)
     for container, words in _engines(found):
-        if container.pod.role not in {"leader", "both"} or _engine(words) != "vllm":
+        if container.pod.role not in {"leader", "both"} or engine_of(words) != "vllm":
             continue
-        degrees = [
-            _degree(words, *names)
-            for names in (
-                ("--tensor-parallel-size", "-tp"),
-                ("--pipeline-parallel-size", "-pp"),
-                ("--data-parallel-size", "-dp"),
-            )
-        ]
-        known = [degree for degree in degrees if degree is not None]
-        world = functools.reduce(lambda one, other: one * other, known, 1)
-        if len(known) == len(degrees) and world < gpus:
+        degrees = world_of(words, "vllm")
+        if degrees is not None and (world := math.prod(degrees)) < gpus:
             message = f"{world} of the {gpus} GPUs of a group are used"
             yield Breach(_where(container), message, str(world))
-
-
-def _degree(words: list[str], *names: str) -> int | None:
-    """A degree of parallelism; 1 where it is not given, None where it is no plain number."""
-    value = flag_value(words, *names)
-    return 1 if value is None else _whole(value)
 
 
 def _gpus_of_group(found: GroupSet) -> int:
@@ -145,7 +119,7 @@ def _gpus_of_group(found: GroupSet) -> int:
 
 def _headless(found: GroupSet) -> Iterator[Breach]:
     for container, words in _engines(found):
-        is_member = container.pod.role == "worker" and _engine(words) == "vllm" and flag_value(words, "--nnodes")
+        is_member = container.pod.role == "worker" and engine_of(words) == "vllm" and flag_value(words, "--nnodes")
         if is_member and "--headless" not in words and not flag_value(words, "--data-parallel-size", "-dp"):
             yield Breach(_where(container), "the workers start a server of their own: --headless is missing")
 
@@ -209,13 +183,20 @@ def _service_name(each: Object, context: Context) -> Iterator[Breach]:
 def _service_members(each: Object, context: Context) -> Iterator[Breach]:
     if all(found.size < 2 for found in sets_of(each)):
         return
+    for service in context.once(_services_of_sets).get((each.namespace, each.name), ()):
+        message = f"the Service {service.name} selects all pods of the set, also workers without a server"
+        yield Breach(("metadata", "name"), message, service.name)
+
+
+def _services_of_sets(context: Context) -> dict[tuple[str, str], list[Object]]:
+    """Services that select by the name of a set alone, by namespace and that name."""
+    found: dict[tuple[str, str], list[Object]] = {}
     for service in context.of_kind("Service"):
         selector = service.map_at("spec", "selector")
-        if service.namespace != each.namespace or service.get("spec", "clusterIP") == "None":
-            continue
-        if selector.get(f"{PREFIX}/name") == each.name and len(selector) == 1:
-            message = f"the Service {service.name} selects all pods of the set, also workers without a server"
-            yield Breach(("metadata", "name"), message, service.name)
+        name = selector.get(f"{PREFIX}/name")
+        if isinstance(name, str) and len(selector) == 1 and service.get("spec", "clusterIP") != "None":
+            found.setdefault((service.namespace, name), []).append(service)
+    return found
 
 
 def _long_name(each: Object, context: Context) -> Iterator[Breach]:

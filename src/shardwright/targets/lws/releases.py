@@ -13,7 +13,7 @@ from shardwright.values import frozen
 if TYPE_CHECKING:
     from shardwright.core.recipe import Recipe
 
-__all__ = ["Release", "known_releases", "known_versions", "release_of"]
+__all__ = ["Release", "known_releases", "known_versions", "release_named", "release_of"]
 
 
 @frozen
@@ -61,5 +61,10 @@ def release_of(recipe: Recipe) -> Release | None:
     asked = recipe.target.version if recipe.target else None
     if asked is None:
         return known_releases()[-1]
-    match = re.fullmatch(r"v?(\d+\.\d+)(?:\.\d+)?", asked)
+    return release_named(asked)
+
+
+def release_named(version: str) -> Release | None:
+    """The release of a version; None if it is not known."""
+    match = re.fullmatch(r"v?(\d+\.\d+)(?:\.\d+)?", version)
     return next((release for release in known_releases() if match and release.version == match[1]), None)

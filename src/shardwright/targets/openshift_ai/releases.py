@@ -13,7 +13,7 @@ from shardwright.values import frozen
 if TYPE_CHECKING:
     from shardwright.core.recipe import Recipe
 
-__all__ = ["Names", "Release", "known_releases", "known_versions", "names", "release_of"]
+__all__ = ["Names", "Release", "known_releases", "known_versions", "names", "release_named", "release_of"]
 
 
 @frozen
@@ -72,14 +72,17 @@ def known_versions() -> tuple[str, ...]:
 
 
 def release_of(recipe: Recipe) -> Release | None:
-    """The release that the recipe names, the newest known if it names none; None if it is older than all or newer.
+    """The release that the recipe names, the newest known if it names none; None if it is older than all or newer."""
+    asked = recipe.target.version if recipe.target else None
+    return known_releases()[-1] if asked is None else release_named(asked)
+
+
+def release_named(version: str) -> Release | None:
+    """The release of a version; None if it is older than all or newer.
 
     A release between two known ones is taken for the older of them: most that is not listed is an interim release of it.
     """
-    asked = recipe.target.version if recipe.target else None
-    if asked is None:
-        return known_releases()[-1]
-    match = re.fullmatch(r"v?(\d+)\.(\d+)(?:\.\d+)?", asked)
+    match = re.fullmatch(r"v?(\d+)\.(\d+)(?:\.\d+)?", version)
     if match is None:
         return None
     wanted = (int(match[1]), int(match[2]))

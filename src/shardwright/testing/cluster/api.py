@@ -6,6 +6,7 @@ and go in tests.
 
 from __future__ import annotations
 
+import json
 import ssl
 import time
 from typing import TYPE_CHECKING, Any, Self, TypeAlias, cast
@@ -15,7 +16,7 @@ import httpx2
 from shardwright import errors
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
     from types import TracebackType
 
@@ -82,9 +83,29 @@ class Api:
         headers = {"Content-Type": "application/yaml"}
         return self._ask("POST", path, {}, content=text.encode(), headers=headers)
 
-    def delete(self, path: str) -> None:
-        """Ask for an object to be deleted; it may stay for a while."""
-        self._ask("DELETE", path, {})
+    def apply(self, body: Mapping[str, object], *, manager: str = "test") -> Tree:
+        """Apply an object as the server merges it; fields that another manager owns are taken over."""
+        path = f"{self.path_of(body)}/{cast('Tree', body['metadata'])['name']}"
+        headers = {"Content-Type": "application/apply-patch+yaml"}  # JSON is YAML too
+        parameters = {"fieldManager": manager, "force": "true", "fieldValidation": "Strict"}
+        return self._ask("PATCH", path, parameters, content=json.dumps(body).encode(), headers=headers)
+
+    def patch(self, path: str, operations: Sequence[Mapping[str, object]]) -> Tree:
+        """Change an object, or its `/status`, by operations of JSON Patch (RFC 6902)."""
+        headers = {"Content-Type": "application/json-patch+json"}
+        return self._ask("PATCH", path, {}, content=json.dumps(operations).encode(), headers=headers)
+
+    def items(self, path: str, **parameters: str) -> list[Tree]:
+        """Objects of a collection; parameters as the server has them, `labelSelector` for one."""
+        return self.get(path, **parameters)["items"]
+
+    def read_text(self, path: str, **parameters: str | int) -> str:
+        """What is at a path that holds no object: a container's log, a page behind the server's proxy."""
+        return self._asked("GET", path, parameters).text
+
+    def delete(self, path: str, *, policy: str = "Background") -> None:
+        """Ask for an object to be deleted; it may stay for a while. `policy`: Background, Foreground or Orphan."""
+        self._ask("DELETE", path, {"propagationPolicy": policy})
 
     def path_of(self, body: Mapping[str, object]) -> str:
         """Where objects of its kind are created; NotFound if the server does not know the kind."""
@@ -97,13 +118,16 @@ class Api:
         raise errors.NotFound(f"the server has no kind {kind} in {version}")
 
     def _ask(self, method: str, path: str, parameters: Mapping[str, str | int], **content: Any) -> Tree:  # noqa: ANN401 - as httpx takes it
+        return self._asked(method, path, parameters, **content).json()
+
+    def _asked(self, method: str, path: str, parameters: Mapping[str, str | int], **content: Any) -> httpx2.Response:  # noqa: ANN401 - as httpx takes it
         """The answer; NotFound, Conflict or TargetError with what the server said."""
         try:
             answer = self._answer(method, path, dict(parameters), content)
         except httpx2.TransportError as problem:
             raise errors.TargetError(f"{method} {path}: {problem}") from problem
         if answer.is_success:
-            return answer.json()
+            return answer
         said = answer.json().get("message", "") if "json" in answer.headers.get("Content-Type", "") else answer.text
         message = f"{method} {path}: {answer.status_code}: {said}"
         if answer.status_code == _NOT_FOUND:

@@ -1,40 +1,51 @@
-"""A real etcd and kube-apiserver as two processes of this user: started in seconds, gone with whoever started them.
+"""A real etcd and kube-apiserver, and on demand a controller manager and a scheduler, as processes of this user.
 
-It has no controllers, no scheduler and no nodes: objects are checked, defaulted, stored and read, and nothing acts on
-them. Root is not needed. Both processes are killed at the end, and by the kernel when the process that started them
-dies: all they have is in a folder that goes with them. To be used from the main thread (`local.spawning`).
-Facts: flags of kube-apiserver 1.36 and etcd 3.7.
+With the first two alone objects are checked, defaulted, stored and read, and nothing acts on them; with the others
+Deployments make pods, namespaces go, pods are given to nodes. Root is not needed. All are killed at the end, and by the
+kernel when the process that started them dies: all they have is in a folder that goes with them.
+Facts: flags of Kubernetes 1.36 and etcd 3.7.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
-import os
 import secrets
-import signal
-import socket
-import time
 from typing import TYPE_CHECKING
 
-from shardwright import errors
-from shardwright.local import spawning
-from shardwright.testing.cluster import building, certificates, run_folders
+from shardwright.testing.cluster import certificates, ports, processes, run_folders
 from shardwright.testing.cluster.api import Api
+from shardwright.testing.cluster.certificates import Authority, Pair
 from shardwright.values import frozen
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Mapping
     from pathlib import Path
 
     from shardwright.testing.cluster.building import Programs
-    from shardwright.testing.cluster.certificates import Certificates
+    from shardwright.testing.cluster.processes import Processes
 
-__all__ = ["ControlPlane", "running"]
+__all__ = ["CONTROLLERS", "ControlPlane", "Seat", "running", "start", "wait_for_controllers"]
 
-_ADDRESS = "127.0.0.1"
-_LOG_LINES = 20
-_POLL_SECONDS = 0.02
+CONTROLLERS = ("kube-controller-manager", "kube-scheduler")
+_LOOPBACK = "127.0.0.1"
+_NAME = "test-cluster"
+_ADMIN = ("admin", "system:masters")
+_NODE_GRACE_SECONDS = 16
+"""A node that says nothing for so long is not ready; the usual 40 s make a test wait."""
+
+
+@frozen
+class Seat:
+    """Where an API server listens, and who is to reach it beside its administrator."""
+
+    address: str = _LOOPBACK
+    port: int | None = None
+    """None: any that is free."""
+    services: str = "10.96.0.0/24"
+    """Network of service addresses."""
+    controllers: bool = False
+    node_names: tuple[str, ...] = ()
 
 
 @frozen
@@ -48,10 +59,18 @@ class ControlPlane:
     kubeconfig: Path
     """For `kubectl --kubeconfig` and for the product's own option of that name."""
     pids: tuple[int, ...]
+    signer: Authority
+    """Signs certificates that the API server trusts."""
+    tokens: Mapping[str, str]
+    """By user, as `system:node:NAME`."""
 
     def api(self) -> Api:
         """A client, to be used in a `with` block."""
         return Api(self.url, self.token, self.authority)
+
+    def kubeconfig_for(self, user: str, path: Path) -> Path:
+        """Write a kubeconfig of another user there."""
+        return _write_kubeconfig(path, self.url, self.authority, self.tokens[user])
 
 
 @contextlib.contextmanager
@@ -60,36 +79,83 @@ def running(programs: Programs, runs: Path, *, timeout_seconds: float = 120) -> 
 
     TargetError, with what it logged, if one of them ends or is not ready in time.
     """
-    with run_folders.run_folder(runs) as folder, _held_ports(3) as ports, contextlib.ExitStack() as ends:
-        deadline = time.monotonic() + timeout_seconds
-        made = certificates.make_certificates(folder, [_ADDRESS])
-        token = secrets.token_urlsafe(32)
-        (folder / "tokens.csv").write_text(f'{token},admin,admin,"system:masters"\n', "utf-8")
-        etcd = _start(programs, "etcd", _etcd_flags(folder, *ports[:2]), folder, ends)
-        server = _start(programs, "kube-apiserver", _server_flags(folder, ports[0], ports[2], made), folder, ends)
-        plane = _plane(folder, ports[2], token, made, (etcd, server))
-        _wait_until_ready(plane, folder, deadline)
-        yield plane
+    with run_folders.run_folder(runs) as folder, contextlib.ExitStack() as ends:
+        started = processes.Processes(folder)
+        ends.callback(started.kill_all)
+        yield start(programs, Seat(), started, folder, ends, timeout_seconds=timeout_seconds)
 
 
-def _plane(folder: Path, port: int, token: str, made: Certificates, pids: tuple[int, ...]) -> ControlPlane:
-    url, kubeconfig = f"https://{_ADDRESS}:{port}", folder / "kubeconfig"
-    name = "test-cluster"
-    kubeconfig.touch(mode=0o600)
+def start(
+    programs: Programs,
+    seat: Seat,
+    started: Processes,
+    folder: Path,
+    ends: contextlib.ExitStack,
+    *,
+    timeout_seconds: float = 120,
+) -> ControlPlane:
+    """Start a control plane among these processes, and wait for the API server; ports are held until `ends` closes.
+
+    Controllers are started, not waited for: `wait_for_controllers`.
+    """
+    etcd_port, peer_port = ends.enter_context(ports.held_ports(2))
+    port = seat.port or ends.enter_context(ports.held_ports(1, seat.address))[0]
+    signer = certificates.make_authority(folder)
+    tokens = _write_tokens(folder, seat)
+    url = f"https://{seat.address}:{port}"
+    kubeconfig = _write_kubeconfig(folder / "kubeconfig", url, signer.certificate, tokens[_ADMIN[0]])
+    started.start("etcd", (programs.path("etcd"), *_etcd_flags(folder, etcd_port, peer_port)))
+    flags = _server_flags(folder, seat, signer, etcd_port=etcd_port, port=port)
+    started.start("kube-apiserver", (programs.path("kube-apiserver"), *flags))
+    plane = ControlPlane(
+        url, tokens[_ADMIN[0]], signer.certificate, kubeconfig, tuple(started.pids.values()), signer, tokens
+    )
+    with plane.api() as api:
+        is_ready = api.is_ready
+        started.wait_until(is_ready, "the API server is ready", "kube-apiserver", timeout_seconds=timeout_seconds)
+    if seat.controllers:
+        _start_controllers(programs, plane, started, folder, ends)
+    return plane
+
+
+def wait_for_controllers(plane: ControlPlane, started: Processes, *, timeout_seconds: float = 120) -> None:
+    """Wait until the controller manager acts: namespaces have a service account, without which no pod is created."""
+    with plane.api() as api:
+        started.wait_until(
+            lambda: api.has("/api/v1/namespaces/default/serviceaccounts/default"),
+            "the controller manager acts",
+            CONTROLLERS[0],
+            timeout_seconds=timeout_seconds,
+        )
+
+
+def _write_tokens(folder: Path, seat: Seat) -> dict[str, str]:
+    users = [_ADMIN, *((f"system:{name}", "") for name in CONTROLLERS)]
+    users += [(f"system:node:{name}", "system:nodes") for name in seat.node_names]
+    tokens = {user: secrets.token_urlsafe(32) for user, _ in users}
+    lines = [f"{tokens[user]},{user},{user}" + (f',"{group}"' if group else "") for user, group in users]
+    place = folder / "tokens.csv"
+    place.touch(mode=0o600)
+    place.write_text("\n".join(lines) + "\n", "utf-8")
+    return tokens
+
+
+def _write_kubeconfig(path: Path, url: str, authority: Path, token: str) -> Path:
+    path.touch(mode=0o600)
     text = {
         "apiVersion": "v1",
         "kind": "Config",
-        "current-context": name,
-        "clusters": [{"name": name, "cluster": {"server": url, "certificate-authority": str(made.authority)}}],
-        "users": [{"name": name, "user": {"token": token}}],
-        "contexts": [{"name": name, "context": {"cluster": name, "user": name}}],
+        "current-context": _NAME,
+        "clusters": [{"name": _NAME, "cluster": {"server": url, "certificate-authority": str(authority)}}],
+        "users": [{"name": _NAME, "user": {"token": token}}],
+        "contexts": [{"name": _NAME, "context": {"cluster": _NAME, "user": _NAME}}],
     }
-    kubeconfig.write_text(json.dumps(text, indent=2), "utf-8")  # JSON is YAML too
-    return ControlPlane(url, token, made.authority, kubeconfig, pids)
+    path.write_text(json.dumps(text, indent=2), "utf-8")  # JSON is YAML too
+    return path
 
 
 def _etcd_flags(folder: Path, client_port: int, peer_port: int) -> tuple[str, ...]:
-    clients, peers = f"http://{_ADDRESS}:{client_port}", f"http://{_ADDRESS}:{peer_port}"
+    clients, peers = f"http://{_LOOPBACK}:{client_port}", f"http://{_LOOPBACK}:{peer_port}"
     return (
         f"--data-dir={folder / 'etcd'}",
         f"--listen-client-urls={clients}",
@@ -103,74 +169,62 @@ def _etcd_flags(folder: Path, client_port: int, peer_port: int) -> tuple[str, ..
     )
 
 
-def _server_flags(folder: Path, etcd_port: int, port: int, made: Certificates) -> tuple[str, ...]:
+def _server_flags(folder: Path, seat: Seat, signer: Authority, *, etcd_port: int, port: int) -> tuple[str, ...]:
+    # The first service address is that of the API server as pods know it.
+    serving = Pair(folder / "server.crt", folder / "server.key")
+    certificates.make_server(signer, serving, sorted({seat.address, _LOOPBACK}))
+    kubelets = Pair(folder / "kubelets.crt", folder / "kubelets.key")
+    certificates.make_client(signer, kubelets, name="kube-apiserver", group=_ADMIN[1])
+    accounts = certificates.make_account_key(folder)
     return (
-        f"--etcd-servers=http://{_ADDRESS}:{etcd_port}",
-        f"--bind-address={_ADDRESS}",
-        f"--advertise-address={_ADDRESS}",
+        f"--etcd-servers=http://{_LOOPBACK}:{etcd_port}",
+        f"--bind-address={seat.address}",
+        f"--advertise-address={seat.address}",
         f"--secure-port={port}",
         "--permit-port-sharing",
-        f"--tls-cert-file={made.certificate}",
-        f"--tls-private-key-file={made.key}",
+        f"--tls-cert-file={serving.certificate}",
+        f"--tls-private-key-file={serving.key}",
+        f"--client-ca-file={signer.certificate}",
         f"--token-auth-file={folder / 'tokens.csv'}",
-        "--authorization-mode=RBAC",
-        "--service-cluster-ip-range=10.96.0.0/24",
+        "--authorization-mode=Node,RBAC",
+        f"--service-cluster-ip-range={seat.services}",
         "--service-account-issuer=https://kubernetes.default.svc",
-        f"--service-account-key-file={made.account_key}",
-        f"--service-account-signing-key-file={made.account_key}",
+        f"--service-account-key-file={accounts}",
+        f"--service-account-signing-key-file={accounts}",
+        f"--kubelet-client-certificate={kubelets.certificate}",
+        f"--kubelet-client-key={kubelets.key}",
+        "--kubelet-preferred-address-types=InternalIP",
         "--endpoint-reconciler-type=none",
         "--allow-privileged",
         "--profiling=false",
     )
 
 
-@contextlib.contextmanager
-def _held_ports(count: int) -> Generator[list[int]]:
-    """Free ports, kept from other programs until the block ends; a server that shares its port can listen there."""
-    with contextlib.ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
-        for holder in sockets:
-            holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-            holder.bind((_ADDRESS, 0))
-        yield [holder.getsockname()[1] for holder in sockets]
-
-
-def _start(programs: Programs, name: str, flags: tuple[str, ...], folder: Path, ends: contextlib.ExitStack) -> int:
-    """Start a program, and have it killed when `ends` is closed."""
-    command = spawning.Command((programs.path(name), *flags), {}, _log(folder, name))
-    try:
-        pid = spawning.spawn(command)
-    except OSError as problem:
-        raise errors.EnvironmentFault(
-            f"{programs.path(name)} cannot be started: {problem.strerror}", hint="remove it to have it built again"
-        ) from problem
-    ends.callback(_kill, pid)
-    return pid
-
-
-def _kill(pid: int) -> None:
-    with contextlib.suppress(ProcessLookupError, ChildProcessError):
-        os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)
-
-
-def _log(folder: Path, name: str) -> Path:
-    return folder / f"{name}.log"
-
-
-def _wait_until_ready(plane: ControlPlane, folder: Path, deadline: float) -> None:
-    with plane.api() as api:
-        while not api.is_ready():
-            for pid, name in zip(plane.pids, building.CONTROL_PLANE, strict=True):
-                if os.waitpid(pid, os.WNOHANG)[0]:
-                    raise errors.TargetError(f"{name} ended before it was ready:\n{_last_lines(folder, name)}")
-            if time.monotonic() > deadline:
-                raise errors.TargetError(
-                    f"kube-apiserver is not ready in time:\n{_last_lines(folder, 'kube-apiserver')}"
-                )
-            time.sleep(_POLL_SECONDS)
-
-
-def _last_lines(folder: Path, name: str) -> str:
-    lines = _log(folder, name).read_text("utf-8", errors="replace").splitlines()
-    return "\n".join(f"  {line}" for line in lines[-_LOG_LINES:])
+def _start_controllers(
+    programs: Programs, plane: ControlPlane, started: Processes, folder: Path, ends: contextlib.ExitStack
+) -> None:
+    own = {
+        "kube-controller-manager": (
+            "--use-service-account-credentials",
+            f"--service-account-private-key-file={folder / 'accounts.key'}",
+            f"--root-ca-file={plane.authority}",
+            f"--cluster-signing-cert-file={plane.authority}",
+            f"--cluster-signing-key-file={plane.signer.key}",
+            "--allocate-node-cidrs=false",
+            f"--node-monitor-grace-period={_NODE_GRACE_SECONDS}s",
+        ),
+        "kube-scheduler": (),
+    }
+    for name, port in zip(CONTROLLERS, ends.enter_context(ports.held_ports(len(CONTROLLERS))), strict=True):
+        config = plane.kubeconfig_for(f"system:{name}", folder / f"{name}.kubeconfig")
+        flags = (
+            f"--kubeconfig={config}",
+            f"--authentication-kubeconfig={config}",
+            f"--authorization-kubeconfig={config}",
+            f"--bind-address={_LOOPBACK}",
+            f"--secure-port={port}",
+            "--permit-port-sharing",
+            f"--cert-dir={folder / name}",
+            "--leader-elect=false",
+        )
+        started.start(name, (programs.path(name), *flags, *own[name]))

@@ -7,7 +7,9 @@ one away takes as long, and the server keeps the memory.
 
 from __future__ import annotations
 
+import functools
 import gzip
+import json
 import re
 import time
 from typing import TYPE_CHECKING, Any
@@ -22,7 +24,17 @@ if TYPE_CHECKING:
 
     from shardwright.testing.cluster.api import Api, Tree
 
-__all__ = ["Definition", "Release", "install", "read_module", "read_release", "release_folders", "remove"]
+__all__ = [
+    "Definition",
+    "Release",
+    "install",
+    "module_folder",
+    "read_module",
+    "read_release",
+    "release_folders",
+    "remove",
+    "with_conversion",
+]
 
 _COLLECTION = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 _DEFINITION = re.compile(
@@ -32,7 +44,7 @@ _DEFINITION = re.compile(
 _KIND = re.compile(r"""^ +kind: "?(\w+)"?$""", re.MULTILINE)
 """The first one is that of the objects."""
 _POLL_SECONDS = 0.02
-_TIMEOUT_SECONDS = 30.0
+_TIMEOUT_SECONDS = 60.0
 
 
 @frozen
@@ -72,11 +84,31 @@ def read_release(project: str, folder: Path) -> Release:
 
 def read_module(project: str) -> Release:
     """The definitions in a project's Go module, fetched if it is not there; errors as those of `go_modules`."""
-    pinned = pins.load_pins()
-    module = pinned.definitions[project]
-    folder = go_modules.fetch_module(go_modules.find_go(pinned.oldest_go), module.path, module.version)
+    folder = module_folder(project)
+    module = pins.load_pins().definitions[project]
     paths = [path for part in module.folders for path in sorted((folder / part).glob("*.yaml"))]
     return _release(project, module.version, paths, f"{module.path}@{module.version}")
+
+
+@functools.cache
+def module_folder(project: str) -> Path:
+    """The folder with the files of a project's Go module, which holds its webhooks and presets too."""
+    pinned = pins.load_pins()
+    module = pinned.definitions[project]
+    return go_modules.fetch_module(go_modules.find_go(pinned.oldest_go), module.path, module.version)
+
+
+def with_conversion(release: Release, kinds: Iterable[str], url: str, bundle: str) -> Release:
+    """The release with these kinds converted between versions by a webhook; `bundle` is whom the server trusts there."""
+    client = {"url": url, "caBundle": bundle}
+    conversion = {
+        "strategy": "Webhook",
+        "webhook": {"clientConfig": client, "conversionReviewVersions": ["v1", "v1beta1"]},
+    }
+    # JSON in one line is YAML; the texts are too large to be read and written again for one field.
+    line = f"spec:\n  conversion: {json.dumps(conversion)}\n"
+    changed = {kind: release.definitions[kind].replace("\nspec:\n", f"\n{line}", 1) for kind in kinds}
+    return Release(release.project, release.tag, {**release.definitions, **changed}, release.source)
 
 
 def _release(project: str, tag: str, paths: Iterable[Path], source: str) -> Release:

@@ -15,7 +15,9 @@ from shardwright.values import frozen
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Definitions", "Module", "Pins", "load_pins"]
+__all__ = ["Definitions", "Module", "Pins", "load_pins", "read_main"]
+
+_PACKAGE = "shardwright.testing.cluster"
 
 
 @frozen
@@ -31,6 +33,8 @@ class Module:
     """Version of the modules that this one requires as v0.0.0; empty: there are none."""
     version_package: str = ""
     """Package whose variables are given the version; empty: the program knows it by itself."""
+    main: str = ""
+    """A file beside the table that is the main package of the module's programs; empty: the module has its own."""
 
 
 @frozen
@@ -53,14 +57,9 @@ class Pins:
     definitions: Mapping[str, Definitions]
     """By project, as `lws`."""
 
-    @property
-    def label(self) -> str:
-        """A name for the versions together: programs built for other versions lie elsewhere."""
-        return "_".join(f"{name}-{module.version}" for name, module in sorted(self.modules.items()))
-
-    def module_of(self, program: str) -> Module:
-        """The module that a program is built from; KeyError for one that is not in the table."""
-        return {name: module for module in self.modules.values() for name in module.programs}[program]
+    def module_of(self, program: str) -> str:
+        """Name of the module that a program is built from; KeyError for one that is not in the table."""
+        return {program: name for name, module in self.modules.items() for program in module.programs}[program]
 
     def project_of(self, group: str) -> str | None:
         """The project that an API group belongs to; None if its definitions are not in the table."""
@@ -70,7 +69,7 @@ class Pins:
 @functools.cache
 def load_pins() -> Pins:
     """Read the table."""
-    text = resources.files("shardwright.testing.cluster").joinpath("versions.toml").read_text("utf-8")
+    text = resources.files(_PACKAGE).joinpath("versions.toml").read_text("utf-8")
     table = tomllib.loads(text)
     major, minor = table["oldest_go"].split(".")
     return Pins(
@@ -78,6 +77,11 @@ def load_pins() -> Pins:
         modules={name: Module(**entry) for name, entry in table["modules"].items()},
         definitions={name: _definitions(entry) for name, entry in table["definitions"].items()},
     )
+
+
+def read_main(module: Module) -> str:
+    """The text of the module's own main package."""
+    return resources.files(_PACKAGE).joinpath(module.main).read_text("utf-8")
 
 
 def _definitions(entry: dict[str, Any]) -> Definitions:

@@ -9,6 +9,7 @@ import pytest
 from shardwright.core.manifests import reading
 
 POD = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\n"
+OTHER = "apiVersion: v1\nkind: Pod\nmetadata: {name: a, namespace: b}\n"
 
 
 def read(text: str | bytes, file: str = "a.yaml") -> reading.Reading:
@@ -25,7 +26,7 @@ def test_documents_lists_and_json_are_objects() -> None:
     """Several documents, lists of objects and JSON hold the same objects."""
     listed = "apiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: Pod, metadata: {name: a}}\n"
     in_json = '{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}}'
-    for text, count in ((f"{POD}---\n{POD}---\n", 2), (listed, 1), (in_json, 1)):
+    for text, count in ((f"{POD}---\n{OTHER}---\n", 2), (listed, 1), (in_json, 1)):
         found = read(text)
         assert [each.name for each in found.objects] == ["a"] * count
         assert found.findings == ()
@@ -80,6 +81,12 @@ def test_anchors_and_merge_keys_are_real() -> None:
 def test_each_fault_is_one_finding(text: str | bytes, expected: str) -> None:
     """Bad input gives one finding that names it, never an error."""
     assert ids(text) == [expected]
+
+
+def test_an_object_that_stands_twice_in_a_file_is_told_once() -> None:
+    """Whichever is applied last counts; the same name in another namespace is another object."""
+    (found,) = read(f"{POD}---\n{OTHER}---\n{POD}").findings
+    assert (found.id, found.severity, found.line) == ("manifest.twice", "warning", 11)
 
 
 def test_a_byte_order_mark_is_no_fault() -> None:

@@ -1,4 +1,4 @@
-"""Schedules as KubeRay's operator reads them: five fields, or a word that starts with `@`.
+"""Schedules as Kubernetes and KubeRay's operator read them: five fields, or a word that starts with `@`.
 
 Source: robfig/cron v3.0.1, parser.go (ParseStandard) and spec.go; the region names of the IANA time zone database 2026a.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from shardwright.targets.kuberay import names
+from shardwright.kubernetes import names
 
 __all__ = ["complaint_of", "is_zone"]
 

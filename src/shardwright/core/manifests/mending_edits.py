@@ -1,0 +1,402 @@
+"""Changes of an object become edits of its text: ranges of characters and what is to stand there.
+
+A new key stands in the place of a removed one of the same mapping, else after the last one; its line is indented as its
+neighbours are. Lines end as those around them do. Knows spans, no field but those that go when they are empty.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from typing import TYPE_CHECKING, NamedTuple
+
+from shardwright.core.manifests import mending_spans, mending_words
+from shardwright.core.manifests.mending_spans import Entry, Items, Text
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Sequence
+
+    from shardwright.core.manifests.mending_spans import Span
+    from shardwright.core.manifests.objects import Value
+    from shardwright.core.rules.rule import Change
+
+__all__ = ["Edit", "Work", "edits", "spliced"]
+
+
+class Edit(NamedTuple):
+    """What is to stand in the place of some characters."""
+
+    start: int
+    end: int
+    text: str
+    column: int = 0
+    """Indentation of what is inserted; of several insertions at one place the deepest stands first."""
+
+
+class Work:
+    """What is to happen to one mapping or list, and to those inside of it."""
+
+    def __init__(self, span: Items) -> None:
+        self.span = span
+        self.gone: set[int] = set()
+        """Indices of entries that are removed."""
+        self.new: dict[int, Value] = {}
+        """Values in the place of old ones, by the index of the entry."""
+        self.added: dict[str | int, Value] = {}
+        """Values under keys or indices that are not there yet."""
+        self.inner: dict[int, Work] = {}
+        self.homes: dict[str | int, int] = {}
+        """Added keys that stand for a removed one, with its index."""
+
+    def note(self, changes: Sequence[Change]) -> None:
+        """Take the changes of one mend; what is added beside something that is removed takes its place."""
+        for change in changes:
+            self.put(change.path, change)
+        removed = {change.path[:-1]: change.path[-1] for change in reversed(changes) if change.is_removal}
+        for change in changes:
+            if not change.is_removal and change.path[:-1] in removed:
+                self.replace(change.path, removed[change.path[:-1]])
+
+    def replace(self, path: tuple[str | int, ...], instead: str | int) -> None:
+        """Let what is added at a path stand where a removed neighbour stood."""
+        index = self._index(path[0] if len(path) > 1 else instead)
+        if index is None:
+            return
+        if len(path) > 1:
+            if index in self.inner:
+                self.inner[index].replace(path[1:], instead)
+        elif self.span.is_map and path[0] in self.added:
+            self.homes[path[0]] = index
+
+    def _index(self, part: str | int) -> int | None:
+        for at, each in enumerate(self.span.entries):
+            if (each.key is not None and each.key.value == part) if self.span.is_map else at == part:
+                return at
+        return None
+
+    def put(self, path: tuple[str | int, ...], change: Change) -> None:
+        """Take one change below a path of this mapping or list."""
+        index = self._index(path[0])
+        if index is None:
+            if not change.is_removal:
+                _put(self.added, path, change.value)
+            return
+        value = self.span.entries[index].value
+        if len(path) == 1:
+            self._at_end(index, value, change)
+        elif isinstance(value, Items):
+            self.inner.setdefault(index, Work(value)).put(path[1:], change)
+        elif not change.is_removal:
+            # An empty value: what is put there is gathered until it is written.
+            holder: dict[str | int, Value] = {"": self.new.get(index)}
+            _put(holder, ("", *path[1:]), change.value)
+            self.new[index] = holder[""]
+
+    def _at_end(self, index: int, value: Span, change: Change) -> None:
+        if change.is_removal:
+            self.gone.add(index)
+        elif change.value and isinstance(value, Items) and value.entries and _is_alike(value, change.value):
+            self.inner.setdefault(index, Work(value)).become(change.value)
+        else:
+            self.new[index] = change.value
+
+    def become(self, value: Value) -> None:
+        """Change what differs from a value of the same form, and leave what does not."""
+        keys = [each.key.value if each.key else at for at, each in enumerate(self.span.entries)]
+        wanted = dict(value) if isinstance(value, dict) else dict(enumerate(value if isinstance(value, list) else []))
+        for index, key in enumerate(keys):
+            if key not in wanted:
+                self.gone.add(index)
+                continue
+            old, new = self.span.entries[index].value, wanted.pop(key)
+            if isinstance(old, Items) and old.entries and _is_alike(old, new):
+                self.inner.setdefault(index, Work(old)).become(new)
+            elif not _is_same(old, new):
+                self.new[index] = new
+        self.added.update(wanted)
+
+    def settle(self, emptied: Collection[str]) -> None:
+        """Let go of the fields that nothing is left in."""
+        for index, work in list(self.inner.items()):
+            work.settle(emptied)
+            key = self.span.entries[index].key
+            if work.is_emptied() and key is not None and key.value in emptied:
+                self.gone.add(index)
+                del self.inner[index]
+
+    def is_emptied(self) -> bool:
+        """Whether everything is removed and nothing is added."""
+        return bool(self.gone) and len(self.gone) == len(self.span.entries) and not self.added
+
+
+def edits(text: str, work: Work, emptied: Collection[str]) -> Iterator[Edit]:
+    """All edits of an object."""
+    work.settle(emptied)
+    yield from _Writer(text).edits(work)
+
+
+def spliced(text: str, made: Sequence[Edit]) -> str | None:
+    """The text with edits; None where two of them touch the same characters."""
+    parts: list[str] = []
+    at = 0
+    for edit in sorted(made, key=lambda each: (each.start, each.end, -each.column)):
+        if edit.start < at:
+            return None
+        parts.extend((text[at : edit.start], edit.text))
+        at = edit.end
+    return "".join((*parts, text[at:]))
+
+
+def _settled(work: Work) -> tuple[dict[int, dict[str | int, Value]], dict[str | int, Value]]:
+    """What is added in the place of an entry that is removed, by its index, and what is added at the end."""
+    settled: dict[int, dict[str | int, Value]] = {}
+    added = dict(work.added)
+    for key, index in work.homes.items():
+        if index in work.gone:
+            settled.setdefault(index, {})[key] = added.pop(key)
+    # Where nothing else is left there is no end to add to.
+    if added and len(work.gone) == len(work.span.entries) and work.gone:
+        settled.setdefault(min(work.gone), {}).update(added)
+        added = {}
+    return settled, added
+
+
+def _is_alike(span: Items, value: Value) -> bool:
+    return isinstance(value, dict) if span.is_map else isinstance(value, list)
+
+
+def _is_same(span: Span, value: Value) -> bool:
+    if not isinstance(span, Text):
+        return False
+    written = value if isinstance(value, str) else json.dumps(value)
+    return span.value == written and (bool(span.style) or mending_words.scalar_text(value) == span.value)
+
+
+def _put(into: dict[str | int, Value], path: tuple[str | int, ...], value: Value) -> None:
+    """Set a value in what is to be added; lists grow at their end."""
+    holder: dict[str | int, Value] | list[Value] = into
+    for part, following in zip(path, [*path[1:], None], strict=True):
+        fresh: Value = value if following is None else [] if isinstance(following, int) else {}
+        if isinstance(holder, list):
+            if not isinstance(part, int) or part >= len(holder):
+                holder.append(fresh)
+            elif following is None:
+                holder[part] = fresh
+            step = holder[min(part, len(holder) - 1)] if isinstance(part, int) else holder[-1]
+        else:
+            if following is None or holder.get(part) is None:
+                holder[part] = fresh
+            step = holder[part]
+        if not isinstance(step, dict | list):
+            return
+        holder = step  # pyright: ignore[reportAssignmentType] - its keys are texts, which are allowed
+
+
+class _Writer:
+    """Writes into one text; holds how it is written."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._is_json = text.lstrip("\ufeff \t\r\n")[:1] in {"{", "["}
+        self._newline = "\r\n" if "\r\n" in text else "\n"
+
+    def edits(self, work: Work) -> Iterator[Edit]:
+        """The edits of a mapping or list and of what is in it."""
+        for index, inner in work.inner.items():
+            if inner.is_emptied():
+                yield self._emptied(inner.span)
+            elif index not in work.gone:
+                yield from self.edits(inner)
+        yield from self._flow(work) if work.span.is_flow else self._block(work)
+
+    def _emptied(self, span: Items) -> Edit:
+        """What has no entries left stays as an empty mapping or list."""
+        start, end = span.start, mending_spans.content_end(self._text, span)
+        if not span.is_flow:
+            start = self._first(span)
+            before = self._text[:start].rstrip(" \r\n")
+            if before.endswith(":") and "\n" in self._text[len(before) : start]:
+                return Edit(len(before), end, " {}" if span.is_map else " []")
+        return Edit(start, end, "{}" if span.is_map else "[]")
+
+    # Block style
+
+    def _block(self, work: Work) -> Iterator[Edit]:
+        span = work.span
+        settled, added = _settled(work)
+        for index, value in work.new.items():
+            if index not in work.gone:
+                yield self._replaced(span, index, value)
+        for index in sorted(work.gone):
+            start, end = self._extent(span, index)
+            if index in settled:
+                glue = self._newline + " " * self._column(self._first(span))
+                words = glue.join(self._lines(span, settled[index]))
+                # The dash of an item stays where it is.
+                yield Edit(start, end, words if span.is_map else words.removeprefix("- "))
+            else:
+                yield self._removed(span, index, start, end)
+        if added:
+            yield self._appended(span, self._lines(span, added))
+
+    def _lines(self, span: Items, added: dict[str | int, Value]) -> list[str]:
+        is_indented = self._has_indented_lists(span)
+        if span.is_map:
+            return mending_words.block_lines({str(key): each for key, each in added.items()}, is_indented=is_indented)
+        return mending_words.block_lines(list(added.values()), is_indented=is_indented)
+
+    def _has_indented_lists(self, span: Items) -> bool:
+        """How lists stand below keys here: as the nearest one inside does, else as the first one of the text."""
+        for entry in span.entries:
+            if entry.key is not None and isinstance(entry.value, Items) and not entry.value.is_map:
+                return not entry.value.is_flow and self._column(self._first(entry.value)) > self._column(
+                    entry.key.start
+                )
+        lines = self._text.split("\n")
+        for before, line in itertools.pairwise(lines):
+            if before.rstrip().endswith(":") and line.lstrip(" ").startswith("- "):
+                return len(line) - len(line.lstrip(" ")) > len(before) - len(before.lstrip(" -"))
+        return False
+
+    def _appended(self, span: Items, lines: list[str]) -> Edit:
+        column = self._column(self._first(span))
+        end = self._line_end(mending_spans.content_end(self._text, span))
+        glue = self._newline + " " * column
+        return Edit(end, end, glue + glue.join(lines), column)
+
+    def _replaced(self, span: Items, index: int, value: Value) -> Edit:
+        start, end = self._extent(span, index)
+        entry = span.entries[index]
+        old = entry.value
+        if isinstance(old, Text) and not isinstance(value, dict | list):
+            return self._scalar(old, value)
+        is_indented = self._has_indented_lists(span)
+        if entry.key is None:
+            lines = mending_words.block_lines(value, is_indented=is_indented)
+        else:
+            lines = mending_words.block_lines({entry.key.value: value}, is_indented=is_indented)
+        return Edit(start, end, (self._newline + " " * self._column(start)).join(lines))
+
+    def _scalar(self, old: Text, value: Value) -> Edit:
+        end = mending_spans.content_end(self._text, old)
+        source = self._text[old.start : end]
+        if isinstance(value, str) and "\n" in source and (part := _part(source, old.value, value)):
+            return Edit(old.start + part.start, old.start + part.end, part.text)
+        words = mending_words.like(value, old.style)
+        return Edit(old.start, end, f" {words}" if self._text[old.start - 1 : old.start] == ":" else words)
+
+    def _removed(self, span: Items, index: int, start: int, end: int) -> Edit:
+        text = self._text
+        dash = start if span.is_map else text.rfind("-", 0, start)
+        line = text.rfind("\n", 0, dash) + 1
+        if not text[line:dash].strip(" "):
+            before = line - 1 if line else 0
+            if line and text[before - 1 : before] == "\r":
+                before -= 1
+            after = self._line_end(end)
+            return Edit(before, after, "") if line else Edit(0, min(after + len(self._newline), len(text)), "")
+        following = span.entries[index + 1] if index + 1 < len(span.entries) else None
+        if following is None:
+            return Edit(start, end, "{}" if span.is_map else "[]")
+        until = self._extent(span, index + 1)[0]
+        return Edit(start, end if "#" in text[end:until] else until, "")
+
+    def _extent(self, span: Items, index: int) -> tuple[int, int]:
+        entry = span.entries[index]
+        start = entry.value.start if entry.key is None else entry.key.start
+        return start, max(mending_spans.content_end(self._text, entry.value), start)
+
+    def _first(self, span: Items) -> int:
+        """Where the first key or dash of a block stands."""
+        first = span.entries[0]
+        if first.key is not None:
+            return first.key.start
+        return self._text.rfind("-", 0, max(first.value.start, span.start + 1))
+
+    def _column(self, at: int) -> int:
+        return at - (self._text.rfind("\n", 0, at) + 1)
+
+    def _line_end(self, at: int) -> int:
+        found = self._text.find("\n", at)
+        if found < 0:
+            return len(self._text)
+        return found - 1 if self._text[found - 1] == "\r" else found
+
+    # Flow style and JSON
+
+    def _flow(self, work: Work) -> Iterator[Edit]:
+        span, entries = work.span, work.span.entries
+        settled, added = _settled(work)
+        for index, value in work.new.items():
+            if index not in work.gone:
+                yield self._replaced_flow(entries[index], value)
+        left = [index for index in range(len(entries)) if index not in work.gone or index in settled]
+        for index in sorted(work.gone):
+            start, end = self._extent(span, index)
+            if index in settled:
+                yield Edit(start, end, ", ".join(self._flow_entries(span, settled[index], start)))
+            elif left and index > left[0]:
+                yield Edit(self._extent(span, index - 1)[1], end, "")
+            else:
+                yield Edit(start, self._extent(span, index + 1)[0] if index + 1 < len(entries) else end, "")
+        if added:
+            yield self._appended_flow(span, added)
+
+    def _replaced_flow(self, entry: Entry, value: Value) -> Edit:
+        old = entry.value
+        is_json = self._is_json or (entry.key is not None and entry.key.style == '"')
+        if isinstance(old, Text) and not isinstance(value, dict | list) and not is_json:
+            words = mending_words.like(value, old.style) if old.style else mending_words.flow_text(value)
+        else:
+            words = mending_words.json_text(value, None) if is_json else mending_words.flow_text(value)
+        is_bare = self._text[old.start - 1 : old.start] in {":", ","}
+        return Edit(old.start, old.end, f" {words}" if is_bare and old.start == old.end else words)
+
+    def _appended_flow(self, span: Items, added: dict[str | int, Value]) -> Edit:
+        if not span.entries:
+            return Edit(span.start + 1, span.start + 1, ", ".join(self._flow_entries(span, added, None)))
+        start, end = self._extent(span, len(span.entries) - 1)
+        line = self._text.rfind("\n", 0, start) + 1
+        is_own_line = not self._text[line:start].strip(" \t") and line > span.start
+        glue = f",{self._newline}{self._text[line:start]}" if is_own_line else ", "
+        return Edit(
+            end, end, "".join(glue + each for each in self._flow_entries(span, added, start if is_own_line else None))
+        )
+
+    def _flow_entries(self, span: Items, added: dict[str | int, Value], at: int | None) -> list[str]:
+        first = span.entries[0].key if span.entries else None
+        is_json = self._is_json or (first is not None and first.style == '"')
+        column = None
+        if at is not None and not self._text[self._text.rfind("\n", 0, at) + 1 : at].strip(" "):
+            column = self._column(at)
+        return [
+            (f"{self._flow_key(str(key), is_json=is_json)}: " if span.is_map else "")
+            + (mending_words.json_text(each, column) if is_json else mending_words.flow_text(each)).replace(
+                "\n", self._newline
+            )
+            for key, each in added.items()
+        ]
+
+    @staticmethod
+    def _flow_key(key: str, *, is_json: bool) -> str:
+        return json.dumps(key, ensure_ascii=False) if is_json else mending_words.flow_text(key)
+
+
+def _part(source: str, old: str, new: str) -> Edit | None:
+    """The change of a text of several lines as an edit of how it is written; None where that cannot be told."""
+    start = next(
+        (at for at, (one, other) in enumerate(zip(old, new, strict=False)) if one != other), min(len(old), len(new))
+    )
+    tail = 0
+    while tail < min(len(old), len(new)) - start and old[-1 - tail] == new[-1 - tail]:
+        tail += 1
+    for width in range(0, 80, 4):
+        before = max(start - width, old.rfind("\n", 0, start) + 1)
+        end = len(old) - tail
+        line_end = old.find("\n", end)
+        after = min(end + width, len(old) if line_end < 0 else line_end)
+        piece = old[before:after]
+        if piece and source.count(piece) == 1:
+            at = source.index(piece)
+            return Edit(at, at + len(piece), new[before : len(new) - len(old) + after])
+    return None

@@ -1,0 +1,278 @@
+"""One connection to an API server: objects read, applied and deleted; what may be repeated is repeated.
+
+Thread-safe: reads that do not depend on each other run side by side in the caller's threads.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any, Literal, Self, cast
+from urllib.parse import quote
+
+import httpx2
+import msgspec
+import stamina
+from stamina.instrumentation import set_on_retry_hooks
+
+from shardwright import errors
+from shardwright.kubernetes.client import kinds, refusals
+from shardwright.kubernetes.client.kubeconfig import find_config
+from shardwright.kubernetes.client.refs import Ref, Tree, ref_of
+from shardwright.kubernetes.client.refusals import Asked
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from types import TracebackType
+
+    from lightkube.config.kubeconfig import SingleConfig
+
+    from shardwright.kubernetes.client.kinds import ApiKind, Kinds
+    from shardwright.kubernetes.client.kubeconfig import Place
+
+__all__ = ["MANAGER", "Client", "connect"]
+
+MANAGER = "shardwright"
+"""Field manager of all that is written."""
+_TIMEOUT_SECONDS = 30.0
+_TRIES = 8
+_TRIES_SECONDS = 45.0
+_PAGE = 500
+
+Propagation = Literal["Foreground", "Background", "Orphan"]
+
+
+def connect(place: Place) -> Client:
+    """A client of the cluster that is meant; AccessError if it cannot be told. Nothing is asked yet."""
+    return Client(find_config(place), namespace=place.namespace)
+
+
+class Client:
+    """Close it, or use it in a `with` block."""
+
+    def __init__(self, config: SingleConfig, *, namespace: str = "") -> None:
+        from lightkube.config import client_adapter  # noqa: PLC0415 - slow to import
+
+        timeout = httpx2.Timeout(_TIMEOUT_SECONDS)
+        try:
+            self.http = client_adapter.Client(config, client_adapter.ConnectionParams(timeout=timeout))
+        except (OSError, ValueError) as problem:
+            raise errors.AccessError(
+                f"context {config.context_name!r}: its certificates cannot be used: {problem}"
+            ) from problem
+        self.context = config.context_name
+        self.namespace = namespace or config.namespace
+        self._kinds: Kinds | None = None
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.http.close()
+
+    @property
+    def url(self) -> str:
+        """Address of the server."""
+        return str(self.http.base_url)
+
+    @property
+    def kinds(self) -> Kinds:
+        """All kinds of the server, asked once."""
+        with self._lock:
+            if self._kinds is None:
+                headers = {"Accept": kinds.DISCOVERY}
+                documents = [self.tree("get", path, headers=headers) for path in ("/api", "/apis")]
+                self._kinds = kinds.kinds_of(*documents)
+            return self._kinds
+
+    def forget_kinds(self) -> None:
+        """Ask for the kinds again when they are next needed."""
+        with self._lock:
+            self._kinds = None
+
+    def get(self, ref: Ref) -> Tree:
+        """The object; NotFound if there is none, or the server does not have its kind."""
+        found = self.kinds.find(ref)
+        return self.tree("get", found.path(ref.namespace, ref.name), asked=asked_of("get", found, ref))
+
+    def find(self, ref: Ref) -> Tree | None:
+        """The object, or None if there is none."""
+        try:
+            return self.get(ref)
+        except errors.NotFound:
+            return None
+
+    def list(self, ref: Ref, *, labels: str = "", fields: str = "") -> Iterator[Tree]:
+        """All objects of a kind in the namespace, or in all of them; page by page."""
+        found = self.kinds.find(ref)
+        for page in self.pages(found, ref.namespace, labels=labels, fields=fields):
+            loaded: Tree = msgspec.json.decode(page)
+            for item in loaded.get("items") or ():
+                # Items of a list do not say what they are.
+                yield {"apiVersion": ref.api_version, "kind": ref.kind, **item}
+
+    def pages(
+        self, kind: ApiKind, namespace: str, *, labels: str = "", fields: str = "", resource_version: str = ""
+    ) -> Iterator[bytes]:
+        """The pages of a list as they came, for readers who want a part of them only."""
+        query = {"limit": str(_PAGE), "labelSelector": labels, "fieldSelector": fields}
+        query |= {"resourceVersion": resource_version}
+        asked = Asked("list", kind.resource, namespace=namespace)
+        while True:
+            answer = self.request("GET", kind.path(namespace), asked=asked, query=query)
+            yield answer.content
+            following = msgspec.json.decode(answer.content, type=_ListHead).metadata.continued
+            if not following:
+                return
+            query = query | {"continue": following}
+
+    def apply(self, body: Mapping[str, object], *, force: bool = False, dry_run: bool = False) -> Tree:
+        """Server-side apply, unknown fields refused; the object as it then is.
+
+        FieldConflict where somebody else owns a field and `force` is not set; Invalid, Forbidden as the server says.
+        """
+        ref = ref_of(body, self.namespace)
+        found = self.kinds.find(ref)
+        query = {"fieldManager": MANAGER, "fieldValidation": "Strict", "force": str(force).lower()}
+        query |= {"dryRun": "All"} if dry_run else {}
+        headers = {"Content-Type": "application/apply-patch+yaml"}
+        asked = asked_of("patch", found, ref)
+        path = found.path(ref.namespace, ref.name)
+        return self.tree("patch", path, asked=asked, query=query, headers=headers, content=msgspec.json.encode(body))
+
+    def create(self, body: Mapping[str, object]) -> Tree:
+        """Create an object; Conflict if it is there. Not repeated: whether it was made is not known after a fault."""
+        ref = ref_of(body, self.namespace)
+        found = self.kinds.find(ref)
+        return self.tree(
+            "create", found.path(ref.namespace), asked=asked_of("create", found, ref), content=msgspec.json.encode(body)
+        )
+
+    def replace(self, body: Mapping[str, object], *, subresource: str = "") -> Tree:
+        """Write an object as it is here; Conflict if it changed since it was read."""
+        ref = ref_of(body, self.namespace)
+        found = self.kinds.find(ref)
+        path = found.path(ref.namespace, ref.name, subresource)
+        return self.tree("update", path, asked=asked_of("update", found, ref), content=msgspec.json.encode(body))
+
+    def delete(self, ref: Ref, *, propagation: Propagation = "Foreground", uid: str = "") -> None:
+        """Ask for an object to be deleted; nothing to do if it is gone. With `uid`, only that very object."""
+        found = self.kinds.find(ref)
+        options: Tree = {"propagationPolicy": propagation} | ({"preconditions": {"uid": uid}} if uid else {})
+        try:
+            path = found.path(ref.namespace, ref.name)
+            self.tree("delete", path, asked=asked_of("delete", found, ref), content=msgspec.json.encode(options))
+        except errors.NotFound:
+            return
+
+    def can_i(self, asked: Asked) -> bool:
+        """Whether the user may do it, by the server's own word."""
+        plural, _, rest = asked.resource.partition("/")
+        name, _, group = plural.partition(".")
+        attributes = {
+            "verb": asked.verb, "resource": name, "group": group, "subresource": rest, "namespace": asked.namespace,
+        }  # fmt: skip
+        body = {
+            "apiVersion": "authorization.k8s.io/v1",
+            "kind": "SelfSubjectAccessReview",
+            "spec": {"resourceAttributes": attributes},
+        }
+        path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+        answer = self.tree("create", path, content=msgspec.json.encode(body), is_repeatable=True)
+        return bool(answer.get("status", {}).get("allowed"))
+
+    def tree(
+        self,
+        verb: str,
+        path: str,
+        *,
+        asked: Asked | None = None,
+        query: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        content: bytes | None = None,
+        is_repeatable: bool | None = None,
+    ) -> Tree:
+        """One request by its verb; the answer as a tree."""
+        method = _METHODS[verb]
+        repeat = method in {"GET", "PATCH", "DELETE", "PUT"} if is_repeatable is None else is_repeatable
+        answer = self.request(
+            method,
+            path,
+            asked=asked or Asked(verb, path),
+            query=query,
+            headers=headers,
+            content=content,
+            is_repeatable=repeat,
+        )
+        return cast("Tree", msgspec.json.decode(answer.content))
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        asked: Asked,
+        query: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        content: bytes | None = None,
+        is_repeatable: bool = True,
+    ) -> httpx2.Response:
+        """One request; repeated while the server or the way to it is in trouble, if that does no harm."""
+        kept = {key: value for key, value in (query or {}).items() if value}
+        given = (
+            {"Content-Type": "application/json"} | dict(headers or {}) if content is not None else dict(headers or {})
+        )
+        tries = _TRIES if is_repeatable else 1
+        for attempt in stamina.retry_context(on=_wait_of, attempts=tries, timeout=_TRIES_SECONDS):
+            with attempt:
+                return self._once(method, quote(path), asked, params=kept, headers=given, content=content)
+        raise AssertionError  # stamina raises the last error
+
+    def _once(self, method: str, path: str, asked: Asked, **content: Any) -> httpx2.Response:  # noqa: ANN401 - as httpx takes it
+        try:
+            answer = self.http.request(method, path, **content)
+        except httpx2.TransportError as problem:
+            raise refusals.transport_error(asked, self.url, problem) from problem
+        if answer.is_success:
+            return answer
+        raise refusals.refusal_of(asked, answer.status_code, status_of(answer), answer.headers)
+
+
+# A repeated request is no news to whoever waits for it; stamina would write a line for each.
+set_on_retry_hooks(())
+
+_METHODS = {"get": "GET", "list": "GET", "create": "POST", "update": "PUT", "patch": "PATCH", "delete": "DELETE"}
+
+
+class _Meta(msgspec.Struct):
+    continued: str = msgspec.field(name="continue", default="")
+    resource_version: str = msgspec.field(name="resourceVersion", default="")
+
+
+class _ListHead(msgspec.Struct):
+    metadata: _Meta = msgspec.field(default_factory=_Meta)
+
+
+def asked_of(verb: str, kind: ApiKind, ref: Ref) -> Asked:
+    """A request for an object, as it is told and as rules of access have it."""
+    return Asked(verb, kind.resource, ref.name, ref.namespace if kind.is_namespaced else "")
+
+
+def status_of(answer: httpx2.Response) -> Tree:
+    """What the server says of a refusal; its text where that is no Status."""
+    try:
+        body: Any = msgspec.json.decode(answer.content)
+    except msgspec.DecodeError:
+        return {"message": answer.text[:500]}
+    return body if isinstance(body, dict) else {"message": answer.text[:500]}  # pyright: ignore[reportUnknownVariableType] - JSON
+
+
+def _wait_of(problem: Exception) -> bool | float:
+    """Whether a request is repeated, and after how many seconds if the server says so."""
+    if isinstance(problem, refusals.Expired):
+        return False
+    if isinstance(problem, errors.TemporaryError):
+        return problem.retry_after_seconds or True
+    return False

@@ -1,0 +1,156 @@
+"""What flows to and from a pod: its logs, a command in it, requests to it and to services through the API server."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import httpx2
+import msgspec
+from httpx2.websockets import HTTPXWSException, WebSocketUpgradeError
+
+from shardwright import errors
+from shardwright.kubernetes.client import refusals
+from shardwright.kubernetes.client.client import status_of
+from shardwright.kubernetes.client.refusals import Asked
+from shardwright.values import frozen
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from shardwright.kubernetes.client.client import Client
+    from shardwright.kubernetes.client.refs import Tree
+
+__all__ = ["Excerpt", "Output", "log_lines", "request_through", "run_in"]
+
+_PROTOCOLS = ["v5.channel.k8s.io", "v4.channel.k8s.io"]
+_STDOUT, _STDERR, _STATUS = 1, 2, 3
+_SILENCE_SECONDS = 300.0
+
+
+@frozen
+class Output:
+    """What a command in a container wrote, and how it ended."""
+
+    stdout: str
+    stderr: str
+    exit_code: int
+
+
+@frozen
+class Excerpt:
+    """Which lines of a log are wanted."""
+
+    container: str = ""
+    """Empty: the only one, or the one that an annotation names."""
+    follow: bool = False
+    previous: bool = False
+    """Of the run before the last restart."""
+    since_seconds: int | None = None
+    tail: int | None = None
+    """So many last lines."""
+
+    def query(self) -> dict[str, str]:
+        """As the API takes it, each line with its time."""
+        flags = {"follow": self.follow, "previous": self.previous, "timestamps": True}
+        wanted = {name: "true" for name, value in flags.items() if value}
+        wanted |= {"container": self.container} if self.container else {}
+        wanted |= {} if self.since_seconds is None else {"sinceSeconds": str(max(1, self.since_seconds))}
+        return wanted | ({} if self.tail is None else {"tailLines": str(self.tail)})
+
+
+WHOLE_LOG = Excerpt()
+
+
+def log_lines(client: Client, namespace: str, pod: str, wanted: Excerpt = WHOLE_LOG) -> Iterator[tuple[str, str]]:
+    """Lines of a container with the time each was written at (RFC 3339); with `follow` until the container ends.
+
+    NotFound if there is no such pod; Invalid while its container has not started, or has no previous run.
+    """
+    asked = Asked("get", "pods/log", pod, namespace)
+    path = f"/api/v1/namespaces/{namespace}/pods/{pod}/log"
+    timeout = httpx2.Timeout(30.0, read=None if wanted.follow else 60.0)
+    try:
+        with client.http.stream("GET", path, params=wanted.query(), timeout=timeout) as answer:
+            if not answer.is_success:
+                answer.read()
+                raise refusals.refusal_of(asked, answer.status_code, status_of(answer), answer.headers)
+            for line in answer.iter_lines():
+                time, _, text = line.partition(" ")
+                yield time, text
+    except httpx2.TransportError as problem:
+        raise refusals.transport_error(asked, client.url, problem) from problem
+
+
+def run_in(
+    client: Client, namespace: str, pod: str, argv: Sequence[str], *, container: str = "", timeout_seconds: float = 30.0
+) -> Output:
+    """Run a command in a container and wait for its end; Forbidden without pods/exec, TargetError if it cannot be run."""
+    asked = Asked("create", "pods/exec", pod, namespace)
+    query: list[tuple[str, str | int | float | bool | None]] = [("command", part) for part in argv]
+    query += [("stdout", "true"), ("stderr", "true")] + ([("container", container)] if container else [])
+    path = f"/api/v1/namespaces/{namespace}/pods/{pod}/exec"
+    written = {_STDOUT: bytearray(), _STDERR: bytearray(), _STATUS: bytearray()}
+    try:
+        with client.http.websocket(path, subprotocols=_PROTOCOLS, params=query) as socket:
+            while not written[_STATUS]:
+                message = socket.receive_bytes(timeout=timeout_seconds)
+                written.get(message[0], bytearray()).extend(message[1:])
+    except httpx2.TransportError as problem:
+        raise refusals.transport_error(asked, client.url, problem) from problem
+    except HTTPXWSException as problem:
+        raise _refused(asked, problem) from problem
+    exit_code = _exit_code(asked, bytes(written[_STATUS]))
+    return Output(written[_STDOUT].decode("utf-8", "replace"), written[_STDERR].decode("utf-8", "replace"), exit_code)
+
+
+def _exit_code(asked: Asked, status: bytes) -> int:
+    loaded: Tree = msgspec.json.decode(status)
+    details: Tree = loaded.get("details") or {}
+    causes: list[Tree] = details.get("causes") or []
+    if loaded.get("status") == "Success":
+        return 0
+    for cause in causes:
+        if cause.get("reason") == "ExitCode":
+            return int(cause.get("message", 1))
+    raise errors.TargetError(f"{asked}: {loaded.get('message', 'the command did not run')}")
+
+
+def _refused(asked: Asked, problem: HTTPXWSException) -> errors.ShardwrightError:
+    if isinstance(problem, WebSocketUpgradeError):
+        answer = problem.response
+        answer.read()
+        return refusals.refusal_of(asked, answer.status_code, status_of(answer), answer.headers)
+    return errors.TargetError(f"{asked}: the connection broke: {problem!r}", hint="try again")
+
+
+def request_through(
+    client: Client,
+    namespace: str,
+    what: str,
+    path: str,
+    body: Mapping[str, object] | None = None,
+    *,
+    timeout_seconds: float = 300.0,
+) -> httpx2.Response:
+    """One request to `services/NAME:PORT` or `pods/NAME:PORT` through the API server; POST if there is a body.
+
+    The answer is the pod's own, whatever its status; TemporaryError if it cannot be reached. The API server keeps the
+    Authorization header for itself: a service that wants a key cannot be asked this way.
+    """
+    kind, _, target = what.partition("/")
+    asked = Asked("get" if body is None else "create", f"{kind}/proxy", target, namespace)
+    address = f"/api/v1/namespaces/{namespace}/{kind}/{target}/proxy{path}"
+    try:
+        if body is None:
+            answer = client.http.get(address, timeout=timeout_seconds)
+        else:
+            headers = {"Content-Type": "application/json"}
+            answer = client.http.post(
+                address, content=msgspec.json.encode(body), headers=headers, timeout=timeout_seconds
+            )
+    except httpx2.TransportError as problem:
+        raise refusals.transport_error(asked, client.url, problem) from problem
+    said = status_of(answer) if not answer.is_success else {}
+    if said.get("kind") == "Status":
+        raise refusals.refusal_of(asked, answer.status_code, said, answer.headers)
+    return answer

@@ -1,0 +1,182 @@
+"""Names, labels and selectors as the API server of Kubernetes accepts them.
+
+Source: Kubernetes v1.36 pkg/apis/{core,apps,batch}/validation and k8s.io/apimachinery util/validation.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from shardwright.core.rules.rule import Breach, Rule
+from shardwright.kubernetes import names
+from shardwright.kubernetes.manifest_pods import items
+from shardwright.targets.kubernetes_plain import workloads
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from shardwright.core.manifests.objects import Context, Object, Value
+    from shardwright.core.marked.paths import Path
+
+__all__ = ["KINDS", "RULES", "api_rule"]
+
+KINDS = (*workloads.WORKLOADS, "Service", "PersistentVolumeClaim")
+_LONGEST_CRON_JOB = 52
+_SELECTED = workloads.LASTING
+_SHOWN = 80
+_OPERATORS = ("In", "NotIn", "Exists", "DoesNotExist")
+
+api_rule = partial(
+    Rule,
+    severity="error",
+    enforced_by="kubernetes",
+    source="Kubernetes v1.36 pkg/apis (validation)",
+)
+"""What the API server itself refuses."""
+
+
+def _name(each: Object, _: Context) -> Iterator[Breach]:
+    name, at = each.name, ("metadata", "name")
+    if not name:
+        return
+    if each.kind == "Service":
+        if not names.is_dns_1035_label(name):
+            yield Breach(
+                at, f"{name[:_SHOWN]!r} is no DNS-1035 label: small letters, digits and -, first a letter", name
+            )
+    elif not names.is_subdomain(name):
+        yield Breach(at, f"{name[:_SHOWN]!r} is no DNS name in small letters", name)
+    elif each.kind == "CronJob" and len(name) > _LONGEST_CRON_JOB:
+        yield Breach(at, f"the name has {len(name)} characters; {_LONGEST_CRON_JOB} are possible", name)
+
+
+def _namespace(each: Object, _: Context) -> Iterator[Breach]:
+    if each.namespace and not names.is_dns_1123_label(each.namespace):
+        message = f"{each.namespace[:_SHOWN]!r} is no DNS label: small letters, digits and -"
+        yield Breach(("metadata", "namespace"), message, each.namespace)
+
+
+def _labels(each: Object, _: Context) -> Iterator[Breach]:
+    places: list[Path] = [("metadata", "labels")]
+    if each.kind in workloads.WORKLOADS:
+        places += [(*workloads.template_metadata(each), "labels"), ("spec", "selector", "matchLabels")]
+    if each.kind == "Service":
+        places.append(("spec", "selector"))
+    for place in dict.fromkeys(places):
+        yield from _bad_labels(each, place)
+
+
+def _bad_labels(each: Object, place: Path) -> Iterator[Breach]:
+    for key, value in each.map_at(*place).items():
+        if not names.is_qualified_name(key):
+            yield Breach(
+                (*place, key),
+                f"{key[:_SHOWN]!r} is no key of a label: a name, with a domain and / before it or not",
+                key,
+            )
+        elif isinstance(value, str) and not names.is_label_value(value):
+            message = f"{value[:_SHOWN]!r} is no value of a label: at most 63 letters, digits, -, _ and ."
+            yield Breach((*place, key), message, value)
+
+
+def _annotations(each: Object, _: Context) -> Iterator[Breach]:
+    places: list[Path] = [("metadata", "annotations")]
+    if each.kind in workloads.WORKLOADS:
+        places.append((*workloads.template_metadata(each), "annotations"))
+    for place in dict.fromkeys(places):
+        for key in each.map_at(*place):
+            if not names.is_qualified_name(key.lower()):
+                yield Breach((*place, key), f"{key[:_SHOWN]!r} is no key of an annotation", key)
+
+
+def _selector(each: Object, _: Context) -> Iterator[Breach]:
+    at: Path = ("spec", "selector")
+    selector = each.map_at(*at)
+    if not selector:
+        if isinstance(each.get(*at), dict):
+            yield Breach(at, "the selector is empty, so it would select every pod")
+        return
+    labels = each.map_at(*workloads.template_metadata(each), "labels")
+    for key, value in each.map_at(*at, "matchLabels").items():
+        if labels.get(key) != value:
+            has = f"has {labels[key]!r}" if key in labels else "does not have it"
+            yield Breach(
+                (*at, "matchLabels", key), f"the selector asks for {key}={value}; the template {has}", str(value)
+            )
+    for index, entry in enumerate(each.list_at(*at, "matchExpressions")):
+        if isinstance(entry, dict):
+            yield from _expression(entry, labels, (*at, "matchExpressions", index))
+
+
+def _expression(entry: dict[str, Value], labels: dict[str, Value], at: Path) -> Iterator[Breach]:
+    key, operator, given = str(entry.get("key")), str(entry.get("operator")), items(entry.get("values"))
+    if operator not in _OPERATORS:
+        yield Breach((*at, "operator"), f"{operator[:_SHOWN]!r} is not one of: {', '.join(_OPERATORS)}", operator)
+        return
+    has_values = operator in {"In", "NotIn"}
+    if has_values != bool(given):
+        yield Breach((*at, "values"), f"{operator} {'needs' if has_values else 'has no'} values", operator)
+        return
+    has = key in labels
+    is_in = has and labels[key] in given
+    if not {"In": is_in, "NotIn": not is_in, "Exists": has, "DoesNotExist": not has}[operator]:
+        yield Breach(at, f"the template's labels do not match: {key[:_SHOWN]} {operator}", key)
+
+
+def _selector_kept(each: Object, context: Context) -> Iterator[Breach]:
+    old = context.old
+    if old is not None and old.get("spec", "selector") != each.get("spec", "selector"):
+        yield Breach(("spec", "selector"), "the selector is another one now and cannot be changed")
+
+
+RULES = (
+    api_rule(
+        "kubernetes.name",
+        kinds=KINDS,
+        title="Names of objects are DNS names",
+        why="the API server refuses it",
+        fix="use small letters, digits and - only, and begin with a letter",
+        check=_name,
+    ),
+    api_rule(
+        "kubernetes.namespace",
+        kinds=KINDS,
+        title="Names of namespaces are DNS labels",
+        why="the API server refuses it",
+        fix="use small letters, digits and - only, at most 63",
+        check=_namespace,
+    ),
+    api_rule(
+        "kubernetes.label",
+        kinds=KINDS,
+        title="Labels and selectors have keys and values that can be labels",
+        why="the API server refuses it",
+        fix="use letters, digits, -, _ and . with a letter or digit at both ends; at most 63 characters",
+        check=_labels,
+    ),
+    api_rule(
+        "kubernetes.annotation",
+        kinds=KINDS,
+        title="Annotations have keys that can be keys",
+        why="the API server refuses it",
+        fix="use letters, digits, -, _ and . after the domain and its /; at most 63 characters",
+        check=_annotations,
+    ),
+    api_rule(
+        "kubernetes.selector",
+        kinds=_SELECTED,
+        title="A selector matches the labels of the pods that are made",
+        why="the API server refuses it; a controller would never find the pods that it made",
+        fix="write the same labels in spec.selector and in the template",
+        check=_selector,
+    ),
+    api_rule(
+        "kubernetes.selector-kept",
+        kinds=_SELECTED,
+        title="A selector stays as it is",
+        why="the API server refuses the update",
+        fix="keep the selector, or delete the object and make it anew",
+        check=_selector_kept,
+    ),
+)

@@ -1,0 +1,119 @@
+"""Manifests read into a recipe and rendered again: what tests of readers share.
+
+A plan is put together by hand, as the golden tests do it, so that what is compared is the reader and nothing else.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from shardwright import registry
+from shardwright.core.importing import Surroundings, document
+from shardwright.core.layout import Layout, split_layers
+from shardwright.core.manifests import reading
+from shardwright.core.plan.types import EngineChoice
+from shardwright.service import deploying, recipes
+from shardwright.testing import builders
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from shardwright.core.importing import Imported, Reader
+    from shardwright.core.manifests.objects import Object
+    from shardwright.core.plan.types import Plan
+    from shardwright.core.plugins import Manifest
+    from shardwright.core.recipe import Recipe
+
+DIGEST = "shardwright.dev/recipe-digest"
+
+
+def objects_of(text: str, file: str = "in.yaml") -> tuple[Object, ...]:
+    """The objects of a text."""
+    return reading.read_manifests(text.encode(), file).objects
+
+
+def surroundings(objects: Sequence[Object], version: str) -> Surroundings:
+    """What a reader is given, with the readers of all engines."""
+    engines = registry.load_argument_readers()
+
+    def started(given: Any) -> Any:
+        return next((found for each in engines.values() if (found := each.started(given))), None)
+
+    def options(name: str, values: Any, *, image: str = "") -> Any:
+        return engines[name].options(values, image=image)
+
+    return Surroundings(version, tuple(objects), started, options)
+
+
+def read(reader: Reader, text: str, version: str) -> Imported | None:
+    """The recipe of the first object of a reader's kinds."""
+    found = objects_of(text)
+    main = next(each for each in found if each.kind in reader.kinds)
+    return reader.read(main, surroundings(found, version))
+
+
+def recipe_of(imported: Imported, kind: str, version: str, **more: Any) -> Recipe:
+    """The recipe, checked as one that a user wrote."""
+    target = {"target.kind": kind, "target.version": version}
+    made = document({**imported.fields, **target, **more})
+    header = {"apiVersion": "shardwright.dev/v1", "kind": "Recipe"}
+    return recipes.recipe_of_values({**header, **made}, "import").recipe
+
+
+def plan_of(recipe: Recipe) -> Plan:
+    """A plan of the recipe's own sizes."""
+    split = recipe.parallelism
+    assert not isinstance(split, str), "no sizes were read"
+    nodes = recipe.hardware.nodes
+    assert isinstance(nodes, int)
+    gpus = split.tensor * split.pipeline * split.data // nodes
+    layout = Layout(
+        split.tensor, split.pipeline, nodes, gpus, split_layers(32, split.pipeline), data=split.data, expert=split.expert
+    )
+    made = builders.plan(recipe, layout=layout)
+    given = {**recipe.engine.args, "max-model-len": recipe.workload.max_model_len or 8192}
+    dtype = (("dtype", recipe.model.dtype),) if recipe.model.dtype else ()
+    settings = (*dtype, *((name, given.get(name, value)) for name, value in made.engine.settings))
+    version = recipe.engine.version or "0.24.0"
+    engine = EngineChoice(recipe.engine.name, version, "v2", recipe.engine.executor or "mp", settings)
+    return dataclasses.replace(made, engine=engine)
+
+
+def rendered(recipe: Recipe) -> list[dict[str, Any]]:
+    """The manifests of a recipe, less the digest of the recipe that they were made of."""
+    assert recipe.target is not None
+    target = registry.load_target(recipe.target.kind)
+    made: Sequence[Manifest] = target.render(deploying.deployment_of(plan_of(recipe), target))
+    return [plain(each.body) for each in made]
+
+
+def documents(text: str) -> list[dict[str, Any]]:
+    """The documents of a text, less such digests."""
+    return [plain(each) for each in yaml.safe_load_all(text)]
+
+
+def plain(tree: Mapping[str, Any]) -> dict[str, Any]:
+    """A tree of plain values without digests."""
+    made: dict[str, Any] = yaml.safe_load(yaml.safe_dump(_plain(tree)))
+    return made
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict) or hasattr(value, "items"):
+        kept = {str(key): _plain(each) for key, each in value.items() if key != DIGEST}
+        return {key: each for key, each in kept.items() if key != "annotations" or each}
+    return [_plain(each) for each in value] if isinstance(value, list | tuple) else value
+
+
+def differences(before: Any, after: Any, path: str = "") -> list[str]:
+    """Paths at which two trees differ."""
+    if isinstance(before, dict) and isinstance(after, dict):
+        names = dict.fromkeys([*before, *after])
+        return [line for name in names for line in differences(before.get(name), after.get(name), f"{path}.{name}")]
+    if isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
+        pairs = enumerate(zip(before, after, strict=True))
+        return [line for index, (one, other) in pairs for line in differences(one, other, f"{path}[{index}]")]
+    return [] if before == after else [f"{path}: {before!r} -> {after!r}"]
