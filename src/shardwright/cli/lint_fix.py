@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["run"]
 
+_BOM = b"\xef\xbb\xbf"
 _SHOWN_ADVICE = "a person has to decide"
 
 
@@ -55,16 +56,13 @@ def run(
 
 def _print(mended: Mended) -> None:
     """All manifests, byte for byte; between files a separator where one is missing."""
-    stream = click.get_binary_stream("stdout")
-    ended = b""
+    before = b""
     for data in mended.after.values():
-        body = data.removeprefix(b"\xef\xbb\xbf") if ended else data
-        if ended:
-            stream.write(b"" if ended.endswith(b"\n") else b"\n")
-            stream.write(b"" if body.startswith(b"---") or ended.rstrip().endswith(b"\n---") else b"---\n")
-        stream.write(body)
-        ended = data or b"\n"
-    stream.flush()
+        if before:
+            is_apart = data.removeprefix(_BOM).startswith(b"---") or before.rstrip().endswith(b"\n---")
+            click.echo((b"" if before.endswith(b"\n") else b"\n") + (b"" if is_apart else b"---\n"), nl=False)
+        click.echo(data.removeprefix(_BOM) if before else data, nl=False)
+        before = data or before
 
 
 def _notes(mended: Mended, *, is_write: bool, has_findings: bool) -> Iterator[str]:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 __all__ = ["rules"]
 
+_HEADINGS = ("ID", "SEVERITY", "MENDED", "DEMANDS")
+
 
 @click.command(short_help="Explain rules and findings.")
 @click.argument("name", required=False, metavar="[ID]")
@@ -35,12 +37,13 @@ def rules(name: str | None, output: str) -> None:
     elif name:
         printing.print_text(_text(found[0]))
     else:
-        printing.print_text(tables.table(("ID", "SEVERITY", "DEMANDS"), ((e.id, e.severity, e.title) for e in found)))
+        printing.print_text(tables.table(_HEADINGS, ((e.id, e.severity, "yes" if e.can_mend else "", e.title) for e in found)))
 
 
 def _document(each: Explained) -> dict[str, object]:
     values: dict[str, object] = asdict(each)
     values["usedIn"], values["enforcedBy"] = values.pop("used_in"), values.pop("enforced_by")
+    values["canMend"] = values.pop("can_mend")
     return {**values, "kinds": list(each.kinds), "requirements": list(each.requirements)}
 
 
@@ -48,6 +51,7 @@ def _text(each: Explained) -> str:
     rows = (
         ("why", each.why),
         ("fix", each.fix),
+        ("mended by", "shardwright lint --fix, where the right value can be told" if each.can_mend else ""),
         ("severity", each.severity),
         ("enforced by", each.enforced_by),
         ("kinds", ", ".join(each.kinds)),

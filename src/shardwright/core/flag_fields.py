@@ -62,10 +62,11 @@ def split_flags(values: Mapping[str, Json], book: FlagBook) -> Split:
         elif path:
             _put_field(made.fields, path, name, value, findings)
         elif wrong := engine_flags.wrong_with(name, value, book):
-            findings.append(f"{wrong[0]}, so that the recipe leaves it out")
+            said = "its value holds a secret" if secret_values.has_hub_token(wrong[0]) else wrong[0]
+            findings.append(f"--{name}: {said}; the recipe leaves it out")
         else:
             made.args[name] = value
-    found = tuple(note("flag-left-out", text, path=f"engine.args.{text.split()[0].lstrip('-')}") for text in findings)
+    found = tuple(note("flag-left-out", text, path=f"engine.args.{text.split()[0].strip('-:')}") for text in findings)
     return Split(model, made.fields, made.args, made.own, made.secrets, found)
 
 
@@ -84,7 +85,8 @@ def _referred(text: str) -> str:
 def _put_field(fields: Fields, path: str, name: str, value: Json, findings: list[str]) -> None:
     read = _READ.get(path, _as_it_is)(value)
     if read is None:
-        findings.append(f"--{name} {value!r} has no place in {path}, so that the recipe leaves it out")
+        shown = secret_values.shown(str(value), name)
+        findings.append(f"--{name} {shown} has no place in {path}, and the recipe leaves it out")
     elif read != "":
         fields.setdefault(path, read)
 

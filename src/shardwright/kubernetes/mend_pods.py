@@ -75,7 +75,7 @@ def _is_shm(mount: Mapping[str, Value]) -> bool:
 def _as_memory(manifest: Object, pod: Path) -> tuple[Change, ...]:
     """Volumes on disk that are mounted at /dev/shm become memory."""
     names = {
-        each.get("name")
+        str(each.get("name"))
         for index in range(len(manifest.list_at(*pod, "containers")))
         for each in manifest.list_at(*pod, "containers", index, "volumeMounts")
         if isinstance(each, dict) and _is_shm(each)
@@ -83,7 +83,7 @@ def _as_memory(manifest: Object, pod: Path) -> tuple[Change, ...]:
     return tuple(
         Change((*pod, "volumes", index, "emptyDir", "medium"), "Memory")
         for index, each in enumerate(manifest.list_at(*pod, "volumes"))
-        if isinstance(each, dict) and each.get("name") in names and isinstance(each.get("emptyDir"), dict)
+        if isinstance(each, dict) and str(each.get("name")) in names and isinstance(each.get("emptyDir"), dict)
     )
 
 

@@ -157,9 +157,9 @@ def _fill_container(container: dict[str, Any]) -> None:
     resources = container.get("resources")
     if isinstance(resources, dict):
         held = cast("dict[str, Any]", resources)
-        limits = held.get("limits")
-        if isinstance(limits, dict):
-            held["requests"] = {**cast("dict[str, Any]", limits), **(held.get("requests") or {})}
+        limits, requests = held.get("limits"), held.get("requests") or {}
+        if isinstance(limits, dict) and isinstance(requests, dict):
+            held["requests"] = {**cast("dict[str, Any]", limits), **cast("dict[str, Any]", requests)}
     for port in _maps(container.get("ports")):
         port.setdefault("protocol", "TCP")
     for name in _PROBES:

@@ -12,7 +12,7 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from shardwright import errors, registry
-from shardwright.core.manifests import kinds
+from shardwright.core.manifests import kinds, mendable
 from shardwright.values import frozen
 
 if TYPE_CHECKING:
@@ -40,6 +40,8 @@ class Explained:
     versions: str = ""
     source: str = ""
     requirements: tuple[str, ...] = ()
+    can_mend: bool = False
+    """Whether `lint --fix` puts it right, at least where the right value can be told."""
 
 
 _SCHEMA_TITLES = {
@@ -88,6 +90,7 @@ def _of_rule(rule: Rule) -> Explained:
         versions=" ".join(part for part in (since, until) if part),
         source=rule.source,
         requirements=rule.requirements,
+        can_mend=rule.mend is not None,
     )
 
 
@@ -105,6 +108,7 @@ def _schema_rules(platform: Platform) -> Iterator[Explained]:
             kinds=names,
             enforced_by="schema",
             source=f"CRDs of {platform.title}, {platform.versions[0]} to {platform.versions[-1]}",
+            can_mend=suffix in mendable.FIELDS,
         )
 
 
@@ -123,6 +127,7 @@ def _joined(one: Explained, other: Explained) -> Explained:
         versions=versions,
         source=other.source,
         requirements=tuple(dict.fromkeys((*one.requirements, *other.requirements))),
+        can_mend=one.can_mend or other.can_mend,
     )
 
 

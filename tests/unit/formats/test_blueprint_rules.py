@@ -135,7 +135,8 @@ def test_disks_hold_the_model_one_and_a_half_times() -> None:
 
 
 @pytest.mark.parametrize(
-    ("written", "meant"), [("recipe_mod", "recipe_mode"), ("deployment_nam", "deployment_name"), ("recipe_idd", "recipe_id")]
+    ("written", "meant"),
+    [("recipe_mod", "recipe_mode"), ("deployment_nam", "deployment_name"), ("recipe_idd", "recipe_id")],
 )
 def test_misspelt_keys_name_the_nearest(written: str, meant: str) -> None:
     """A slip of the pen is answered with what was meant."""
@@ -145,7 +146,9 @@ def test_misspelt_keys_name_the_nearest(written: str, meant: str) -> None:
 
 def test_numbers_may_be_texts_where_the_samples_have_texts() -> None:
     """Ports and all of `recipe_raycluster_params`, both ways."""
-    as_numbers = {f"{CLUSTER}__{name}": int(text) for name, text in cases.ray_cluster()[CLUSTER].items() if text.isdigit()}
+    as_numbers = {
+        f"{CLUSTER}__{name}": int(text) for name, text in cases.ray_cluster()[CLUSTER].items() if text.isdigit()
+    }
     assert cases.ids(cases.ray_cluster(recipe_container_port=8000, **as_numbers)) == []
 
 

@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     from shardwright.core.marked.paths import Path
     from shardwright.core.rules.finding import Finding
 
-__all__ = ["Proposal", "Surveyed", "survey"]
+__all__ = ["FIELDS", "Proposal", "Surveyed", "survey"]
+
+FIELDS = frozenset({"unknown-field", kinds.FLAW_IDS["type"]})
+"""What the schema finds and can be put right, by the second part of its id."""
 
 
 class Proposal(NamedTuple):

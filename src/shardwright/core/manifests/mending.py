@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from shardwright.core.manifests import mending_edits, mending_spans, mending_values
-from shardwright.core.manifests.mending_edits import Work
 from shardwright.core.manifests.mending_spans import Alias, Items, Text
+from shardwright.core.manifests.mending_work import Work
 from shardwright.core.manifests.reading import read_manifests
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ _MOST_ALONE = 100
 class Mend(NamedTuple):
     """The changes that put one breach right."""
 
-    index: int
+    number: int
     """Of the object among those of its file."""
     changes: tuple[Change, ...]
 
@@ -78,14 +78,14 @@ def _made(text: str, walked: Walked, objects: Sequence[Object], mends: Sequence[
     seen: dict[int, list[Change]] = {}
     refused: list[str] = []
     for mend in mends:
-        mark = objects[mend.index].root.mark
+        mark = objects[mend.number].root.mark
         root = roots.get((mark.line, mark.column))
-        before = seen.setdefault(mend.index, [])
+        before = seen.setdefault(mend.number, [])
         reason = _ALIASED if root is None else _taken(mend.changes, before)
         if root is not None and not reason:
             reason = _blocked(walked, root, mend)
         if root is not None and not reason:
-            work = works.setdefault(mend.index, Work(root))
+            work = works.setdefault(mend.number, Work(root))
             fresh = [change for change in mend.changes if change not in before]
             work.note(fresh)
             before.extend(fresh)
@@ -126,7 +126,7 @@ def _no_way(walked: Walked, root: Items, change: Change) -> str:
     span: Span = root
     for index, part in enumerate(change.path):
         if not isinstance(span, Items):
-            return "" if isinstance(span, Text) and _is_null(span) else "a value stands where a mapping or list should"
+            return "" if _is_null(span) else "a value stands where a mapping or list should"
         entry = span.at(part)
         if entry is None:
             is_hidden = span.at("<<") is not None and (index + 1 < len(change.path) or change.is_removal)
@@ -137,5 +137,5 @@ def _no_way(walked: Walked, root: Items, change: Change) -> str:
     return ""
 
 
-def _is_null(span: Text) -> bool:
-    return not span.style and span.value in {"", "~", "null", "Null", "NULL"}
+def _is_null(span: Text | Alias) -> bool:
+    return isinstance(span, Text) and not span.style and span.value in {"", "~", "null", "Null", "NULL"}

@@ -165,7 +165,12 @@ class _Service:
         release = self._release()
         image = str(leader.container.get("image") or "")
         if self._is_server and release and image in {release.server_image, ""} and release.server_engine:
-            made |= {"engine.image": None, "engine.version": release.server_engine}
+            # The engine's own image may have no Ray, which the server's has.
+            is_named = self._sizes.nodes > 1
+            made |= {
+                "engine.image": release.server_image if is_named else None,
+                "engine.version": release.server_engine,
+            }
         if self._sizes.nodes > 1:
             made["engine.executor"] = fields.get("engine.executor") or self._executor()
         return made

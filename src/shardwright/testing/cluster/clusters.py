@@ -47,10 +47,8 @@ class Cluster:
 class Running:
     """A cluster that runs; made by `running`."""
 
-    def __init__(
-        self, programs: Programs, plane: ControlPlane, started: Processes, folder: Path, ground: Ground | None
-    ) -> None:
-        self._programs, self._folder, self._ground = programs, folder, ground
+    def __init__(self, plane: ControlPlane, started: Processes, folder: Path, ground: Ground | None) -> None:
+        self._folder, self._ground = folder, ground
         self.plane = plane
         self.processes = started
         """To stop one, have it hang or start it again, and for their logs."""
@@ -70,12 +68,12 @@ class Running:
         """A client of the administrator, to be used in a `with` block."""
         return self.plane.api()
 
-    def need(self, names: Iterable[str]) -> None:
+    def need(self, names: Iterable[str], programs: Programs) -> None:
         """Have these managers, started now if they are not there; KeyError for one that is not known."""
         for name in names:
             if name not in self._managers:
                 manager = known_managers.MANAGERS[name]
-                managers.start(manager, self._programs, self.plane, self.processes, self._folder / manager.program)
+                managers.start(manager, programs, self.plane, self.processes, self._folder / manager.program)
                 self._managers.add(name)
 
     @contextlib.contextmanager
@@ -139,10 +137,10 @@ def running(cluster: Cluster, programs: Programs, runs: Path) -> Generator[Runni
         ground = nodes.lay_ground(cluster.nodes, programs, started, folder, ends) if cluster.nodes else None
         seat = _seat(ground)
         plane = control_plane.start(programs, seat, started, folder, ends)
-        made = Running(programs, plane, started, folder, ground)
+        made = Running(plane, started, folder, ground)
         if ground is not None:
             nodes.join(ground, programs, plane, started, folder)
-        made.need(cluster.managers)
+        made.need(cluster.managers, programs)
         control_plane.wait_for_controllers(plane, started)
         made.set_gpus(cluster.gpus)
         yield made

@@ -54,7 +54,9 @@ def write_images(folder: Path) -> tuple[Path, ...]:
         raise errors.EnvironmentFault("no static busybox here", hint="on Debian: apt-get install busybox-static")
     program = busybox.read_bytes()
     return (
-        _write_image(folder / "pause.tar", PAUSE, {"bin": None, "bin/busybox": program}, ("busybox", "sleep", "999999999")),
+        _write_image(
+            folder / "pause.tar", PAUSE, {"bin": None, "bin/busybox": program}, ("busybox", "sleep", "999999999")
+        ),
         _write_image(folder / "busybox.tar", BUSYBOX, _busybox_files(busybox), ("sh",)),
         _write_image(folder / "hostroot.tar", HOSTROOT, _hostroot_files(), ("sh",)),
     )

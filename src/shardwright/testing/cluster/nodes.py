@@ -101,9 +101,7 @@ def missing() -> str | None:
     return None
 
 
-def lay_ground(
-    count: int, programs: Programs, started: Processes, folder: Path, ends: contextlib.ExitStack
-) -> Ground:
+def lay_ground(count: int, programs: Programs, started: Processes, folder: Path, ends: contextlib.ExitStack) -> Ground:
     """Start so many nodes up to their kubelets, which wait for `join`; EnvironmentFault where this is not allowed.
 
     When `ends` closes, the processes of the run are killed and what the nodes had outside their folders is removed.

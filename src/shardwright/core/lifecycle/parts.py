@@ -1,0 +1,53 @@
+"""Where a deployment is found again: its root object, its pods and how one is told from another.
+
+Made from the root object alone, rendered or live, so that it holds for objects of any origin.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from shardwright.values import frozen
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["Parts", "Root"]
+
+
+@frozen
+class Root:
+    """The object that stands for a deployment; all else is made from it, by us or by an operator."""
+
+    api_version: str
+    kind: str
+    name: str
+    ready_condition: str = "Ready"
+    """Type of the condition in its status that is True when it serves; empty: its status has none."""
+
+
+@frozen(kw_only=True)
+class Parts:
+    """One deployment on a platform."""
+
+    root: Root
+    pod_labels: Mapping[str, str]
+    """All pods of the engine, of every replica, and no others."""
+    leader_labels: Mapping[str, str]
+    """Beside `pod_labels`: leaders only; empty where every pod is one."""
+    replicas: int = 1
+    """Replicas that the root object asks for."""
+    size: int = 1
+    """Members of a replica."""
+    group_label: str = ""
+    """Pod label with the replica's index; empty: one replica, or replicas of one pod each."""
+    index_label: str = ""
+    """Pod label with the member's index in its replica, the leader's is 0; empty: workers in order of their names."""
+    container: str = ""
+    """The engine's container in each pod; empty: the first."""
+    service: str = ""
+    """The Service that the platform makes before its leaders; empty: any that selects them."""
+    base_path: str = "/v1"
+    """`/openai/v1` where the runtime serves below it."""
+    more_roots: tuple[Root, ...] = ()
+    """Objects of an operator between the root and the pods whose conditions explain it: the RayCluster of a RayService."""

@@ -1,0 +1,144 @@
+"""What is seen of a deployment at one moment, the same for every target, and the one word for it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from shardwright.values import frozen
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["Condition", "Download", "Member", "Remark", "Snapshot", "State", "state_of"]
+
+State = Literal[
+    "absent", "downloading", "pending", "starting", "ready", "restarting", "degraded", "failed", "ending", "ended"
+]
+"""`pending`: a member has no place yet. `degraded`: some replicas serve. `restarting`: it served, or a member ended, and
+it comes up again. `failed`: it will not come up by itself."""
+
+MemberState = Literal["pending", "creating", "running", "ready", "waiting", "ended", "ending"]
+"""`creating`: it has a place and waits for images, volumes or networks. `waiting`: its container failed and waits to be
+started again."""
+
+
+@frozen
+class Member:
+    """One process group of a replica on one node: a pod, or a host of this machine."""
+
+    name: str
+    group: int
+    """Index of the replica."""
+    index: int
+    """In its replica; the leader's is 0."""
+    state: MemberState
+    uid: str = ""
+    node: str = ""
+    address: str = ""
+    restarts: int = 0
+    started_at: str = ""
+    """RFC 3339."""
+    reason: str = ""
+    """Why it is not ready, as the platform says it: `Unschedulable`, `ImagePullBackOff`, `OOMKilled`, `exit 1` ..."""
+    message: str = ""
+    gpus: int = 0
+    """GPUs that it asked for."""
+
+    @property
+    def role(self) -> Literal["leader", "worker"]:
+        """By its index."""
+        return "leader" if self.index == 0 else "worker"
+
+
+@frozen
+class Download:
+    """The Job that brings the model."""
+
+    name: str
+    state: Literal["running", "complete", "failed"]
+    message: str = ""
+
+
+@frozen
+class Condition:
+    """One condition of a root object."""
+
+    kind: str
+    status: str
+    """True, False or Unknown."""
+    reason: str = ""
+    message: str = ""
+
+
+@frozen
+class Remark:
+    """A warning of the platform: an event, told once however often it came."""
+
+    subject: str
+    """`Pod llama-0`."""
+    reason: str
+    message: str
+    count: int
+    at: str
+    """RFC 3339, the last time."""
+
+
+@frozen(kw_only=True)
+class Snapshot:
+    """A deployment as it is now."""
+
+    namespace: str
+    name: str
+    target: str
+    is_present: bool
+    """Whether the root object is there."""
+    is_ending: bool = False
+    replicas: int = 1
+    """Asked for."""
+    size: int = 1
+    """Members of a replica."""
+    members: tuple[Member, ...] = ()
+    conditions: tuple[Condition, ...] = ()
+    is_ready: bool = False
+    """By the root's own condition; where it has none, by its members."""
+    downloads: tuple[Download, ...] = ()
+    remarks: tuple[Remark, ...] = ()
+    annotations: Mapping[str, str] | None = None
+    """Of the root object."""
+
+    def group(self, index: int) -> tuple[Member, ...]:
+        """Members of one replica in their order."""
+        return tuple(sorted((each for each in self.members if each.group == index), key=lambda each: each.index))
+
+
+def state_of(snapshot: Snapshot) -> State:
+    """The one word; what is worst decides, but for a replica that serves beside one that does not."""
+    if not snapshot.is_present:
+        return "ending" if snapshot.members else "absent"
+    if snapshot.is_ending:
+        return "ending"
+    serving = sum(_serves(snapshot, index) for index in range(snapshot.replicas))
+    if serving == snapshot.replicas and snapshot.is_ready:
+        return "ready"
+    if serving:
+        return "degraded"
+    return _coming_up(snapshot)
+
+
+def _coming_up(snapshot: Snapshot) -> State:
+    if any(each.state == "failed" for each in snapshot.downloads):
+        return "failed"
+    if any(each.state == "running" for each in snapshot.downloads):
+        return "downloading"
+    if any(each.restarts or each.state in {"waiting", "ended", "ending"} for each in snapshot.members):
+        return "restarting"
+    complete = len(snapshot.members) >= snapshot.size * snapshot.replicas
+    if not complete or any(each.state == "pending" for each in snapshot.members):
+        return "pending"
+    return "starting"
+
+
+def _serves(snapshot: Snapshot, index: int) -> bool:
+    """Its leader is ready, and as many members as were asked for run."""
+    members = [each for each in snapshot.group(index) if each.state in {"running", "ready"}]
+    return len(members) >= snapshot.size and any(each.index == 0 and each.state == "ready" for each in members)
