@@ -14,7 +14,7 @@ import json
 import os
 import random
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, cast
 
 import yaml
 
@@ -27,6 +27,8 @@ CASES = (
 )
 STARTS = ("tests/golden/*/*.yaml", "tests/data/manifests/*/*.yaml", "examples/**/*.yaml")
 LARGEST_START = 20_000
+LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+DUMPER: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 PIECES: tuple[str, ...] = (
     *(
@@ -140,6 +142,10 @@ JUNK: tuple[Any, ...] = (
 HOSTILE_KEYS = ("", "name", "containers", "spec", "metadata", "env", "a b", "é", "<<", "null", "1", "x" * 300)
 
 
+Tree: TypeAlias = "dict[Any, Any]"
+Part: TypeAlias = "dict[Any, Any] | list[Any]"
+
+
 class Mangled(NamedTuple):
     """One input for lint."""
 
@@ -188,56 +194,60 @@ def mangle(seed: int) -> Mangled:
     return Mangled(_in_bytes(rng, data) if rng.random() < 0.15 else data, before)
 
 
+def _load(text: str) -> Any:  # noqa: ANN401 - a tree of JSON
+    return yaml.load(text, Loader=LOADER)  # noqa: S506 - a safe loader
+
+
 def _in_trees(rng: random.Random, text: str) -> str:
     """A text whose values were changed; the text itself where it is no YAML."""
     try:
-        tree: Any = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except (yaml.YAMLError, ValueError, RecursionError, TypeError):
-        return text
-    tree = {"": tree} if not isinstance(tree, dict) else tree
-    for _ in range(rng.randint(1, 4)):
-        tree = rng.choice(TREE_CHANGES)(rng, tree)
-    try:
+        loaded = _load(text)
+        tree: Tree = cast("Tree", loaded) if isinstance(loaded, dict) else {"": loaded}
+        for _ in range(rng.randint(1, 4)):
+            tree = rng.choice(TREE_CHANGES)(rng, tree)
         if rng.random() < 0.2:
             return json.dumps(tree, default=str)
-        return yaml.dump(tree, Dumper=getattr(yaml, "CSafeDumper", yaml.SafeDumper), allow_unicode=rng.random() < 0.5)
+        return yaml.dump(tree, Dumper=DUMPER, allow_unicode=rng.random() < 0.5)
     except (yaml.YAMLError, ValueError, RecursionError, TypeError):
         return text
 
 
-def _place(rng: random.Random, tree: Any) -> tuple[Any, Any]:  # noqa: ANN401 - a tree of JSON
+def _inner(node: Part) -> list[tuple[Any, Any]]:
+    return list(node.items()) if isinstance(node, dict) else list(enumerate(node))
+
+
+def _place(rng: random.Random, tree: Tree) -> tuple[Part, Any]:
     """A mapping or list somewhere in a tree, and a key of it; deep places come as often as others."""
-    places: list[tuple[Any, Any]] = []
-    waiting: list[Any] = [tree]
+    places: list[tuple[Part, Any]] = []
+    waiting: list[Part] = [tree]
     while waiting:
         node = waiting.pop()
-        inner: list[tuple[Any, Any]] = list(node.items() if isinstance(node, dict) else enumerate(node))
-        places += [(node, key) for key, _ in inner]
-        waiting += [value for _, value in inner if isinstance(value, dict | list)]
+        places += [(node, key) for key, _ in _inner(node)]
+        waiting += [cast("Part", value) for _, value in _inner(node) if isinstance(value, dict | list)]
     return rng.choice(places) if places else (tree, "x")
 
 
-def _set(rng: random.Random, tree: Any) -> Any:  # noqa: ANN401
+def _set(rng: random.Random, tree: Tree) -> Tree:
     node, key = _place(rng, tree)
     node[key] = copy.deepcopy(rng.choice(JUNK))
     return tree
 
 
-def _remove(rng: random.Random, tree: Any) -> Any:  # noqa: ANN401
+def _remove(rng: random.Random, tree: Tree) -> Tree:
     node, key = _place(rng, tree)
     if isinstance(node, list) or key in node:
         del node[key]
     return tree
 
 
-def _rename(rng: random.Random, tree: Any) -> Any:  # noqa: ANN401
+def _rename(rng: random.Random, tree: Tree) -> Tree:
     node, key = _place(rng, tree)
     if isinstance(node, dict) and key in node:
         node[rng.choice(HOSTILE_KEYS)] = node.pop(key)
     return tree
 
 
-def _move(rng: random.Random, tree: Any) -> Any:  # noqa: ANN401
+def _move(rng: random.Random, tree: Tree) -> Tree:
     """A part of the tree stands at another place, too."""
     (node, key), (other, there) = _place(rng, tree), _place(rng, tree)
     if isinstance(node, list) or key in node:
@@ -245,20 +255,17 @@ def _move(rng: random.Random, tree: Any) -> Any:  # noqa: ANN401
     return tree
 
 
-def _transplant(rng: random.Random, tree: Any) -> Any:  # noqa: ANN401
+def _transplant(rng: random.Random, tree: Tree) -> Tree:
     """A part of another document stands in this one."""
-    try:
-        donor: Any = yaml.load(rng.choice(_starts()), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except (yaml.YAMLError, ValueError):
-        return tree
+    donor = _load(rng.choice(_starts()))
     if isinstance(donor, dict) and donor:
         node, key = _place(rng, tree)
-        source, name = _place(rng, donor)
+        source, name = _place(rng, cast("Tree", donor))
         node[key] = copy.deepcopy(source[name])
     return tree
 
 
-def _repeat(rng: random.Random, tree: Any) -> Any:  # noqa: ANN401
+def _repeat(rng: random.Random, tree: Tree) -> Tree:
     node, key = _place(rng, tree)
     if isinstance(node, list):
         node.extend(copy.deepcopy(node[key]) for _ in range(rng.randint(1, 20)))
@@ -267,7 +274,7 @@ def _repeat(rng: random.Random, tree: Any) -> Any:  # noqa: ANN401
     return tree
 
 
-def _wrap(rng: random.Random, tree: Any) -> Any:  # noqa: ANN401
+def _wrap(rng: random.Random, tree: Tree) -> Tree:
     """The object stands in a list, in a template, or deep inside itself."""
     kind = rng.randrange(4)
     if kind == 0:
@@ -346,7 +353,7 @@ TEXT_CHANGES: tuple[Callable[[random.Random, str], str], ...] = (
     _anchors,
     _double,
 )
-TREE_CHANGES: tuple[Callable[[random.Random, Any], Any], ...] = (
+TREE_CHANGES: tuple[Callable[[random.Random, Tree], Tree], ...] = (
     *(_set, _set, _set, _set, _remove, _remove, _rename, _move, _transplant, _repeat, _wrap),
 )
 

@@ -10,6 +10,9 @@ from cluster_tally import Tally
 
 from shardwright import settings
 from shardwright.testing.cluster import building, control_plane
+from shardwright.testing.cluster.fixtures import clusters
+
+__all__ = ["clusters"]
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

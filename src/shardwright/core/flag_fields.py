@@ -123,7 +123,7 @@ def _switch(value: Json) -> Json:
 
 
 def _executor(value: Json) -> Json:
-    return value if value in {"mp", "ray"} else None
+    return value if isinstance(value, str) and value in {"mp", "ray"} else None
 
 
 _READ: dict[str, Callable[[Json], Json]] = {

@@ -69,7 +69,8 @@ def _is_entry(entry: str, least: int, most: int, words: tuple[str, ...]) -> bool
         return False
     first, dash, last = span.partition("-")
     if first in {"*", "?"}:
-        return not dash
+        # What follows a dash there is not read.
+        return last.count("-") == 0
     low = _number(first, least, words)
     high = _number(last, least, words) if dash else low
     return low is not None and high is not None and least <= low <= high <= most

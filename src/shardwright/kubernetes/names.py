@@ -56,7 +56,7 @@ def is_subdomain(text: str) -> bool:
 
 
 def duration_seconds(text: str) -> float | None:
-    """Seconds of a duration as Go reads it (`5m`, `1h30m`, `-2s`, `0`); None if it is none."""
+    """Seconds of a duration as Go reads it (`5m`, `1h30m`, `-2s`, `0`), up to 292 years; None if it is none."""
     sign, rest = (-1 if text[:1] == "-" else 1), text[1:] if text[:1] in {"-", "+"} else text
     if rest == "0":
         return 0.0
@@ -64,4 +64,5 @@ def duration_seconds(text: str) -> float | None:
     while part := _DURATION_PART.match(rest, at):
         seconds += float(part[1]) * _UNIT_SECONDS[part[2]]
         at = part.end()
-    return sign * seconds if rest and at == len(rest) else None
+    is_read = bool(rest) and at == len(rest) and seconds * 1e9 < 2**63
+    return sign * seconds if is_read else None

@@ -173,4 +173,25 @@ def _added(recipe: Recipe) -> list[str]:
     return cast("dict[str, list[str]]", capabilities).get("add") or [] if isinstance(capabilities, Mapping) else []
 
 
-RULES = (paired_networks, whole_profile, contradictions, one_node_needs_no_fabric, locked_memory, address_family)
+def debugging(deployment: Deployment) -> Iterator[Finding]:
+    """The collective library's log is for finding a fault, not for production."""
+    level = deployment.recipe.engine.env.get("NCCL_DEBUG")
+    if deployment.recipe.network.debug or level in {"INFO", "TRACE"}:
+        yield warning(
+            "network.debug",
+            path="network.debug" if deployment.recipe.network.debug else "engine.env.NCCL_DEBUG",
+            message="the collective library logs its choices (NCCL_DEBUG)",
+            fix="remove it once the group runs",
+            requirements=("R124",),
+        )
+
+
+RULES = (
+    debugging,
+    paired_networks,
+    whole_profile,
+    contradictions,
+    one_node_needs_no_fabric,
+    locked_memory,
+    address_family,
+)

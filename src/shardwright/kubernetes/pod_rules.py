@@ -1,4 +1,4 @@
-"""Rules on what pods ask for: rights, GPUs of a vendor, settings for roles that do not exist."""
+"""Rules on what pods ask for: shared memory, rights, GPUs of a vendor, settings for roles that do not exist."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 from shardwright.kubernetes import accelerators, members
 from shardwright.kubernetes.findings import error, info, warning
+from shardwright.units import format_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -85,4 +86,22 @@ def unused_role(deployment: Deployment) -> Iterator[Finding]:
         )
 
 
-RULES = (gpu_vendor, image_of_vendor, privileged, unused_role)
+def shared_memory(deployment: Deployment) -> Iterator[Finding]:
+    """Shared memory counts against the memory of its pod."""
+    asked = deployment.recipe.pods
+    for role in ("leader", "worker")[: deployment.group.size]:
+        memory = members.memory_bytes(asked, role)
+        shared = members.shared_memory_bytes(asked, role)
+        if memory is not None and shared >= memory:
+            yield error(
+                "pods.shared-memory",
+                path="pods.sharedMemory",
+                value=format_bytes(shared),
+                message=f"shared memory of {format_bytes(shared)} leaves nothing of the {role}'s {format_bytes(memory)}",
+                why="it is held in memory and counts against the pod's limit",
+                fix="make pods.memory larger or pods.sharedMemory smaller; 16Gi is enough for most",
+                requirements=("R135",),
+            )
+
+
+RULES = (shared_memory, gpu_vendor, image_of_vendor, privileged, unused_role)

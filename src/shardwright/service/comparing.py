@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from shardwright.core.manifests.objects import Object, Value
     from shardwright.core.plan.types import Infeasible
     from shardwright.core.plugins import Manifest
+    from shardwright.core.recipe import Recipe
     from shardwright.core.rules.finding import Finding
     from shardwright.service.recipes import LoadedRecipe
     from shardwright.settings import HubSettings
@@ -38,6 +39,8 @@ _SERVERS = frozenset(
 _KEPT_BY_OTHERS = frozenset(
     {labels.DIGEST, "kubectl.kubernetes.io/last-applied-configuration", "deployment.kubernetes.io/revision"}
 )
+_MOST_RANKS = 4096
+"""A manifest may say any size; a plan of so many ranks takes seconds."""
 _HIDDEN = "(a secret, not shown)"
 
 
@@ -71,6 +74,8 @@ def compare(loaded: LoadedRecipe | None, originals: Sequence[Object], settings: 
     """All differences; where the recipe cannot be planned or rendered, the reason as a finding."""
     if loaded is None:
         return _not_done("the recipe could not be read, see above", "")
+    if _ranks(loaded.recipe) > _MOST_RANKS:
+        return _not_done(f"it spans more than {_MOST_RANKS} GPUs or nodes", "is this size meant?")
     try:
         plan = planning.plan_recipe(loaded.recipe, settings)
         if not isinstance(plan, Plan):
@@ -89,6 +94,14 @@ def compare(loaded: LoadedRecipe | None, originals: Sequence[Object], settings: 
     for original, manifest in _pairs(originals, manifests):
         told.extend(_compare_pair(original, manifest, Context(versions={platform: version} if version else {})))
     return Compared(True, tuple(told), (), deployment, manifests)
+
+
+def _ranks(recipe: Recipe) -> int:
+    """The largest of what one replica counts: ranks, nodes, GPUs of a node."""
+    sizes = recipe.parallelism
+    world = 1 if sizes == "auto" else sizes.tensor * sizes.pipeline * sizes.data
+    nodes = recipe.hardware.nodes if isinstance(recipe.hardware.nodes, int) else 1
+    return max(world, nodes, recipe.hardware.gpus_per_node or 1)
 
 
 def _fix_of(error: errors.ShardwrightError) -> str:

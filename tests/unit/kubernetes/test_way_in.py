@@ -120,3 +120,39 @@ def test_a_key_must_reach_the_engine() -> None:
     assert "was not told" in found(builders.deployment(asked))["expose.auth.apiKey"].message
     leader = dataclasses.replace(builders.launch(), environment=(Variable("A_KEY", KEY),))
     assert not found(builders.deployment(asked, leader=leader))
+
+
+@pytest.mark.requirement("R107")
+@pytest.mark.parametrize("kind", ["ingress", "gateway", "route"])
+def test_a_dashboard_has_a_host_of_its_own(kind: str) -> None:
+    """`dashboard.` before the model's host, at the root, whatever path the model has; without a host there is none."""
+    asked = Expose(kind, "llm.example.org", gateway="public", dashboard=True)  # pyright: ignore[reportArgumentType] - one of the kinds
+    where = ("llm-dashboard", "llm-head-svc", 8265, "dashboard")
+    made = expose.dashboard_of(deployed(asked), *where)
+    assert made is not None
+    manifest = dump.as_manifest(made)
+    text = str(manifest.body["spec"])
+    assert manifest.name == "llm-dashboard"
+    assert "'dashboard.llm.example.org'" in text
+    assert "llm-head-svc" in text
+    for other in (dataclasses.replace(asked, host=None), dataclasses.replace(asked, dashboard=False)):
+        assert expose.dashboard_of(deployed(other), *where) is None
+
+
+@pytest.mark.requirement("R107")
+def test_a_dashboard_that_everybody_reaches_is_told() -> None:
+    """It runs what it is given; where a target has none, or nothing leads to it from outside, that is said."""
+    asked = Expose("ingress", "llm.example.org", dashboard=True)
+    ids = {
+        name: [each.id for each in expose.findings_of(deployed(one), dashboard=has) if "dashboard" in each.id]
+        for name, one, has in (
+            ("open", asked, "llm-head-svc:8265"),
+            ("inside", dataclasses.replace(asked, kind="service", host=None), "llm-head-svc:8265"),
+            ("none", asked, ""),
+        )
+    }
+    assert ids == {
+        "open": ["expose.dashboard-open"],
+        "inside": ["expose.dashboard-inside"],
+        "none": ["expose.no-dashboard"],
+    }

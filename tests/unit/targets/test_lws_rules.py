@@ -153,7 +153,7 @@ def test_workers_of_different_sizes_are_refused() -> None:
 
 def test_every_rule_and_option_is_documented() -> None:
     """Each identifier that a user can meet has a line in the documentation."""
-    shared = ("rules", "network_rules", "pod_rules", "expose", "patches")
+    shared = ("model_rules", "storage_rules", "network_rules", "pod_rules", "expose", "patches")
     paths = [
         *(ROOT / "src/shardwright/targets/lws").glob("*rules.py"),
         *(ROOT / f"src/shardwright/kubernetes/{name}.py" for name in shared),

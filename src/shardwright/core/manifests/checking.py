@@ -30,7 +30,7 @@ FlawKind = Literal["type", "required", "value", "duplicate"]
 _QUANTITY = re.compile(
     r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+))?"
 )
-_BITS = {"int32": 31, "int64": 63}
+_BITS = {"int32": 31, "int": 63, "int64": 63}
 
 
 class Flaw(NamedTuple):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
+from shardwright.core.marked import secret_values
 from shardwright.values import frozen
 
 if TYPE_CHECKING:
@@ -67,9 +68,8 @@ def _maps(
     original: dict[str, object], rendered: dict[str, object], path: str, pointer: tuple[str, ...]
 ) -> Iterator[Difference]:
     for name in dict.fromkeys((*original, *rendered)):
-        text = f"{path}.{name}" if path else name
-        if "." in name or "/" in name:
-            text = f'{path}["{name}"]'
+        shown = secret_values.shown_key(name)
+        text = f'{path}["{shown}"]' if "." in name or "/" in name else f"{path}.{shown}" if path else shown
         inside = (*pointer, name)
         if name in original and name in rendered:
             yield from _compare(original[name], rendered[name], text, inside)
@@ -89,7 +89,7 @@ def _lists(original: list[object], rendered: list[object], path: str, pointer: t
     pairs = {name: theirs.index(name) for name in ours if name in theirs}
     pairs |= _leftovers(original, rendered, ours, theirs) if key else {}
     for place, name in enumerate(ours):
-        text = f"{path}[{key}={name}]" if key else f"{path}[{name}]"
+        text = _at(path, key, name)
         if name in pairs:
             at = pairs[name]
             yield from _compare(original[place], rendered[at], text, (*pointer, str(at)))
@@ -98,7 +98,7 @@ def _lists(original: list[object], rendered: list[object], path: str, pointer: t
     taken = set(pairs.values())
     for place, name in enumerate(theirs):
         if place not in taken:
-            text = f"{path}[{key}={name}]" if key else f"{path}[{name}]"
+            text = _at(path, key, name)
             yield Difference(text, (*pointer, str(place)), ABSENT, rendered[place])
 
 
@@ -110,6 +110,11 @@ def _key_of(field: str, items: Iterable[object]) -> str:
         if maps and all(isinstance(each.get(key), str | int) for each in maps):
             return key
     return ""
+
+
+def _at(path: str, key: str, name: str) -> str:
+    """The path of an item; a name that is a secret is hidden."""
+    return f"{path}[{key}={secret_values.shown_key(name)}]" if key else f"{path}[{name}]"
 
 
 def _name(item: object, key: str, place: int) -> str:

@@ -236,8 +236,9 @@ class _Writer:
         )
 
     def _flow_entries(self, span: Items, added: dict[str | int, Value], at: int | None) -> list[str]:
-        first = span.entries[0].key if span.entries else None
-        is_json = self._is_json or (first is not None and first.style == '"')
+        first = span.entries[0] if span.entries else None
+        sample = None if first is None else first.key or first.value
+        is_json = self._is_json or (isinstance(sample, Text) and sample.style == '"')
         column = None
         if at is not None and not self._text[self._text.rfind("\n", 0, at) + 1 : at].strip(" "):
             column = self._column(at)

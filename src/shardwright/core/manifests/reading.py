@@ -30,7 +30,7 @@ _MAX_FAULTS = 20
 _LISTS = re.compile(r"([A-Z][A-Za-z]*)?List")
 _TEMPLATED = frozenset({"Template", "ConfigMap", "Secret", "CustomResourceDefinition"})
 """Kinds in which such marks are meant: parameters of a template, files."""
-_TEMPLATE_MARK = re.compile(r"\{\{.*\}\}|^\s*\{\{|%[A-Z][A-Z0-9_]+%")
+_TEMPLATE_MARK = re.compile(r"\{\{.*\}\}|^\s*\{\{|%[A-Z][A-Z0-9_]+%|[:,\[{]\s*\$\{[A-Za-z_]")
 
 
 class Reading(NamedTuple):
@@ -111,13 +111,15 @@ class _Reader:
             self.findings.append(_faulty(fault, "manifest.malformed", "readers take one of them or refuse it"))
         self._object(found.root)
 
-    def _line(self, fault: errors.Fault) -> str:
+    def _line(self, fault: errors.Fault, *, before: int = 0) -> str:
         if self._lines is None:
             self._lines = self._text.split("\n")
-        return self._lines[fault.line - 1] if 0 < fault.line <= len(self._lines) else ""
+        at = fault.line - before
+        return self._lines[at - 1] if 0 < at <= len(self._lines) else ""
 
     def _unreadable(self, fault: errors.Fault) -> Finding:
-        line = self._line(fault)
+        # A template's mark in the place of a field is noticed in the line after it.
+        line = f"{self._line(fault)}\n{self._line(fault, before=1)}"
         why = "what stands after it in this file was not read"
         if _TEMPLATE_MARK.search(line):
             message = "a placeholder stands there that was not replaced, so this is no YAML"

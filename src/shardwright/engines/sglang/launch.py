@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from shardwright.core import engine_images
+from shardwright.core import engine_images, engine_launch
 from shardwright.core.deployment import Launch, Port, Probe, Variable
 from shardwright.engines.sglang import arguments, facts, flags, lora
 
@@ -97,12 +97,12 @@ def _others(plan: Plan) -> Iterator[tuple[str, Any]]:
 
 
 def _environment(order: LaunchOrder) -> Iterator[Variable]:
-    """Ours first, then the recipe's; what the recipe sets replaces ours."""
-    given = order.plan.recipe.engine.env
-    for variable in (*_addresses(order), *_hub(order), *_key(order), *_partition(order.plan)):
-        if variable.name not in given:
-            yield variable
-    yield from (Variable(name, value) for name, value in given.items())
+    ours = (*_addresses(order), *_hub(order), *_key(order), *_partition(order.plan))
+    return engine_launch.environment_of(order.plan, ours)
+
+
+def _startup_seconds(plan: Plan) -> int:
+    return engine_launch.startup_seconds(plan, facts.table("startup"))
 
 
 def _addresses(order: LaunchOrder) -> Iterator[Variable]:
@@ -137,13 +137,3 @@ def _partition(plan: Plan) -> Iterator[Variable]:
     """Wherever stages are uneven: which of them SGLang would give more layers differs between its versions."""
     if len(set(plan.layout.stages)) > 1:
         yield Variable("SGLANG_PP_LAYER_PARTITION", ",".join(str(layers) for layers in plan.layout.stages))
-
-
-def _startup_seconds(plan: Plan) -> int:
-    """How long the first answer may take: weights of the fullest node over a slow volume, and the rest; never below a floor."""
-    startup = facts.table("startup")
-    held = [0] * plan.layout.nodes
-    for place, rank in zip(plan.layout.ranks, plan.ranks, strict=True):
-        held[place.node] += rank.sum_of("weights")
-    floor = startup["least_many_nodes"] if plan.layout.nodes > 1 else startup["least_one_node"]
-    return max(floor, round(max(held) / startup["load_bytes_per_second"]) + startup["rest_seconds"])

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from shardwright.core.plan import common_limits
 from shardwright.core.plan.types import Refusal
 from shardwright.core.plan.version import parse_version
 from shardwright.engines.sglang import facts, flags, lora, quantization
@@ -32,7 +33,7 @@ def refusals_of(question: Question) -> tuple[Refusal, ...]:
     resolved = flags.resolved_flags(question, facts.rules_of(question.version))
     return (
         *_device(question),
-        *_heads(question),
+        *common_limits.heads("sglang", question),
         *_widths(question, resolved),
         *_experts(question, resolved),
         *_pipeline(question, resolved),
@@ -57,25 +58,6 @@ def _device(question: Question) -> Iterator[Refusal]:
         )
 
 
-def _heads(question: Question) -> Iterator[Refusal]:
-    shape, tensor = question.shape, question.layout.tensor
-    if shape.attention_heads % tensor:
-        yield Refusal(
-            "sglang.attention-heads",
-            f"TP{tensor} does not divide the {shape.attention_heads} attention heads of {shape.name}"
-            f" (possible: {_divisors(shape.attention_heads)})",
-        )
-    if shape.latent is None and shape.kv_heads % tensor and tensor % shape.kv_heads:
-        yield Refusal(
-            "sglang.kv-heads",
-            f"TP{tensor} neither divides the {shape.kv_heads} KV heads of {shape.name} nor is a multiple of them",
-        )
-
-
-def _divisors(number: int) -> str:
-    return ", ".join(str(size) for size in range(1, min(number, 64) + 1) if number % size == 0)
-
-
 def _widths(question: Question, resolved: Flags) -> Iterator[Refusal]:
     shape, tensor = question.shape, resolved.tensor
     padded = -(-shape.vocabulary_size // 64) * 64
@@ -96,7 +78,7 @@ def _experts(question: Question, resolved: Flags) -> Iterator[Refusal]:
         yield Refusal(
             "sglang.experts",
             f"the {mixture.experts} experts of {question.shape.name} cannot be dealt out evenly over {tensor} ranks"
-            f" (possible: {_divisors(mixture.experts)})",
+            f" (possible: {common_limits.divisors(mixture.experts)})",
         )
     if not question.layout.expert and mixture.intermediate_size % tensor:
         yield Refusal(

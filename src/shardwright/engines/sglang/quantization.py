@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from shardwright.core.plan import common_limits
 from shardwright.core.plan.types import Refusal
 from shardwright.engines.sglang import facts, flags
 
@@ -21,23 +22,11 @@ __all__ = ["refusals_of"]
 
 def refusals_of(question: Question, resolved: Flags) -> Iterator[Refusal]:
     """Every reason why these weights cannot be used on this GPU in this layout."""
-    yield from _method(question, resolved)
+    yield from common_limits.quantization(
+        "sglang", question.shape, resolved.quantization, facts.table("online_quantization"), _plain
+    )
     yield from _capability(question, resolved)
     yield from _blocks(question, resolved)
-
-
-def _method(question: Question, resolved: Flags) -> Iterator[Refusal]:
-    shape, asked, online = question.shape, resolved.quantization, facts.table("online_quantization")
-    if asked is not None and shape.quantization is None and asked not in online:
-        yield Refusal(
-            "sglang.not-quantized",
-            f"quantization {asked} needs a checkpoint quantized that way; {shape.name} is not"
-            f" (while loading: {', '.join(sorted(online))})",
-        )
-    if asked is not None and shape.quantization is not None and _plain(asked) != _plain(shape.quantization):
-        yield Refusal(
-            "sglang.quantization-differs", f"quantization {asked} is not that of the checkpoint, {shape.quantization}"
-        )
 
 
 def _plain(method: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from shardwright.core.plan import common_limits
 from shardwright.core.plan.types import Refusal
 from shardwright.core.plan.version import parse_version
 from shardwright.engines.vllm import arguments, facts, limits_features, limits_quantization
@@ -26,7 +27,7 @@ _DEVICES = ("cuda", "rocm", "xpu", "hpu", "cpu")
 def refusals_of(question: Question) -> tuple[Refusal, ...]:
     """Every reason why this layout would not start."""
     return (
-        *_heads(question),
+        *common_limits.heads("vllm", question),
         *_widths(question),
         *_experts(question),
         *_pipeline(question),
@@ -38,25 +39,6 @@ def refusals_of(question: Question) -> tuple[Refusal, ...]:
         *limits_quantization.quantization_refusals(question),
         *limits_quantization.cache_refusals(question),
     )
-
-
-def _heads(question: Question) -> Iterator[Refusal]:
-    shape, tensor = question.shape, question.layout.tensor
-    if shape.attention_heads % tensor:
-        yield Refusal(
-            "vllm.attention-heads",
-            f"TP{tensor} does not divide the {shape.attention_heads} attention heads of {shape.name}"
-            f" (possible: {_divisors(shape.attention_heads)})",
-        )
-    if shape.latent is None and shape.kv_heads % tensor and tensor % shape.kv_heads:
-        yield Refusal(
-            "vllm.kv-heads",
-            f"TP{tensor} neither divides the {shape.kv_heads} KV heads of {shape.name} nor is a multiple of them",
-        )
-
-
-def _divisors(number: int) -> str:
-    return ", ".join(str(size) for size in range(1, min(number, 64) + 1) if number % size == 0)
 
 
 def _widths(question: Question) -> Iterator[Refusal]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
+from shardwright.core.plan import common_limits
 from shardwright.core.plan.types import Refusal
 from shardwright.core.plan.version import parse_version
 from shardwright.engines.vllm import arguments, facts, flags, repacking
@@ -28,7 +29,9 @@ _NVFP4_INPUT = 16
 
 def quantization_refusals(question: Question) -> Iterator[Refusal]:
     """Method, version, device, dtype, and widths that do not hold whole blocks or groups."""
-    yield from _method(question)
+    yield from common_limits.quantization(
+        "vllm", question.shape, _asked(question), facts.table("online_quantization"), _plain
+    )
     yield from _versions(question)
     yield from _device(question)
     yield from _blocks(question)
@@ -37,20 +40,6 @@ def quantization_refusals(question: Question) -> Iterator[Refusal]:
 
 def _asked(question: Question) -> str | None:
     return arguments.normalized(question.recipe.engine.args).get("quantization")
-
-
-def _method(question: Question) -> Iterator[Refusal]:
-    shape, asked, online = question.shape, _asked(question), facts.table("online_quantization")
-    if asked is not None and shape.quantization is None and asked not in online:
-        yield Refusal(
-            "vllm.not-quantized",
-            f"quantization {asked} needs a checkpoint quantized that way; {shape.name} is not"
-            f" (while loading: {', '.join(sorted(online))})",
-        )
-    if asked is not None and shape.quantization is not None and _plain(asked) != _plain(shape.quantization):
-        yield Refusal(
-            "vllm.quantization-differs", f"quantization {asked} is not that of the checkpoint, {shape.quantization}"
-        )
 
 
 def _plain(method: str) -> str:

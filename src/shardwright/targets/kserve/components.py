@@ -41,6 +41,7 @@ __all__ = [
     "is_going",
     "live",
     "mode_of",
+    "model_of",
 ]
 
 ISVC = ("InferenceService",)
@@ -56,6 +57,10 @@ GPU_TYPES = "serving.kserve.io/gpu-resource-types"
 FRAMEWORKS = (
     *("xgboost", "pytorch", "triton", "sklearn", "tensorflow", "onnx", "pmml", "lightgbm", "paddle", "huggingface"),
     "model",
+)
+_BECOME_MODEL = (
+    *("sklearn", "tensorflow", "xgboost", "pytorch", "triton"),
+    *("onnx", "huggingface", "pmml", "lightgbm", "paddle"),
 )
 _HEAD = "kserve-container"
 _STORAGE_URI = "STORAGE_URI"
@@ -106,6 +111,15 @@ def mode_of(manifest: Object, context: Context) -> Mode:
         return "modelmesh"
     raw = {"Standard", "RawDeployment"} if at_release(context, "0.16") else {"RawDeployment"}
     return "standard" if text in raw else "knative"
+
+
+def model_of(manifest: Object) -> Path:
+    """Where predictor.model comes from: the mutating webhook makes it of a framework's own field, the first of these."""
+    is_mesh = annotation(manifest, DEPLOYMENT_MODE) == "ModelMesh"
+    for name in () if is_mesh else _BECOME_MODEL:
+        if isinstance(manifest.get(*PREDICTOR, name), dict):
+            return (*PREDICTOR, name)
+    return (*PREDICTOR, "model")
 
 
 def has_workers(manifest: Object) -> bool:

@@ -33,7 +33,7 @@ def _canaries(manifest: Object, context: Context) -> Iterator[Breach]:
         at = ("spec", "canary")
         yield Breach(at, f"canaries are for the mode Standard; write the annotation {components.DEPLOYMENT_MODE}")
     stable = components.implementations(manifest, components.PREDICTOR)
-    if stable and stable[0].storage_uri is None and all(each.name != "model" for each in stable):
+    if stable and stable[0].storage_uri is None and all(each.name == "containers" for each in stable):
         yield Breach(("spec", "canary"), "a canary needs a stable predictor with a model")
     yield from _names(manifest)
     for canary in components.canaries(manifest):

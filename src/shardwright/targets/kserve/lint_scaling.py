@@ -74,7 +74,7 @@ def extensions(manifest: Object, component: Path) -> Iterator[Breach]:
 
 
 def _logger(manifest: Object, path: Path) -> Iterator[Breach]:
-    if manifest.get(*path, "mode") not in {"all", "request", "response"}:
+    if manifest.text_at(*path, "mode") not in {"all", "request", "response"}:
         yield Breach(path, "the logger has no mode; write all, request or response", manifest.text_at(*path, "mode"))
     storage = manifest.get(*path, "storage")
     if isinstance(storage, dict):

@@ -38,7 +38,7 @@ def _one_container(manifest: Object, _: Context) -> Iterator[Breach]:
 
 def _variables(manifest: Object, _: Context) -> Iterator[Breach]:
     if components.has_workers(manifest):
-        for path, name in manifest_pods.variables(manifest, _MODEL):
+        for path, name in manifest_pods.variables(manifest, components.model_of(manifest)):
             if name in PARALLEL_VARIABLES:
                 message = f"{name} cannot be set by a variable; workerSpec.{PARALLEL_VARIABLES[name]} sets it"
                 yield Breach(path, message, name)
@@ -55,7 +55,8 @@ def _mend_variables(manifest: Object, _: Context, breach: Breach) -> tuple[Chang
 
 def _gpu_types(manifest: Object, _: Context) -> Iterator[Breach]:
     if components.has_workers(manifest):
-        checked = [_MODEL] if isinstance(manifest.get(*_MODEL), dict) else []
+        model = components.model_of(manifest)
+        checked = [model] if isinstance(manifest.get(*model), dict) else []
         checked.extend(manifest_pods.containers(manifest, components.WORKER))
         yield from unknown_gpus(manifest, ("metadata",), checked)
 
@@ -80,22 +81,24 @@ def unknown_gpus(manifest: Object, annotated: Path, checked: list[Path]) -> Iter
 
 
 def _storage(manifest: Object, context: Context) -> Iterator[Breach]:
-    if not components.has_workers(manifest) or not isinstance(manifest.get(*_MODEL), dict):
+    model = components.model_of(manifest)
+    if not components.has_workers(manifest) or not isinstance(manifest.get(*model), dict):
         return
     allowed = ("pvc", "oci") if components.at_release(context, "0.16") else ("pvc",)
-    uri = manifest.get(*_MODEL, "storageUri")
+    uri = manifest.get(*model, "storageUri")
     if not isinstance(uri, str):
-        yield Breach(_MODEL, "storageUri is not set; a model on several nodes is read from one, not from storage.key")
+        yield Breach(model, "storageUri is not set; a model on several nodes is read from one, not from storage.key")
     elif uri.split("://", maxsplit=1)[0] not in allowed:
         shown = uri.split("://", maxsplit=1)[0]
         message = (
             f'on several nodes a model is read from {" or ".join(f"{each}://" for each in allowed)}, not "{shown}"'
         )
-        yield Breach((*_MODEL, "storageUri"), message, uri)
+        yield Breach((*model, "storageUri"), message, uri)
 
 
 def _autoscaler(manifest: Object, context: Context) -> Iterator[Breach]:
-    if not components.has_workers(manifest) or not isinstance(manifest.get(*_MODEL), dict):
+    model = components.model_of(manifest)
+    if not components.has_workers(manifest) or not isinstance(manifest.get(*model), dict):
         return
     wanted = "none" if components.at_release(context, "0.15.1") else "external"
     value = components.annotation(manifest, components.AUTOSCALER)

@@ -7,22 +7,24 @@ v0.20.0 (constants, webhook), as named at each rule.
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING
 
 from shardwright.core.rules.rule import Change
-from shardwright.kubernetes import mend_pods
+from shardwright.kubernetes import manifest_pods, mend_pods
 from shardwright.targets.kserve import components, gpu_resources, groups, lint_workers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from shardwright.core.manifests.objects import Context, Object
+    from shardwright.core.manifests.objects import Context, Object, Value
     from shardwright.core.rules.rule import Breach, Mend
 
 __all__ = ["MENDS"]
 
 _RUNTIME_WORKER = ("spec", "workerSpec")
 _MULTINODE = "kserve-huggingfaceserver-multinode"
+_OWN_PORT = re.compile(r"(?:localhost|127\.0\.0\.1):([0-9]{2,5})/v1/(?:chat/)?completions")
 _TODAY = {"RawDeployment": "Standard", "Serverless": "Knative"}
 
 
@@ -83,6 +85,17 @@ def _executor(manifest: Object, _: Context, breach: Breach) -> tuple[Change, ...
     return (removal, Change(at, manifest.text_at(*breach.path)))
 
 
+def _busy_head(manifest: Object, _: Context, breach: Breach) -> tuple[Change, ...]:
+    """vLLM is asked for its health at the port at which the probe asked itself for an answer; other servers are not known."""
+    container = breach.path[:-1]
+    script = "\n".join(str(word) for word in manifest.list_at(*breach.path, "exec", "command"))
+    found = _OWN_PORT.search(script)
+    if found is None or not any("vllm" in word for word in manifest_pods.arguments(manifest, container)):
+        return ()
+    asks: Value = {"path": "/health", "port": int(found[1])}
+    return (Change((*breach.path, "exec"), is_removal=True), Change((*breach.path, "httpGet"), asks))
+
+
 MENDS: Mapping[str, Mend] = {
     **mend_pods.MENDS,
     "kserve.mode-name": _mode_name,
@@ -95,6 +108,7 @@ MENDS: Mapping[str, Mend] = {
     "kserve.runtime-gpu-types": _gpu_types,
     "kserve.runtime-variables": _runtime_variables,
     "kserve.executor": _executor,
+    "kserve.busy-head": _busy_head,
     "kserve.literal-token": mend_pods.credential,
     "kserve.toleration": mend_pods.toleration,
     "kserve.shared-memory": mend_pods.memory_mount,

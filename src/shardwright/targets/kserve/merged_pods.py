@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     Tree = dict[str, Value]
 
-__all__ = ["HEAD", "WORKER", "as_pod", "container_of", "leader_pod", "worker_pod"]
+__all__ = ["HEAD", "WORKER", "as_pod", "leader_pod", "list_at", "worker_pod"]
 
 HEAD = "kserve-container"
 WORKER = "worker-container"
@@ -43,7 +43,7 @@ def leader_pod(service: Object, runtime: Object | None) -> Tree:
     predictor = service.map_at(*components.PREDICTOR)
     own = _pod(predictor)
     if isinstance(predictor.get("model"), dict):
-        own["containers"] = [*_list(own, "containers"), _model_container(service)]
+        own["containers"] = [*list_at(own, "containers"), _model_container(service)]
     return _template(service, runtime.map_at("spec") if runtime else {}, own, HEAD)
 
 
@@ -60,11 +60,10 @@ def as_pod(service: Object, template: Tree) -> Object:
     return Object("v1", "Pod", service.name, service.namespace, service.root, template)
 
 
-def container_of(template: Tree) -> Tree:
-    """The first container of a template."""
-    spec = template.get("spec")
-    first = next(iter(_list(spec, "containers")), None) if isinstance(spec, dict) else None
-    return first if isinstance(first, dict) else {}
+def list_at(tree: Mapping[str, Value], name: str) -> list[Value]:
+    """The list under a name; empty where there is none or something else."""
+    value = tree.get(name)
+    return value if isinstance(value, list) else []
 
 
 def _template(service: Object, base: Mapping[str, Value], own: Tree, head: str) -> Tree:
@@ -90,9 +89,9 @@ def _model_container(service: Object) -> Tree:
 def _joined_arguments(made: Tree, below: Tree, own: Tree) -> list[Value]:
     """Containers whose arguments are the runtime's and then the service's."""
     joined: list[Value] = []
-    for each in _list(made, "containers"):
+    for each in list_at(made, "containers"):
         name = each.get("name") if isinstance(each, dict) else None
-        parts = [_list(_named(pod, name), "args") for pod in (below, own)]
+        parts = [list_at(_named(pod, name), "args") for pod in (below, own)]
         joined.append({**each, "args": [*parts[0], *parts[1]]} if isinstance(each, dict) and all(parts) else each)
     return joined
 
@@ -102,15 +101,10 @@ def _first(containers: list[Value], name: str) -> list[Value]:
 
 
 def _named(pod: Tree, name: Value) -> Tree:
-    for each in _list(pod, "containers"):
+    for each in list_at(pod, "containers"):
         if isinstance(each, dict) and each.get("name") == name:
             return each
     return {}
-
-
-def _list(tree: Mapping[str, Value], name: str) -> list[Value]:
-    value = tree.get(name)
-    return value if isinstance(value, list) else []
 
 
 def _filled(service: Object, spec: Tree) -> Tree:
@@ -121,7 +115,7 @@ def _filled(service: Object, spec: Tree) -> Tree:
 def _with_model(service: Object, spec: Tree) -> Tree:
     """The claim of a storageUri at the folder where KServe mounts it, unless the pod has it already."""
     scheme, _, place = service.text_at(*components.PREDICTOR, "model", "storageUri").partition("://")
-    volumes = _list(spec, "volumes")
+    volumes = list_at(spec, "volumes")
     if scheme != "pvc" or any(isinstance(each, dict) and each.get("name") == model_files.VOLUME for each in volumes):
         return spec
     claim, _, path = place.partition("/")
@@ -129,7 +123,7 @@ def _with_model(service: Object, spec: Tree) -> Tree:
     mount: Tree = {"name": model_files.VOLUME, "mountPath": wiring.MODEL_FOLDER, "readOnly": True}
     if path:
         mount["subPath"] = path
-    containers = list(_list(spec, "containers"))
+    containers = list(list_at(spec, "containers"))
     if containers and isinstance(first := containers[0], dict):
-        containers[0] = {**first, "volumeMounts": [*_list(first, "volumeMounts"), mount]}
+        containers[0] = {**first, "volumeMounts": [*list_at(first, "volumeMounts"), mount]}
     return {**spec, "volumes": [*volumes, volume], "containers": containers}

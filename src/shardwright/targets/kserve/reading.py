@@ -6,9 +6,8 @@ What a recipe has no field for (transformers, canaries, autoscaling, loggers) is
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
-from shardwright import errors
 from shardwright.core.importing import Imported, note
 from shardwright.core.manifests.objects import Object
 from shardwright.kubernetes import reading, reading_storage, reading_texts
@@ -20,8 +19,8 @@ from shardwright.targets.kserve import (
     options,
     releases,
     render,
+    runtime_reading,
     server_reading,
-    shipped,
     sizes_reading,
     wiring,
 )
@@ -57,9 +56,9 @@ class KserveReader:
 
     def read(self, main: Object, surroundings: Surroundings) -> Imported | None:
         """The recipe of a service; None where it serves with none of the engines, InputError where its runtime is missing."""
-        if not _may_serve(main):
+        if not runtime_reading.may_serve(main):
             return None
-        runtime, is_at_hand = _runtime_of(main, surroundings)
+        runtime, is_at_hand = runtime_reading.runtime_of(main, surroundings)
         return _Service(main, runtime, surroundings, is_at_hand=is_at_hand).imported()
 
 
@@ -112,7 +111,7 @@ class _Service:
     def _prepared(self, tree: Tree) -> Tree:
         """The template with the variables that KServe gives filled in, and the engine's command for its own server's."""
         spec = cast("Tree", tree["spec"])
-        listed = cast("list[Value]", spec.get("containers") or [])
+        listed = merged_pods.list_at(spec, "containers")
         return {**tree, "spec": {**spec, "containers": [self._container(each) for each in listed]}}
 
     def _container(self, container: Value) -> Value:
@@ -126,7 +125,7 @@ class _Service:
         env = container.get("env")
         if isinstance(env, list):
             made["env"] = [each for each in env if not _is_own(each)]
-        words = [str(word) for name in ("command", "args") for word in cast("list[Value]", made.get(name) or [])]
+        words = [str(word) for name in ("command", "args") for word in merged_pods.list_at(made, name)]
         command = server_reading.engine_command(words, given)
         if command is not None:
             self._is_server = True
@@ -218,6 +217,14 @@ class _Service:
                 fix=f"kubectl get clusterservingruntime {self._runtime.name} -o yaml, and import it with the service",
                 objects=(self._main,),
             )
+        if self._runtime is not None and components.has_workers(self._runtime) and self._worker_tree is None:
+            yield note(
+                "workers-not-asked",
+                f"runtime {self._runtime.name} is for several nodes, and the service has no workerSpec: KServe makes one pod",
+                path="hardware.nodes",
+                fix="set hardware.nodes and parallelism if several nodes are meant",
+                objects=(self._main,),
+            )
         if self._main.text_at(*_MODEL, "storageUri").startswith(_INVALID_SCHEMES):
             yield note(
                 "source-unknown",
@@ -228,58 +235,8 @@ class _Service:
             )
 
 
-def _may_serve(main: Object) -> bool:
-    """Whether a model by a runtime, or a container of the user's own, is what predicts."""
-    found = [each.name for each in components.implementations(main, components.PREDICTOR)]
-    return bool(found) and found[0] in {"model", "containers", "huggingface"}
-
-
 def _is_own(entry: Value) -> bool:
-    return isinstance(entry, dict) and entry.get("name") in {*container_rules.OWN, *_SIZE_VARIABLES}
-
-
-def _runtime_of(main: Object, surroundings: Surroundings) -> tuple[Object | None, bool]:
-    """The runtime, and whether it is among the objects; InputError for one that is neither there nor known."""
-    if not isinstance(main.get(*_MODEL), dict):
-        return None, False
-    name = main.text_at(*_MODEL, "runtime")
-    found = _named(main, surroundings, name) if name else _fitting(main, surroundings)
-    if found is not None:
-        return found, True
-    is_group = components.has_workers(main)
-    known = shipped.shipped_runtime(main, releases.release_named(surroundings.version), is_group=is_group)
-    if known is None and name:
-        mark = main.mark((*_MODEL, "runtime"))
-        raise errors.InputError(
-            f"{mark.file}:{mark.line}: InferenceService {main.name} runs by the runtime {name}, which is not among the files",
-            hint=f"import it too: kubectl get servingruntime {name} -n {main.namespace or 'default'} -o yaml, or clusterservingruntime",
-        )
-    return known, False
-
-
-def _named(main: Object, surroundings: Surroundings, name: str) -> Object | None:
-    """The runtime of that name, of the service's own namespace before one of the cluster."""
-    own = [each for each in surroundings.of_kind("ServingRuntime") if each.name == name]
-    near = [each for each in own if main.namespace in {"", each.namespace} or not each.namespace]
-    return next(
-        iter([*near, *(each for each in surroundings.of_kind("ClusterServingRuntime") if each.name == name)]), None
-    )
-
-
-def _fitting(main: Object, surroundings: Surroundings) -> Object | None:
-    """The runtime that KServe would choose among those at hand: of the model's format, for as many nodes."""
-    wanted = main.text_at(*_MODEL, "modelFormat", "name")
-    for kind in components.RUNTIMES:
-        for each in surroundings.of_kind(kind):
-            formats = [
-                cast("dict[str, Any]", one)
-                for one in each.list_at("spec", "supportedModelFormats")
-                if isinstance(one, dict)
-            ]
-            is_chosen = any(one.get("name") == wanted and one.get("autoSelect") is not False for one in formats)
-            if is_chosen and components.has_workers(each) == components.has_workers(main):
-                return each
-    return None
+    return isinstance(entry, dict) and entry.get("name") in (*container_rules.OWN, *_SIZE_VARIABLES)
 
 
 READER = KserveReader()

@@ -149,7 +149,7 @@ class _Cluster:
         name, around = self._main.name, self._surroundings
         is_service = self._main.kind == "RayService"
         marks = {"ray.io/serve": "true", "app.kubernetes.io/instance": name} if is_service else {"ray.io/cluster": name}
-        head = cast("Tree", self._main.get(*self._cluster.head.path, "template", "metadata", "labels") or {})
+        head = self._main.map_at(*self._cluster.head.path, "template", "metadata", "labels")
         texts = {key: text for key, text in head.items() if isinstance(text, str)}
         labels = {**leader.labels, **texts, **_HEAD_LABELS, "ray.io/identifier": f"{name}-head", **marks}
         fields, found = reading.way_in_of(around, labels, self._main.namespace)

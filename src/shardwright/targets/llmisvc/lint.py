@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from shardwright.core.manifests.platform import Platform
 from shardwright.core.rules.rule import with_mends
-from shardwright.kubernetes import field_tables
+from shardwright.kubernetes import field_tables, metadata_lint
 from shardwright.targets.llmisvc import (
     lint_devices,
     lint_model,
@@ -21,6 +21,7 @@ from shardwright.targets.llmisvc import (
     lint_scaling,
     lint_templates,
     mend,
+    workloads,
 )
 
 if TYPE_CHECKING:
@@ -55,7 +56,8 @@ LINT = Platform(
     schema=_schema,
     rules=with_mends(
         (
-            *lint_parallelism.RULES,
+            *metadata_lint.metadata_rules(workloads.ALL),
+        *lint_parallelism.RULES,
             *lint_scaling.RULES,
             *lint_model.RULES,
             *lint_router.RULES,

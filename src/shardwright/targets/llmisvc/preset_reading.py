@@ -128,8 +128,5 @@ def _is_our_cache(entry: Value, env: list[Value]) -> bool:
     if not _is(entry, _CACHE) or not isinstance(entry, dict):
         return False
     homes = [str(each.get("value")) for each in env if isinstance(each, dict) and each.get("name") == "HF_HOME"]
-    return entry.get("value") in {
-        files.HUB_CACHE_AT_HOME,
-        "/models/hub",
-        *(f"{home.rstrip('/')}/hub" for home in homes),
-    }
+    ours = (files.HUB_CACHE_AT_HOME, "/models/hub", *(f"{home.rstrip('/')}/hub" for home in homes))
+    return entry.get("value") in ours

@@ -136,7 +136,7 @@ class _Service:
             "exclusiveTopology": annotations.get(_TOPOLOGY),
             **self._pipeline_options(),
         }
-        return {name: value for name, value in asked.items() if value not in {None, ""}}
+        return {name: value for name, value in asked.items() if value is not None and value != ""}
 
     def _needs_pipeline(self) -> bool:
         release = releases.release_named(self._surroundings.version)

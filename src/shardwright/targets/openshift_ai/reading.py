@@ -130,7 +130,7 @@ class _Service:
         return {
             "runtime": "template" if self._template is not None else None,
             "runtimeName": name if name and name != self._main.name else None,
-            "dashboard": self._main.map_at("metadata", "labels").get(_DASHBOARD) in {"true", True},
+            "dashboard": self._main.map_at("metadata", "labels").get(_DASHBOARD) in ("true", True),
         }
 
     def _notes(self) -> Iterator[Finding]:

@@ -53,7 +53,7 @@ class EnginePlace:
 
 
 def python_home(environment: Path) -> Path:
-    """The Python installation that a virtual environment is of; NotFound is left to the caller."""
+    """The Python installation that a virtual environment is of."""
     for line in (environment / "pyvenv.cfg").read_text("utf-8").splitlines():
         name, _, value = line.partition("=")
         if name.strip() == "home":

@@ -69,7 +69,7 @@ def _busybox_files(busybox: Path) -> dict[str, _Entry]:
 
 
 def _hostroot_files() -> dict[str, _Entry]:
-    folders: dict[str, _Entry] = {name: None for name in ("usr", "tmp", "etc", "root", "var", "run", "home")}
+    folders: dict[str, _Entry] = dict.fromkeys(("usr", "tmp", "etc", "root", "var", "run", "home"))
     links: dict[str, _Entry] = {name: f"usr/{name}" for name in ("bin", "sbin", "lib", "lib64")}
     files = {"etc/passwd": _PASSWD, "etc/group": _GROUP, "etc/nsswitch.conf": _NAMES}
     return {**folders, **links, **files, "etc/ld.so.cache": Path("/etc/ld.so.cache").read_bytes()}

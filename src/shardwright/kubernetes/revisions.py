@@ -1,0 +1,97 @@
+"""Revisions of a deployment, one ConfigMap each in its namespace: whoever may read them sees the same history.
+
+They hold no secret, because recipes and manifests hold none. The newest `KEPT` stay, and the last one that served.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from shardwright import errors
+from shardwright.core.lifecycle import revision as revisions
+from shardwright.kubernetes.client import Ref
+
+if TYPE_CHECKING:
+    from shardwright.core.lifecycle.revision import Revision
+    from shardwright.kubernetes.client import Client, Tree
+
+__all__ = ["KEPT", "deployments", "history", "keep", "newest", "remove"]
+
+KEPT = 10
+_DEPLOYMENT = "shardwright.dev/deployment"
+_NUMBER = "shardwright.dev/revision"
+_KEY = "revision"
+
+
+def history(client: Client, namespace: str, name: str) -> tuple[Revision, ...]:
+    """All revisions that are kept, oldest first; empty if there is no such deployment."""
+    found = client.list(Ref("v1", "ConfigMap", namespace=namespace), labels=f"{_DEPLOYMENT}={name}")
+    return tuple(sorted(map(_read, found), key=lambda each: each.number))
+
+
+def _read(body: Tree) -> Revision:
+    data: Tree = body.get("data") or {}
+    try:
+        return revisions.decode(str(data.get(_KEY, "")))
+    except errors.InputError as problem:
+        name = str(body["metadata"]["name"])
+        raise errors.InputError(
+            f"ConfigMap {name}: {problem.message}", hint=problem.hint or f"remove it: kubectl delete configmap {name}"
+        ) from problem
+
+
+def deployments(client: Client, namespace: str) -> tuple[tuple[str, str], ...]:
+    """Namespace and name of every deployment; in all namespaces where none is given."""
+    found = client.list(Ref("v1", "ConfigMap", namespace=namespace), labels=_DEPLOYMENT)
+    heads = (body["metadata"] for body in found)
+    return tuple(sorted({(str(head["namespace"]), str(head["labels"][_DEPLOYMENT])) for head in heads}))
+
+
+def keep(client: Client, namespace: str, name: str, kept: Revision) -> None:
+    """Write a revision, new or changed, and remove those that are too many."""
+    client.apply(_body(namespace, name, kept), force=True)
+    for old in _too_many(history(client, namespace, name)):
+        client.delete(_ref(namespace, name, old.number), propagation="Background")
+
+
+def remove(client: Client, namespace: str, name: str) -> None:
+    """Remove the whole history."""
+    for each in client.list(Ref("v1", "ConfigMap", namespace=namespace), labels=f"{_DEPLOYMENT}={name}"):
+        client.delete(Ref("v1", "ConfigMap", str(each["metadata"]["name"]), namespace), propagation="Background")
+
+
+def newest(client: Client, namespace: str, name: str) -> Revision:
+    """The last revision; NotFound, naming the deployments that there are, if there is none."""
+    found = history(client, namespace, name)
+    if found:
+        return found[-1]
+    known = ", ".join(each for _, each in deployments(client, namespace)) or "none"
+    raise errors.NotFound(
+        f"no deployment {namespace}/{name} in this cluster", hint=f"in {namespace} there are: {known}"
+    )
+
+
+def _too_many(found: tuple[Revision, ...]) -> tuple[Revision, ...]:
+    served = [each.number for each in found if each.outcome == "ready"][-1:]
+    return tuple(each for each in found[:-KEPT] if each.number not in served)
+
+
+def _ref(namespace: str, name: str, number: int) -> Ref:
+    return Ref("v1", "ConfigMap", f"shardwright-{name}-v{number}", namespace)
+
+
+def _body(namespace: str, name: str, kept: Revision) -> Tree:
+    ref = _ref(namespace, name, kept.number)
+    labels = {
+        _DEPLOYMENT: name,
+        _NUMBER: str(kept.number),
+        "app.kubernetes.io/instance": name,
+        "app.kubernetes.io/component": "revision",
+        "app.kubernetes.io/managed-by": "shardwright",
+    }
+    return {
+        "apiVersion": ref.api_version,
+        "kind": ref.kind,
+        "metadata": {"name": ref.name, "namespace": namespace, "labels": labels},
+        "data": {_KEY: revisions.encode(kept)},
+    }
