@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 import random
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, cast
 
@@ -338,6 +339,18 @@ def _anchors(rng: random.Random, text: str) -> str:
     return text
 
 
+def _digits(rng: random.Random, text: str) -> str:
+    """A number somewhere in a text gets another length: inside images, flags, quantities and schedules, too."""
+    runs = list(re.finditer(r"[0-9]+", text))
+    for run in sorted(rng.sample(runs, min(len(runs), 3)), key=lambda each: -each.start()):
+        text = (
+            text[: run.start()]
+            + rng.choice(("9" * 5000, "0", "00", "-1", "18446744073709551616", ""))
+            + text[run.end() :]
+        )
+    return text
+
+
 def _double(rng: random.Random, text: str) -> str:
     return text + rng.choice(("\n", "\n---\n", "")) + text
 
@@ -351,6 +364,8 @@ TEXT_CHANGES: tuple[Callable[[random.Random, str], str], ...] = (
     _lines,
     _endings,
     _anchors,
+    _digits,
+    _digits,
     _double,
 )
 TREE_CHANGES: tuple[Callable[[random.Random, Tree], Tree], ...] = (

@@ -16,13 +16,16 @@ import mangled
 import pytest
 
 from shardwright import registry
-from shardwright.core.manifests import judge, reading
+from shardwright.core.manifests import judge, mending_rounds, reading
 from shardwright.core.manifests.objects import Context
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "docs" / "reference" / "soak" / "manifests.ndjson"
 CRASHED = sorted((ROOT / "tests" / "data" / "manifests" / "crashed").glob("*"))
 IS_KEPT = os.environ.get("SHARDWRIGHT_SOAK_RESULTS") == "1"
+PLATFORMS = registry.load_platforms()
+NEWEST = Context()
+OLDEST = Context(versions={each.released_as or each.name: each.versions[0] for each in PLATFORMS})
 BLOCK = 2_500
 COUNT = 100_000
 SAMPLE = 400
@@ -30,23 +33,31 @@ MOST_SECONDS = 5.0
 MOST_MIB = 1024
 
 
-def lint(data: bytes, old: bytes = b"") -> int:
+def lint(data: bytes, old: bytes = b"", context: Context = NEWEST) -> int:
     """How many findings an input has; each has an id, a message and a line."""
     found = reading.read_manifests(data, "a.yaml")
     before = reading.read_manifests(old, "old.yaml").objects if old else ()
-    findings = (*found.findings, *judge.judge(found.objects, registry.load_platforms(), Context(), before))
+    findings = (*found.findings, *judge.judge(found.objects, PLATFORMS, context, before))
     assert all(each.id and each.message and each.line for each in findings)
     return len(findings)
+
+
+def judge_one(seed: int) -> int:
+    """Every fourth input is judged for the oldest releases, and every fourth is mended as well."""
+    made = mangled.mangle(seed)
+    if seed % 4 == 0:
+        mended = mending_rounds.mend_files({"a.yaml": made.data}, PLATFORMS, NEWEST)
+        return lint(mended.contents["a.yaml"])
+    return lint(made.data, made.old, OLDEST if seed % 4 == 1 else NEWEST)
 
 
 def check(seeds: range) -> dict[str, object]:
     """Judge the inputs of seeds; an error names the seed."""
     findings, slowest = 0, (0.0, -1)
     for seed in seeds:
-        made = mangled.mangle(seed)
         start = time.process_time()
         try:
-            findings += lint(made.data, made.old)
+            findings += judge_one(seed)
         except Exception as error:
             raise AssertionError(f"seed {seed} of the corpus {mangled.corpus()}: {error!r}") from error
         slowest = max(slowest, (time.process_time() - start, seed))

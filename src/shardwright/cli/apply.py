@@ -1,4 +1,4 @@
-"""`shardwright apply`: start a recipe whose target is this machine."""
+"""`shardwright apply`: start a recipe on its target: a cluster, or this machine."""
 
 from __future__ import annotations
 
@@ -11,51 +11,103 @@ from shardwright.cli import options, recipes
 
 if TYPE_CHECKING:
     from shardwright.core.plan.types import Plan
+    from shardwright.kubernetes.client import Place
+    from shardwright.service.rollout import Options
     from shardwright.settings import Settings
 
-__all__ = ["apply"]
+__all__ = ["apply", "confirm"]
 
 
-@click.command(short_help="Start a recipe whose target is this machine.")
+@click.command(short_help="Start a recipe on its target.")
 @options.files
 @options.overrides
+@options.cluster
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @click.option("--wait/--no-wait", default=True, show_default=True, help="Follow the start until a request is answered.")
 @options.wait(1800)
-@click.option("--dry-run", type=click.Choice(["client"]), help="Print what would be started; start nothing.")
-def apply(
-    paths: tuple[str, ...], sets: tuple[str, ...], *, yes: bool, wait: bool, timeout_seconds: float, dry_run: str | None
+@click.option("--dry-run", type=click.Choice(["client", "server"]), help="Show what would be done; do nothing.")
+@click.option("--force-conflicts", is_flag=True, help="Take over fields that somebody else has set.")
+@click.option("--recreate", is_flag=True, help="Delete and make anew what cannot be changed in place.")
+@click.option("--create-namespace", is_flag=True, help="Make the namespace if it is not there.")
+def apply(  # noqa: PLR0913 - the command's options
+    paths: tuple[str, ...],
+    sets: tuple[str, ...],
+    *,
+    context: str,
+    kubeconfig: str,
+    yes: bool,
+    wait: bool,
+    timeout_seconds: float,
+    dry_run: str | None,
+    force_conflicts: bool,
+    recreate: bool,
+    create_namespace: bool,
 ) -> None:
-    """Plan a recipe, show the plan, ask, and start it. A second apply of the same recipe changes nothing.
+    """Plan a recipe, show the plan and what would change, ask, and do it. A second apply of the same recipe changes nothing.
 
     \b
     shardwright apply -f recipe.yaml
+    shardwright apply -f recipe.yaml --dry-run server
     shardwright status NAME; shardwright logs NAME -f; shardwright delete NAME
     """
-    from shardwright.cli import plan_view
-    from shardwright.cli.output import print_data
-    from shardwright.service import applying
+    from shardwright.kubernetes.client.kubeconfig import Place
+    from shardwright.service import clusters, rollout
     from shardwright.settings import load_settings
 
     settings = load_settings()
+    allowed = rollout.Options(force=force_conflicts, recreate=recreate, create_namespace=create_namespace)
     for plan in recipes.plans(paths, sets, {}, settings.hub):
-        if dry_run:
-            print_data(applying.manifest_of(plan, settings), "yaml")
-            continue
-        click.echo(plan_view.plan_text(plan), err=True)
-        _confirm(plan, yes=yes)
-        applying.apply(plan, settings)
-        if wait:
-            _follow(plan, settings, timeout_seconds)
+        seconds = timeout_seconds if wait else None
+        if clusters.is_local(plan.recipe):
+            _on_this_machine(plan, settings, yes=yes, seconds=seconds, dry_run=dry_run)
+        else:
+            _on_a_cluster(plan, Place(kubeconfig, context), allowed, yes=yes, seconds=seconds, dry_run=dry_run)
 
 
-def _confirm(plan: Plan, *, yes: bool) -> None:
+def _on_this_machine(plan: Plan, settings: Settings, *, yes: bool, seconds: float | None, dry_run: str | None) -> None:
+    from shardwright.cli import plan_view
+    from shardwright.cli.output import print_data
+    from shardwright.service import applying
+
+    if dry_run:
+        print_data(applying.manifest_of(plan, settings), "yaml")
+        return
+    click.echo(plan_view.plan_text(plan), err=True)
+    confirm(f"start {plan.recipe.metadata.namespace}/{plan.recipe.metadata.name}?", yes=yes)
+    applying.apply(plan, settings)
+    if seconds is not None:
+        _follow(plan, settings, seconds)
+
+
+def _on_a_cluster(
+    plan: Plan, place: Place, allowed: Options, *, yes: bool, seconds: float | None, dry_run: str | None
+) -> None:
+    from shardwright.cli import plan_view, rollout_view
+    from shardwright.service import clusters, rendering, rollout
+
+    if dry_run == "client":
+        bodies = rollout.manifests_of(plan)
+        click.echo(rendering.as_stream(bodies), nl=False)
+        return
+    click.echo(plan_view.plan_text(plan), err=True)
+    with clusters.connected(place) as client:
+        prepared = rollout.prepare(plan, client, allowed)
+        click.echo(rollout_view.rollout_text(prepared), err=not dry_run)
+        if dry_run or not prepared.is_needed:
+            return
+        confirm(f"apply to context {client.context}?", yes=yes)
+        for step in rollout.carry_out(prepared, client, allowed):
+            click.echo(rollout_view.step_text(step), err=True)
+
+
+def confirm(question: str, *, yes: bool) -> None:
+    """Ask on the terminal; leaves with 1 if declined, and with a usage error where nobody can be asked."""
     if yes:
         return
     if not sys.stdin.isatty():
         raise click.UsageError("there is no terminal to ask on; confirm with -y")
-    if not click.confirm(f"start {plan.recipe.metadata.namespace}/{plan.recipe.metadata.name}?", err=True):
-        click.echo("declined; nothing was started", err=True)
+    if not click.confirm(question, err=True):
+        click.echo("declined; nothing was changed", err=True)
         raise click.exceptions.Exit(1)
 
 

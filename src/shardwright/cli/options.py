@@ -9,7 +9,7 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["files", "namespace", "output", "overrides", "wait"]
+__all__ = ["cluster", "files", "namespace", "output", "overrides", "wait"]
 
 
 def files(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -61,3 +61,18 @@ def wait(default_seconds: int) -> Callable[[Callable[..., Any]], Callable[..., A
         metavar="SECONDS",
         help="How long to wait.",
     )
+
+
+def cluster(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`--context NAME --kubeconfig FILE`, as kubectl has them."""
+    decorators = [
+        click.option(
+            "--context", default="", metavar="NAME", help="Context of the kubeconfig; the current one if omitted."
+        ),
+        click.option(
+            "--kubeconfig", default="", metavar="FILE", help="Kubeconfig; KUBECONFIG or ~/.kube/config if omitted."
+        ),
+    ]
+    for decorator in reversed(decorators):
+        command = decorator(command)
+    return command

@@ -23,7 +23,10 @@ __all__ = ["metadata_rules"]
 _MOST_BYTES = 256 * 1024
 
 _rule = functools.partial(
-    Rule, severity="error", enforced_by="kubernetes", source="k8s.io/apimachinery v0.34 pkg/api/validation/objectmeta.go"
+    Rule,
+    severity="error",
+    enforced_by="kubernetes",
+    source="k8s.io/apimachinery v0.34 pkg/api/validation/objectmeta.go",
 )
 
 

@@ -17,9 +17,8 @@ from typing import TYPE_CHECKING, Any, cast
 from shardwright.core.importing import Started
 from shardwright.core.recipe.model import Pods
 from shardwright.kubernetes import network, pods, reading_devices, reading_storage, reading_variables
-from shardwright.kubernetes.reading_pods import Group, Place, ReadPod, items_of, maps_of, quantity_bytes, texts_of
+from shardwright.kubernetes.reading_pods import Group, Place, ReadPod, items_of, maps_of, size_text, texts_of
 from shardwright.kubernetes.reading_way_in import way_in_of
-from shardwright.units import format_quantity
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -132,11 +131,10 @@ def _own(pod: ReadPod, place: Place) -> dict[str, Any]:
     """What leader and workers may have each for itself."""
     resources = maps_of(pod.container, "resources")
     requests, limits = maps_of(resources, "requests"), maps_of(resources, "limits")
-    memory = quantity_bytes(limits.get("memory") or requests.get("memory"))
     mesh = (_SIDECAR,) if place.is_group else ()
     return {
         "cpu": _cpu(requests.get("cpu", limits.get("cpu"))),
-        "memory": format_quantity(memory) if memory else None,
+        "memory": size_text(limits.get("memory") or requests.get("memory")),
         "nodeSelector": texts_of(pod.spec.get("nodeSelector")),
         "labels": _carried(pod.labels, (*place.own, *mesh)),
         "annotations": _carried(pod.annotations, (*place.own, *mesh)),
@@ -173,7 +171,9 @@ def _security(pod: ReadPod, *, has_rdma: bool) -> dict[str, Any]:
     if has_rdma and isinstance(asked.get("capabilities"), dict):
         capabilities = dict(maps_of(asked, "capabilities"))
         given = capabilities.pop("add", None)
-        added = [each for each in cast("list[Any]", given) if each != network.LOCKING] if isinstance(given, list) else []
+        added = (
+            [each for each in cast("list[Any]", given) if each != network.LOCKING] if isinstance(given, list) else []
+        )
         asked["capabilities"] = {**capabilities, **({"add": added} if added else {})}
     least = pods.security_context(Pods())
     return {name: value for name, value in asked.items() if value != least.get(name) and value != {}}

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from shardwright.core.importing import Command, Surroundings
     from shardwright.core.manifests.objects import Value
 
-__all__ = ["Group", "Place", "ReadPod", "first_of", "items_of", "maps_of", "quantity_bytes", "texts_of"]
+__all__ = ["Group", "Place", "ReadPod", "first_of", "items_of", "maps_of", "size_text", "texts_of"]
 
 
 @frozen
@@ -70,7 +70,16 @@ def texts_of(value: Value) -> dict[str, str]:
     return {name: text for name, text in value.items() if isinstance(text, str)} if isinstance(value, dict) else {}
 
 
-def quantity_bytes(value: Value) -> int | None:
+def size_text(value: Value) -> str | None:
+    """A quantity of bytes as a recipe writes a size: as it stands where it has a unit; None where it is none."""
+    size = _quantity_bytes(value)
+    if not size:
+        return None
+    text = str(value)
+    return f"{text}B" if text.isdigit() else text
+
+
+def _quantity_bytes(value: Value) -> int | None:
     """Bytes of a quantity; None where it is none."""
     if isinstance(value, int) and not isinstance(value, bool):
         return value

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from shardwright.core.importing import note
 from shardwright.core.recipe import source
-from shardwright.kubernetes.reading_pods import items_of, maps_of, quantity_bytes
-from shardwright.units import format_quantity
+from shardwright.kubernetes.reading_pods import items_of, maps_of, size_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -109,8 +108,7 @@ def shared_memory_of(pod: ReadPod) -> str | None:
     """The limit of the volume at /dev/shm; None where there is none."""
     mount = mounts_of(pod).get(_SHM)
     empty = maps_of(_volume(pod, mount), "emptyDir") if mount else {}
-    size = quantity_bytes(empty.get("sizeLimit"))
-    return format_quantity(size) if size else None
+    return size_text(empty.get("sizeLimit"))
 
 
 def _claim_fields(claim: str, place: Place) -> Fields:
@@ -118,10 +116,9 @@ def _claim_fields(claim: str, place: Place) -> Fields:
     if found is None:
         return {}
     modes = [str(each) for each in found.list_at("spec", "accessModes")]
-    size = quantity_bytes(found.get("spec", "resources", "requests", "storage"))
     return {
         "storage.class": found.text_at("spec", "storageClassName"),
-        "storage.size": format_quantity(size) if size else None,
+        "storage.size": size_text(found.get("spec", "resources", "requests", "storage")),
         "storage.accessMode": modes[0] if modes and modes[0] in _MODES else None,
         # A claim that holds the model is made with it, a cache's too.
         "storage.claim": claim,

@@ -39,6 +39,8 @@ __all__ = ["ImportResult", "Wish", "import_manifests", "write"]
 
 _MOST_REFUSALS = 5
 """Rounds in which fields that a recipe refuses are left out; each round meets all of them that stand."""
+_MOST_NAMES = 20
+"""Deployments that a message lists."""
 _NOT_A_LABEL = re.compile(r"[^a-z0-9]+")
 
 
@@ -165,7 +167,7 @@ def _chosen(
     if len(named) == 1:
         return named[0]
     if found:
-        there = ", ".join(f"{each.objects[0].kind} {each.objects[0].name}" for _, each in found)
+        there = ", ".join(f"{each.objects[0].kind} {each.objects[0].name}" for _, each in found[:_MOST_NAMES])
         if named:
             raise errors.InputError(f"there are {len(named)} deployments: {there}", hint="choose one: --name NAME")
         raise errors.InputError(f"there is no deployment {wish.name!r}; there are: {there}", hint="use one of them")

@@ -26,18 +26,18 @@ REMOVED: Any = object()
 """Stands for a key that is to be taken out."""
 
 
-def ray_cluster(**changes: Any) -> dict[str, Any]:
+def ray_cluster(**changes: object) -> dict[str, Any]:
     """Two nodes of two A10 each, as the sample has them; `changes` by dotted path, with `__` for dots."""
     return changed(json.loads((SAMPLES / "multinode-vm-a10.json").read_text("utf-8")), changes)
 
 
-def service(**changes: Any) -> dict[str, Any]:
+def service(**changes: object) -> dict[str, Any]:
     """A service over two nodes of a shared pool."""
     group = json.loads((EXAMPLES / "llama-3.1-405b-oci-blueprint.json").read_text("utf-8"))
     return changed(group["deployment_group"]["deployments"][1]["recipe"], changes)
 
 
-def pool(**changes: Any) -> dict[str, Any]:
+def pool(**changes: object) -> dict[str, Any]:
     """The pool of that service."""
     group = json.loads((EXAMPLES / "llama-3.1-405b-oci-blueprint.json").read_text("utf-8"))
     return changed(group["deployment_group"]["deployments"][0]["recipe"], changes)
@@ -49,7 +49,7 @@ def group(*members: dict[str, Any]) -> dict[str, Any]:
     return {"deployment_group": {"name": "group", "deployments": deployments}}
 
 
-def changed(blueprint: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+def changed(blueprint: dict[str, Any], changes: dict[str, object]) -> dict[str, Any]:
     made = copy.deepcopy(blueprint)
     for path, value in changes.items():
         *way, last = path.split("__")

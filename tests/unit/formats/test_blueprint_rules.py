@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import blueprint_cases as cases
 import pytest
+from blueprint_cases import CLUSTER, REMOVED, STORAGE
 
 from shardwright.formats.oci_blueprints import keys
-import blueprint_cases as cases
-from blueprint_cases import CLUSTER, REMOVED, STORAGE
 
 REQUIRED = (
     "recipe_mode",

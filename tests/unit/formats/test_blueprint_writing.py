@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import blueprint_cases as cases
 import pytest
@@ -11,9 +11,11 @@ from blueprint_cases import CLUSTER, STORAGE
 
 from shardwright import errors
 from shardwright.core.plan import Plan
-from shardwright.core.recipe.model import Recipe
 from shardwright.service import blueprints, planning, recipes
 from shardwright.settings import load_hub_settings
+
+if TYPE_CHECKING:
+    from shardwright.core.recipe.model import Recipe
 
 SHORT = "workload.maxModelLen=8192"
 
@@ -142,5 +144,5 @@ def test_what_is_lost_is_named() -> None:
         example("llama-3.1-405b-oci-blueprint", "engine={name: vllm}", "network.interface=eth1", "metadata.namespace=a")
     )
     found = {each.id: each for each in blueprints.write_blueprint(plan).findings}
-    assert "metadata.namespace, network" in found["blueprint.not-written"].message
+    assert "metadata.namespace, network.interface" in found["blueprint.not-written"].message
     assert found["blueprint.write-executor"].severity == "warning"

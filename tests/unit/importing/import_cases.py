@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import dataclasses
 import io
-from typing import Any
-
 from shardwright.service import importing
 from shardwright.settings import load_hub_settings
 
 SETTINGS = dataclasses.replace(load_hub_settings(), offline=True, calibration_dirs=())
 
 
-def imported(text: str, **wish: Any) -> importing.ImportResult:
+def imported(
+    text: str,
+    *,
+    gpu: str = "",
+    model: str = "",
+    name: str = "",
+    target_version: str = "",
+    keeps_differences: bool = False,
+) -> importing.ImportResult:
     """The import of a text that came on standard input; the hub is asked for nothing."""
-    return importing.import_manifests(["-"], importing.Wish(**wish), SETTINGS, io.BytesIO(text.encode()))
+    wish = importing.Wish(name, model, gpu, target_version, keeps_differences)
+    return importing.import_manifests(["-"], wish, SETTINGS, io.BytesIO(text.encode()))
 
 
 def places(result: importing.ImportResult) -> list[str]:
@@ -60,7 +67,7 @@ POD = """
           command: COMMAND
           securityContext: {capabilities: {add: [IPC_LOCK]}}
           env:
-          - {name: HF_TOKEN, value: TOKEN}
+          - {name: HF_TOKEN, value: SECRET}
           - {name: HF_HOME, value: /models}
           - {name: NCCL_DEBUG, value: INFO}
           - {name: NCCL_IB_ADDR_FAMILY, value: AF_INET6}
@@ -74,9 +81,9 @@ POD = """
 """
 
 
-def group(image: str, leader: str, worker: str, token: str = "placeholder") -> str:
+def group(image: str, leader: str, worker: str, secret: str = "placeholder") -> str:
     """A group of two pods with four GPUs, two fabrics and a claim each, as guides have it."""
-    pod = POD.replace("IMAGE", image).replace("TOKEN", token)
+    pod = POD.replace("IMAGE", image).replace("SECRET", secret)
     front = pod.replace("{LABELS}", "{role: front}").replace("COMMAND", leader)
     back = pod.replace("{LABELS}", "{}").replace("COMMAND", worker)
     return GROUP.replace(" {leader}", front).replace(" {worker}", back)

@@ -5,18 +5,15 @@ The model is Llama-3-8B of the built-in catalogue, so that no test needs the net
 
 from __future__ import annotations
 
-import dataclasses
-import io
 import re
 from typing import Any
 
 import pytest
+from import_cases import SETTINGS, imported
 
 from shardwright.core.plan import Plan
-from shardwright.service import deploying, importing, planning, recipes, rendering
-from shardwright.settings import load_hub_settings
+from shardwright.service import deploying, planning, recipes, rendering
 
-SETTINGS = dataclasses.replace(load_hub_settings(), offline=True, calibration_dirs=())
 MODEL = "llama-3-8b"
 DIGEST = re.compile(r"sha256:[0-9a-f]+")
 
@@ -50,7 +47,11 @@ CASES: dict[str, dict[str, Any]] = {
     "no-service": {**ONE, "expose": {"kind": "none"}},
     "every-pod-field": {
         **TWO,
-        "pods": {**PODS, "leader": {"memory": "96Gi", "labels": {"tier": "front"}}, "worker": {"nodeSelector": {"a": "b"}}},
+        "pods": {
+            **PODS,
+            "leader": {"memory": "96Gi", "labels": {"tier": "front"}},
+            "worker": {"nodeSelector": {"a": "b"}},
+        },
         "metadata": {"labels": {"owner": "ml"}, "annotations": {"contact": "ml@example.org"}},
         "replicas": 3,
     },
@@ -99,7 +100,10 @@ CASES: dict[str, dict[str, Any]] = {
     "image": {**ONE, "engine": {"image": "registry.example.org/vllm@sha256:" + "0" * 64}},
     "gateway": {**ONE, "expose": {"kind": "gateway", "gateway": "infra/main", "host": "a.example.org", "path": "/llm"}},
     "route": {**ONE, "expose": {"kind": "route", "host": "a.example.org", "tls": {}}},
-    "ingress": {**ONE, "expose": {"kind": "ingress", "host": "a.example.org", "ingressClass": "nginx", "tls": {"secret": "t"}}},
+    "ingress": {
+        **ONE,
+        "expose": {"kind": "ingress", "host": "a.example.org", "ingressClass": "nginx", "tls": {"secret": "t"}},
+    },
 }
 OPTIONS: dict[str, dict[str, Any]] = {
     "lws": {
@@ -130,13 +134,9 @@ def rendered(document: dict[str, Any]) -> str:
     return rendering.as_stream(rendering.render(deploying.deployment_of(plan, target), target))
 
 
-def imported(text: str, **wish: Any) -> importing.ImportResult:
-    return importing.import_manifests(["-"], importing.Wish(**wish), SETTINGS, io.BytesIO(text.encode()))
-
-
-def assert_same(document: dict[str, Any], **wish: Any) -> None:
+def assert_same(document: dict[str, Any]) -> None:
     text = rendered(document)
-    result = imported(text, gpu="L40S", **wish)
+    result = imported(text, gpu="L40S", model=MODEL if "shape" in document["model"] else "")
     assert result.is_compared, result.findings
     assert [(each.name, each.difference) for each in result.differences] == []
     assert DIGEST.sub("", rendered(result.document)) == DIGEST.sub("", text)
@@ -146,16 +146,14 @@ def assert_same(document: dict[str, Any], **wish: Any) -> None:
 def test_a_group_is_imported_as_what_it_was(case: str) -> None:
     """LeaderWorkerSet: the imported recipe renders the same text, but for the digest of the recipe."""
     document = recipe_of(CASES[case], "lws")
-    wish = {"model": MODEL} if "shape" in document["model"] else {}
-    assert_same(document, **wish)
+    assert_same(document)
 
 
 @pytest.mark.parametrize("case", [name for name, case in CASES.items() if case["hardware"]["nodes"] == 1])
 def test_a_deployment_is_imported_as_what_it_was(case: str) -> None:
     """Deployment, likewise."""
     document = recipe_of(CASES[case], "kubernetes")
-    wish = {"model": MODEL} if "shape" in document["model"] else {}
-    assert_same(document, **wish)
+    assert_same(document)
 
 
 @pytest.mark.parametrize("target", OPTIONS)

@@ -6,6 +6,7 @@ A plan is put together by hand, as the golden tests do it, so that what is compa
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -13,15 +14,16 @@ import yaml
 from shardwright import registry
 from shardwright.core.importing import Surroundings, document
 from shardwright.core.layout import Layout, split_layers
+from shardwright.core.manifests import differences as core_differences
 from shardwright.core.manifests import reading
 from shardwright.core.plan.types import EngineChoice
 from shardwright.service import deploying, recipes
 from shardwright.testing import builders
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
-    from shardwright.core.importing import Imported, Reader
+    from shardwright.core.importing import Command, Imported, Reader, Started
     from shardwright.core.manifests.objects import Object
     from shardwright.core.plan.types import Plan
     from shardwright.core.plugins import Manifest
@@ -39,11 +41,11 @@ def surroundings(objects: Sequence[Object], version: str) -> Surroundings:
     """What a reader is given, with the readers of all engines."""
     engines = registry.load_argument_readers()
 
-    def started(given: Any) -> Any:
+    def started(given: Started) -> Command | None:
         return next((found for each in engines.values() if (found := each.started(given))), None)
 
-    def options(name: str, values: Any, *, image: str = "") -> Any:
-        return engines[name].options(values, image=image)
+    def options(name: str, values: Mapping[str, Any]) -> Command:
+        return engines[name].options(values)
 
     return Surroundings(version, tuple(objects), started, options)
 
@@ -55,7 +57,7 @@ def read(reader: Reader, text: str, version: str) -> Imported | None:
     return reader.read(main, surroundings(found, version))
 
 
-def recipe_of(imported: Imported, kind: str, version: str, **more: Any) -> Recipe:
+def recipe_of(imported: Imported, kind: str, version: str, **more: object) -> Recipe:
     """The recipe, checked as one that a user wrote."""
     target = {"target.kind": kind, "target.version": version}
     made = document({**imported.fields, **target, **more})
@@ -71,7 +73,13 @@ def plan_of(recipe: Recipe) -> Plan:
     assert isinstance(nodes, int)
     gpus = split.tensor * split.pipeline * split.data // nodes
     layout = Layout(
-        split.tensor, split.pipeline, nodes, gpus, split_layers(32, split.pipeline), data=split.data, expert=split.expert
+        split.tensor,
+        split.pipeline,
+        nodes,
+        gpus,
+        split_layers(32, split.pipeline),
+        data=split.data,
+        expert=split.expert,
     )
     made = builders.plan(recipe, layout=layout)
     given = {**recipe.engine.args, "max-model-len": recipe.workload.max_model_len or 8192}
@@ -96,24 +104,27 @@ def documents(text: str) -> list[dict[str, Any]]:
 
 
 def plain(tree: Mapping[str, Any]) -> dict[str, Any]:
-    """A tree of plain values without digests."""
-    made: dict[str, Any] = yaml.safe_load(yaml.safe_dump(_plain(tree)))
-    return made
+    """A tree of plain values without digests, and without annotations where there was nothing else."""
+    text = "\n".join(line for line in yaml.safe_dump(_copied(tree)).splitlines() if not line.strip().startswith(DIGEST))
+    return {name: _less_empty(each) for name, each in yaml.safe_load(text).items()}
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict) or hasattr(value, "items"):
-        kept = {str(key): _plain(each) for key, each in value.items() if key != DIGEST}
-        return {key: each for key, each in kept.items() if key != "annotations" or each}
-    return [_plain(each) for each in value] if isinstance(value, list | tuple) else value
+def _copied(value: Any) -> Any:  # noqa: ANN401 - JSON
+    if isinstance(value, Mapping):
+        return {str(key): _copied(each) for key, each in value.items()}
+    return [_copied(each) for each in value] if isinstance(value, list | tuple) else value
 
 
-def differences(before: Any, after: Any, path: str = "") -> list[str]:
-    """Paths at which two trees differ."""
-    if isinstance(before, dict) and isinstance(after, dict):
-        names = dict.fromkeys([*before, *after])
-        return [line for name in names for line in differences(before.get(name), after.get(name), f"{path}.{name}")]
-    if isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
-        pairs = enumerate(zip(before, after, strict=True))
-        return [line for index, (one, other) in pairs for line in differences(one, other, f"{path}[{index}]")]
-    return [] if before == after else [f"{path}: {before!r} -> {after!r}"]
+def _less_empty(value: Any) -> Any:  # noqa: ANN401 - JSON
+    if isinstance(value, dict):
+        return {key: _less_empty(each) for key, each in value.items() if (key, each) != ("annotations", None)}
+    return [_less_empty(each) for each in value] if isinstance(value, list) else value
+
+
+def differences(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> list[str]:
+    """Where two lists of documents differ, by kind and path."""
+    kinds = [each["kind"] for each in before], [each["kind"] for each in after]
+    if kinds[0] != kinds[1]:
+        return [f"{kinds[0]} -> {kinds[1]}"]
+    pairs = zip(before, after, strict=True)
+    return [f"{one['kind']} {each.path}" for one, other in pairs for each in core_differences.differences(one, other)]

@@ -10,8 +10,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Literal
 
+from shardwright.core import log_lines
+from shardwright.core.log_lines import Line
 from shardwright.core.plugins import LogEvent
-from shardwright.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,23 +28,12 @@ _PLACE_NAMES = {"PP": "stage", "TP": "tensor_index", "DP": "data_index"}
 _NUMBER = r"(-?[\d,]+(?:\.\d+)?)"
 
 
-@frozen
-class _Line:
-    """One kind of line: what to look for, what it means, and the names of the figures in its groups."""
-
-    kind: Literal["phase", "ready", "death", "error"]
-    phase: str
-    percent: int
-    pattern: re.Pattern[str]
-    names: tuple[str, ...] = ()
+def _phase(phase: str, percent: int, pattern: str, *names: str) -> Line:
+    return Line("phase", phase, percent, re.compile(pattern), names)
 
 
-def _phase(phase: str, percent: int, pattern: str, *names: str) -> _Line:
-    return _Line("phase", phase, percent, re.compile(pattern), names)
-
-
-def _wrong(kind: Literal["death", "error"], phase: str, pattern: str, *names: str) -> _Line:
-    return _Line(kind, phase, 0, re.compile(pattern), names)
+def _wrong(kind: Literal["death", "error"], phase: str, pattern: str, *names: str) -> Line:
+    return Line(kind, phase, 0, re.compile(pattern), names)
 
 
 _PHASES = (
@@ -89,7 +79,7 @@ _PHASES = (
         "max_model_len",
     ),
     _phase("http", 96, r"Application startup complete\."),
-    _Line("ready", "ready", 100, re.compile(r"The server is fired up and ready to roll!")),
+    Line("ready", "ready", 100, re.compile(r"The server is fired up and ready to roll!")),
 )
 _SHARDS = re.compile(r"[Ll]oading (?:safetensors |pt )?(?:checkpoint )?shards:\s+(\d+)% Completed \| (\d+)/(\d+)")
 _CAPTURES = re.compile(r"Capturing (?:batches|num tokens|bs).*?(\d+)%\|.*?(\d+)/(\d+)")
@@ -125,18 +115,15 @@ _ERRORS = (
 
 def read_line(line: str) -> LogEvent | None:
     """What a line says; None if nothing of interest. Of a line overwritten in place only the last state counts."""
-    last = line.rstrip("\r\n").rsplit("\r", 1)[-1]
+    last = log_lines.last_state(line)
     prefix = _PREFIX.match(last)
     text = last[prefix.end() :] if prefix else last
     places = _places((prefix["places"] or "") if prefix else "")
     progress = _progress(text, places)
     if progress is not None:
         return progress
-    for kind in (*_DEATHS, *_ERRORS, *_PHASES):
-        match = kind.pattern.search(text)
-        if match is not None:
-            return _event(kind, match, text, places)
-    return None
+    found = log_lines.match_of((*_DEATHS, *_ERRORS, *_PHASES), text)
+    return None if found is None else _event(*found, text, places)
 
 
 def _places(text: str) -> dict[str, float]:
@@ -144,24 +131,11 @@ def _places(text: str) -> dict[str, float]:
     return {_PLACE_NAMES[one[1]]: float(one[2]) for one in found}
 
 
-def _event(kind: _Line, match: re.Match[str], text: str, places: dict[str, float]) -> LogEvent:
-    plain = [value for index, value in enumerate(match.groups(), 1) if index not in match.re.groupindex.values()]
-    numbers = {name: _float(value) for name, value in zip(kind.names, plain, strict=False) if value}
+def _event(kind: Line, match: re.Match[str], text: str, places: dict[str, float]) -> LogEvent:
+    numbers = log_lines.numbers_of(kind, match)
     if "k_gib" in numbers:
         numbers["kv_gib"] = round(numbers.pop("k_gib") + numbers.pop("v_gib"), 4)
-    rank = match.groupdict().get("rank")
-    return LogEvent(
-        kind=kind.kind,
-        phase=kind.phase,
-        percent=kind.percent,
-        text=text.strip(),
-        rank=int(rank) if rank else None,
-        numbers=tuple({**numbers, **places}.items()),
-    )
-
-
-def _float(text: str) -> float:
-    return float(text.replace(",", "") or 0)
+    return log_lines.event_of(kind, match, text, {**numbers, **places})
 
 
 def _progress(text: str, places: dict[str, float]) -> LogEvent | None:

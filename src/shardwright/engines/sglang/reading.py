@@ -9,23 +9,27 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Any
 
-from shardwright.core import command_lines, flag_fields, flag_words, image_names
-from shardwright.core.importing import Command
+from shardwright.core import command_lines, engine_commands, flag_words, image_names
+from shardwright.core.engine_commands import EngineNames
 from shardwright.engines.sglang import arguments, facts, lora
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-    from shardwright.core.flag_fields import Split
-    from shardwright.core.importing import Fields, Started
+    from shardwright.core.importing import Command, Started
     from shardwright.core.recipe.model import Json
 
 __all__ = ["ARGUMENTS", "SglangArguments"]
 
-_NAME = "sglang"
+_NAMES = EngineNames(
+    engine="sglang",
+    host="SGLANG_HOST_IP",
+    partition="SGLANG_PP_LAYER_PARTITION",
+    key="SGLANG_API_KEY",
+    interfaces=("GLOO_SOCKET_IFNAME", "NCCL_SOCKET_IFNAME"),
+)
 _MODULE = "sglang.launch_server"
 _DEFAULT_SLOTS = 8
-_INTERFACES = ("GLOO_SOCKET_IFNAME", "NCCL_SOCKET_IFNAME")
 
 
 class SglangArguments:
@@ -51,10 +55,10 @@ def _server_words(started: Started) -> Sequence[str] | None:
     for line in lines:
         words = line.words
         for place, word in enumerate(words[:-1]):
-            is_command = word.rpartition("/")[2] == _NAME and words[place + 1] == "serve"
+            is_command = word.rpartition("/")[2] == _NAMES.engine and words[place + 1] == "serve"
             if is_command or (word == "-m" and words[place + 1] == _MODULE):
                 return words[place + 2 :]
-    if started.command or _NAME not in started.image.partition("@")[0].rpartition("/")[2]:
+    if not engine_commands.is_own_image(started, _NAMES.engine):
         return None
     return lines[0].words if lines and lines[0].words[0].startswith("-") else None
 
@@ -65,23 +69,10 @@ def _switches() -> frozenset[str]:
 
 
 def _command(values: Mapping[str, Json], image: str, environment: Mapping[str, str]) -> Command:
-    version = image_names.version_of(image, _NAME)
+    version = image_names.version_of(image, _NAMES.engine) or facts.versions()[-1]
     given = _as_recipes_have_it(arguments.normalized(values))
-    split = flag_fields.split_flags(given, arguments.book_of(version or facts.versions()[-1]))
-    fields: Fields = {**split.fields, "engine.name": _NAME, "engine.version": version}
-    if image and not (version and image_names.is_same(image, version, facts.table("images"))):
-        fields["engine.image"] = image
-    known = dict(_variables(environment, split))
-    return Command(
-        engine=_NAME,
-        fields={**fields, "engine.args": split.args, **{path: value for path, value in known.values() if path}},
-        model=split.model,
-        own=split.own,
-        variables=frozenset(known),
-        key_variable="SGLANG_API_KEY",
-        secrets=split.secrets,
-        findings=split.findings,
-    )
+    book, images = arguments.book_of(version), facts.table("images")
+    return engine_commands.command_of(_NAMES, given, book, images, image=image, environment=environment)
 
 
 def _as_recipes_have_it(values: dict[str, Any]) -> dict[str, Any]:
@@ -97,22 +88,6 @@ def _as_recipes_have_it(values: dict[str, Any]) -> dict[str, Any]:
         if made.get("lora-target-modules") == list(lora.PROJECTIONS):
             del made["lora-target-modules"]
     return made
-
-
-def _variables(environment: Mapping[str, str], split: Split) -> Iterator[tuple[str, tuple[str, Json]]]:
-    """Variables that the launch writes by itself, each with the field that makes it do so, where one does."""
-    if environment.get("SGLANG_HOST_IP", "").startswith("$("):
-        yield "SGLANG_HOST_IP", ("", None)
-    named = {name: environment[name] for name in _INTERFACES if name in environment}
-    if len(set(named.values())) == 1:
-        yield from ((name, ("network.interface", text)) for name, text in named.items())
-    if environment.get("NCCL_DEBUG", "").upper() == "INFO":
-        yield "NCCL_DEBUG", ("network.debug", True)
-    if environment.get("HF_HUB_OFFLINE") == "1" and split.model.startswith("/"):
-        yield "HF_HUB_OFFLINE", ("", None)
-    partition = environment.get("SGLANG_PP_LAYER_PARTITION", "").split(",")
-    if all(part.strip().isdigit() for part in partition):
-        yield "SGLANG_PP_LAYER_PARTITION", ("parallelism.layerPartition", [int(part) for part in partition])
 
 
 ARGUMENTS = SglangArguments()

@@ -8,10 +8,11 @@ goes back. Source: vLLM 0.24 and 0.32; most lines were seen on a CPU or, of 0.24
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
+from shardwright.core import log_lines
+from shardwright.core.log_lines import Line
 from shardwright.core.plugins import LogEvent
-from shardwright.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,19 +27,8 @@ _COORDINATE = re.compile(r"_(PP|TP|DP|EP)(\d+)")
 _COORDINATE_NAMES = {"PP": "stage", "TP": "tensor_index", "DP": "data_index"}
 
 
-@frozen
-class _Line:
-    """One kind of line: what to look for, what it means, and the names of the figures in its groups."""
-
-    kind: Literal["phase", "ready", "death", "error"]
-    phase: str
-    percent: int
-    pattern: re.Pattern[str]
-    names: tuple[str, ...] = ()
-
-
-def _line(phase: str, percent: int, pattern: str, *names: str) -> _Line:
-    return _Line("phase", phase, percent, re.compile(pattern), names)
+def _line(phase: str, percent: int, pattern: str, *names: str) -> Line:
+    return Line("phase", phase, percent, re.compile(pattern), names)
 
 
 _NUMBER = r"(-?[\d,]+(?:\.\d+)?)"
@@ -129,25 +119,25 @@ _PHASES = (
         "engine_seconds",
     ),
     _line("http", 98, r"Starting vLLM (?:API )?server\S*(?: \d+)? on \S+"),
-    _Line("ready", "ready", 100, re.compile(r"Application startup complete\.")),
+    Line("ready", "ready", 100, re.compile(r"Application startup complete\.")),
 )
 _SHARDS = re.compile(r"Loading safetensors checkpoint shards:\s+(\d+)% Completed \| (\d+)/(\d+)")
 _CAPTURES = re.compile(r"Capturing CUDA graphs.*?(\d+)%\|.*?(\d+)/(\d+)")
 _DEATHS = (
-    _Line(
+    Line(
         "death",
         "worker",
         0,
         re.compile(rf"Worker proc VllmWorker-(?P<rank>\d+) died unexpectedly(?: \(exit code: {_NUMBER}\))?"),
         ("exit_code",),
     ),
-    _Line("death", "engine core", 0, re.compile(r"Engine core proc \S+ died unexpectedly")),
-    _Line(
+    Line("death", "engine core", 0, re.compile(r"Engine core proc \S+ died unexpectedly")),
+    Line(
         "death", "engine core", 0, re.compile(r"EngineCore encountered an issue|EngineCore encountered a fatal error")
     ),
 )
 _ERRORS = (
-    _Line(
+    Line(
         "error",
         "context too long for the pool",
         0,
@@ -157,55 +147,42 @@ _ERRORS = (
         ),
         ("max_model_len", "needed_gib", "kv_gib", "possible_max_model_len"),
     ),
-    _Line("error", "no memory for the pool", 0, re.compile(r"No available memory for the cache blocks")),
-    _Line(
+    Line("error", "no memory for the pool", 0, re.compile(r"No available memory for the cache blocks")),
+    Line(
         "error",
         "device in use",
         0,
         re.compile(rf"Free memory on device \S+ \({_NUMBER}/{_NUMBER} GiB\) on startup is less than"),
         ("free_gib", "total_gib"),
     ),
-    _Line("error", "out of memory", 0, re.compile(r"OutOfMemoryError: CUDA out of memory")),
-    _Line("error", "engine start", 0, re.compile(r"Engine core initialization failed|EngineCore failed to start")),
-    _Line("error", "worker start", 0, re.compile(r"WorkerProc failed to start|WorkerProc hit an exception")),
-    _Line("error", "flags", 0, re.compile(r"error: (?:unrecognized arguments|argument ).*")),
-    _Line("error", "exception", 0, re.compile(r"^(?:[\w.]+\.)?\w*(?:Error|Exception): .+")),
+    Line("error", "out of memory", 0, re.compile(r"OutOfMemoryError: CUDA out of memory")),
+    Line("error", "engine start", 0, re.compile(r"Engine core initialization failed|EngineCore failed to start")),
+    Line("error", "worker start", 0, re.compile(r"WorkerProc failed to start|WorkerProc hit an exception")),
+    Line("error", "flags", 0, re.compile(r"error: (?:unrecognized arguments|argument ).*")),
+    Line("error", "exception", 0, re.compile(r"^(?:[\w.]+\.)?\w*(?:Error|Exception): .+")),
 )
 
 
 def read_line(line: str) -> LogEvent | None:
     """What a line says; None if nothing of interest. Of a line overwritten in place only the last state counts."""
-    last = line.rstrip("\r\n").rsplit("\r", 1)[-1]
+    last = log_lines.last_state(line)
     prefix = _PREFIX.match(last)
     text = last[prefix.end() :] if prefix else last
     process = (prefix["process"] or "") if prefix else ""
     progress = _progress(text, process)
     if progress is not None:
         return progress
-    for kind in (*_DEATHS, *_ERRORS, *_PHASES):
-        match = kind.pattern.search(text)
-        if match is not None:
-            return _event(kind, match, text, process)
-    return None
+    found = log_lines.match_of((*_DEATHS, *_ERRORS, *_PHASES), text)
+    return None if found is None else _event(*found, text, process)
 
 
-def _event(kind: _Line, match: re.Match[str], text: str, process: str) -> LogEvent:
+def _event(kind: Line, match: re.Match[str], text: str, process: str) -> LogEvent:
     named = match.groupdict()
-    plain = [value for index, value in enumerate(match.groups(), 1) if index not in match.re.groupindex.values()]
-    numbers = {name: float(value.replace(",", "")) for name, value in zip(kind.names, plain, strict=False) if value}
     places = {
         **_coordinates(process),
         **{name: float(named[name]) for name in ("stage", "tensor_index") if named.get(name)},
     }
-    rank = named.get("rank")
-    return LogEvent(
-        kind=kind.kind,
-        phase=kind.phase,
-        percent=kind.percent,
-        text=text.strip(),
-        rank=int(rank) if rank else None,
-        numbers=tuple({**numbers, **places}.items()),
-    )
+    return log_lines.event_of(kind, match, text, {**log_lines.numbers_of(kind, match), **places})
 
 
 def _coordinates(process: str) -> dict[str, float]:

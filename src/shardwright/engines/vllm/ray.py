@@ -12,22 +12,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from shardwright.core import ray_nodes
+
 if TYPE_CHECKING:
     from shardwright.core.deployment import LaunchOrder
     from shardwright.core.plan.types import Plan
 
 __all__ = ["is_used", "member_argv", "starts_ray"]
 
-_COUNT = """import sys, time, ray
-ray.init(address="auto", log_to_driver=False)
-wanted, seen = int(sys.argv[1]), -1
-while seen < wanted:
-    alive = sum(1 for node in ray.nodes() if node["Alive"])
-    if alive != seen:
-        print(f"{alive} of {wanted} nodes have joined Ray", flush=True)
-    seen = alive
-    time.sleep(0 if seen >= wanted else 2)
-"""
 _LEADER = """set -eu
 ray start --head --port="$2" --node-ip-address="$3" --num-gpus="$4" --disable-usage-stats
 python3 -c "$1" "$5"
@@ -58,7 +50,7 @@ def member_argv(order: LaunchOrder, serve: tuple[str, ...]) -> tuple[str, ...]:
     if not starts_ray(order):
         return serve if is_leader else ()
     if is_leader:
-        given = (_COUNT, wiring.ray_port, wiring.own_address, gpus, str(layout.nodes))
+        given = (ray_nodes.COUNT, wiring.ray_port, wiring.own_address, gpus, str(layout.nodes))
         return ("sh", "-c", _LEADER, "ray-head", *given, *serve)
     host = wiring.leader_address
     address = f"[{host}]:{wiring.ray_port}" if ":" in host else f"{host}:{wiring.ray_port}"

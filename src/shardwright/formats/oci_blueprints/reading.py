@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from shardwright.core.rules import Finding
     from shardwright.formats.oci_blueprints.placing import Tree
 
-__all__ = ["ANNOTATION", "INSTANCE_TYPE", "ReadRecipe", "read_objects", "read_recipes"]
+__all__ = ["ANNOTATION", "INSTANCE_TYPE", "OPTION_PORTS", "ReadRecipe", "read_objects", "read_recipes"]
 
 ANNOTATION = "shardwright.dev/blueprint"
 """Keys of the blueprint that a recipe has no field for, as JSON."""
@@ -35,12 +35,13 @@ INSTANCE_TYPE = "node.kubernetes.io/instance-type"
 """Label of nodes that holds their shape."""
 
 _DEPLOYED = ("raycluster", "service")
-_REQUEST_PORTS = {
-    "redis_port": "gcsPort",
-    "dashboard_port": "dashboardPort",
-    "metrics_export_port": "metricsPort",
-    "rayclient_server_port": "clientPort",
+OPTION_PORTS = {
+    "gcsPort": "redis_port",
+    "dashboardPort": "dashboard_port",
+    "metricsPort": "metrics_export_port",
+    "clientPort": "rayclient_server_port",
 }
+"""Options of the target that are ports, with the key that sets each."""
 _CARRIED = {
     "recipe_mode",
     "deployment_name",
@@ -247,7 +248,7 @@ def _target(blueprint: Object) -> Tree:
 
 
 def _ports(blueprint: Object) -> Iterator[tuple[str, Tree]]:
-    for key, name in _REQUEST_PORTS.items():
+    for name, key in OPTION_PORTS.items():
         port = asked.number(blueprint, asked.CLUSTER, key)
         if port is not None:
             yield name, placed(blueprint, (asked.CLUSTER, key), port)

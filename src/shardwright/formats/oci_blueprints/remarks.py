@@ -57,6 +57,7 @@ def remarks_of(blueprint: Object, left: dict[str, Value]) -> Iterator[Finding]:
     yield from _engine(blueprint)
     yield from _stand_in(blueprint)
     yield from _rdma(blueprint, left)
+    yield from _nodes(blueprint)
     yield from _endpoint(blueprint)
 
 
@@ -167,6 +168,25 @@ def _rdma(blueprint: Object, left: dict[str, Value]) -> Iterator[Finding]:
                 "the pool has RDMA; a blueprint does not name its devices, so none are asked for",
                 why="without devices the nodes talk over their ordinary network, which is many times slower",
                 fix="give network.rdma: {devices: [...]} as the nodes offer them: kubectl get nodes -o yaml",
+            ),
+        )
+
+
+def _nodes(blueprint: Object) -> Iterator[Finding]:
+    """Nodes are chosen, not made."""
+    shape = asked.text(blueprint, "recipe_node_shape")
+    count = asked.nodes(blueprint)
+    if shape:
+        yield _placed(
+            blueprint,
+            ("recipe_node_shape",),
+            Finding(
+                "blueprint.nodes-expected",
+                "unknown",
+                "info",
+                f"{'a node' if count == 1 else f'{count} nodes'} of the shape {shape} must be in the cluster; none is made",
+                fix=f"kubectl get nodes -l node.kubernetes.io/instance-type={shape}",
+                requirements=("R089",),
             ),
         )
 

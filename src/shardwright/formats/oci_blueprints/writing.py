@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from shardwright.core.recipe import source
 from shardwright.formats.oci_blueprints import keys, written_container, written_findings
-from shardwright.formats.oci_blueprints.reading import ANNOTATION, INSTANCE_TYPE
+from shardwright.formats.oci_blueprints.reading import ANNOTATION, INSTANCE_TYPE, OPTION_PORTS
 from shardwright.formats.oci_blueprints.written_findings import shape_of
 from shardwright.kubernetes.storage import claim_bytes
 from shardwright.units import GIB
@@ -30,12 +30,6 @@ _GB = 10**9
 _POOL_KEY = "shared_node_pool"
 _HEADROOM = 1.5
 _LEAST_DISK_GB = 200
-_PORTS = {
-    "gcsPort": "redis_port",
-    "dashboardPort": "dashboard_port",
-    "metricsPort": "metrics_export_port",
-    "clientPort": "rayclient_server_port",
-}
 _REQUEST = "https://objectstorage.${REGION}.oraclecloud.com/p/${TOKEN}/n/${NAMESPACE}/b/"
 """Marks that are filled in before the blueprint is sent."""
 
@@ -136,7 +130,7 @@ def _cluster_params(deployment: Deployment, shape: NodeShape, ports: dict[str, s
 
 def _ports(recipe: Recipe) -> dict[str, str]:
     given = recipe.target.options if recipe.target else {}
-    return {key: str(given[name]) for name, key in _PORTS.items() if name in given}
+    return {key: str(given[name]) for name, key in OPTION_PORTS.items() if name in given}
 
 
 def _common(deployment: Deployment, shape: NodeShape) -> Blueprint:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from shardwright.core.deployment import Deployment
     from shardwright.core.recipe import Recipe
 
-__all__ = ["container_keys", "model_path", "whole_cpus"]
+__all__ = ["container_keys", "is_of_bucket", "model_path", "whole_cpus"]
 
 
 def whole_cpus(quantity: str) -> int:
@@ -43,7 +43,7 @@ def container_keys(deployment: Deployment) -> dict[str, Any]:
     secrets = [
         {"envvar_name": name, "secret_name": value.secret, "secret_key": value.key}
         for name, value in references.items()
-        if not _is_of_bucket(name, value, recipe)
+        if not is_of_bucket(name, value, recipe)
     ]
     token = recipe.model.token
     if token and source.parse_source(recipe.model.source).scheme == "hf":
@@ -57,8 +57,9 @@ def container_keys(deployment: Deployment) -> dict[str, Any]:
     }
 
 
-def _is_of_bucket(name: str, value: KeyRef, recipe: Recipe) -> bool:
-    return name in BUCKET_VARIABLES and value.secret == f"{recipe.metadata.name}-bucket"
+def is_of_bucket(name: str, value: str | KeyRef, recipe: Recipe) -> bool:
+    """Whether a variable only serves to read the bucket, as reading a blueprint makes it."""
+    return isinstance(value, KeyRef) and name in BUCKET_VARIABLES and value.secret == f"{recipe.metadata.name}-bucket"
 
 
 def _arguments(deployment: Deployment) -> Iterator[str]:

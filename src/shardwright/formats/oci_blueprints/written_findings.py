@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from shardwright import errors
-from shardwright.core.recipe import source
+from shardwright.core.recipe import canonical, source
 from shardwright.core.rules import Finding
 from shardwright.facts import load as facts
 from shardwright.formats.oci_blueprints import keys
+from shardwright.formats.oci_blueprints.reading import ANNOTATION, OPTION_PORTS
 from shardwright.formats.oci_blueprints.served import ENGINE
+from shardwright.formats.oci_blueprints.written_container import is_of_bucket
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,6 +21,27 @@ if TYPE_CHECKING:
 
 __all__ = ["findings_of", "is_ray_cluster", "shape_of"]
 
+_WITHOUT_EFFECT = {"hardware", "prices"}
+_WRITTEN: dict[str, tuple[str, ...]] = {
+    "metadata": ("name", "annotations"),
+    "model": ("source", "shape", "token"),
+    "engine": ("name", "version", "image", "executor", "env"),
+    "workload": ("concurrency", "inputTokens", "outputTokens", "latencyGoal", "objective"),
+    "parallelism": ("tensor", "pipeline"),
+    "pods": ("cpu", "memory", "nodeSelector", "tolerations"),
+    "storage": ("claim", "size", "cacheDir"),
+    "expose": ("kind", "host", "tls"),
+    "target": ("kind", "version", "options"),
+}
+"""Fields by section that every blueprint carries, or that only a plan needs."""
+_BY_CLUSTER: dict[str, tuple[str, ...]] = {"expose": ("dashboard",)}
+_BY_SERVICE: dict[str, tuple[str, ...]] = {
+    "model": ("servedName", "dtype", "revision", "trustRemoteCode", "loraSlots"),
+    "engine": ("args",),
+    "workload": ("maxModelLen",),
+    "parallelism": ("data", "expert"),
+    "pods": ("sharedMemory", "imagePullSecrets"),
+}
 _RAY_CLUSTER = "kuberay"
 _CLOUD = ("VM.", "BM.")
 _FETCHED = ("par", "s3")
@@ -138,22 +161,7 @@ def _cluster(deployment: Deployment) -> Iterator[Finding]:
 
 def _not_written(deployment: Deployment) -> Iterator[Finding]:
     """Fields without a key in a blueprint are named."""
-    recipe = deployment.recipe
-    is_cluster = is_ray_cluster(deployment)
-    fields = {
-        "metadata.namespace": recipe.metadata.namespace != "default",
-        "model.draft": recipe.model.draft is not None,
-        "parallelism.layerPartition": recipe.parallelism != "auto" and bool(recipe.parallelism.layer_partition),
-        "network": recipe.network.rdma is not None or recipe.network.interface is not None,
-        "pods.affinity": recipe.pods.affinity is not None,
-        "pods.priorityClass": recipe.pods.priority_class is not None,
-        "expose.auth": recipe.expose.auth is not None,
-        "target.patches": bool(recipe.target and recipe.target.patches),
-        "engine.args": is_cluster and bool(recipe.engine.args),
-        "workload.maxModelLen": is_cluster and recipe.workload.max_model_len is not None,
-        "model.servedName": is_cluster and recipe.model.served_name is not None,
-    }
-    lost = [name for name, is_set in fields.items() if is_set]
+    lost = list(_lost(deployment))
     if lost:
         yield Finding(
             "blueprint.not-written",
@@ -164,6 +172,23 @@ def _not_written(deployment: Deployment) -> Iterator[Finding]:
             fix="render manifests instead, or leave these fields out",
             path=lost[0],
         )
+
+
+def _lost(deployment: Deployment) -> Iterator[str]:
+    """Paths of fields that are set, have an effect, and are not written."""
+    recipe, is_cluster = deployment.recipe, is_ray_cluster(deployment)
+    more = _BY_CLUSTER if is_cluster else _BY_SERVICE
+    for section, held in canonical.to_document(recipe).items():
+        if isinstance(held, dict) and section not in _WITHOUT_EFFECT:
+            for name in cast("dict[str, object]", held):
+                if name not in (*_WRITTEN.get(section, ()), *more.get(section, ())):
+                    yield f"{section}.{name}"
+    if set(recipe.metadata.annotations) - {ANNOTATION}:
+        yield "metadata.annotations"
+    if set(recipe.target.options if recipe.target else ()) - set(OPTION_PORTS if is_cluster else ()):
+        yield "target.options"
+    if is_cluster and any(not is_of_bucket(name, value, recipe) for name, value in recipe.engine.env.items()):
+        yield "engine.env"
 
 
 def _spanned(deployment: Deployment) -> Iterator[Finding]:

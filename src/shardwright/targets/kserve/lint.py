@@ -13,6 +13,7 @@ from shardwright.kubernetes import field_tables, metadata_lint
 from shardwright.targets.kserve import (
     components,
     lint_canary,
+    lint_gpus,
     lint_probes,
     lint_runtime,
     lint_scaling,
@@ -102,13 +103,14 @@ LINT = Platform(
     rules=with_mends(
         (
             *metadata_lint.metadata_rules((*components.ISVC, *components.RUNTIMES), named=components.ISVC),
-        *lint_service.RULES,
+            *lint_service.RULES,
             *lint_scaling.RULES,
             *lint_storage.RULES,
             *lint_workers.RULES,
             *lint_canary.RULES,
             *lint_runtime.RULES,
             *lint_sizes.RULES,
+            *lint_gpus.RULES,
             *lint_upkeep.RULES,
             *lint_probes.RULES,
         ),

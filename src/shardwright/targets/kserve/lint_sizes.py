@@ -1,4 +1,4 @@
-"""Groups that KServe accepts and builds otherwise than meant: sizes, GPUs, replicas, names of served models.
+"""Groups that KServe accepts and builds otherwise than meant: sizes, nodes, replicas, modes (GPUs: `lint_gpus`).
 
 Source: kserve/kserve v0.14.1 to v0.20.0 pkg/controller/v1beta1/inferenceservice (predictor.go, deployment_reconciler.go),
 issues kserve#4228 and kserve#6113; the reference manifests of earlier releases.
@@ -11,27 +11,21 @@ from typing import TYPE_CHECKING
 from shardwright.core.rules.rule import Breach, Change, Rule
 from shardwright.kubernetes import manifest_pods
 from shardwright.targets.kserve import components, gpu_resources, groups, lint_workers
+from shardwright.targets.kserve.lint_gpus import worker_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from shardwright.core.manifests.objects import Context, Object
-    from shardwright.core.marked.paths import Path
 
 __all__ = ["RULES"]
 
 _BUILDER = "kserve/kserve v0.20.0 pkg/controller/v1beta1/inferenceservice/components/predictor.go"
-_MODEL: Path = (*components.PREDICTOR, "model")
-_WORKER_OF = {"InferenceService": components.WORKER}
 _NEW_SIZES = {"pipelineParallelSize", "tensorParallelSize"}
 
 
-def _worker_of(manifest: Object) -> Path:
-    return _WORKER_OF.get(manifest.kind, ("spec", "workerSpec"))
-
-
 def _old_size(manifest: Object, _: Context) -> Iterator[Breach]:
-    at = (*_worker_of(manifest), "size")
+    at = (*worker_of(manifest), "size")
     if manifest.node(at) is not None:
         yield Breach(at, "size counted the workers besides the head; pipelineParallelSize counts the head too")
 
@@ -84,61 +78,11 @@ def _nodes(manifest: Object, context: Context) -> Iterator[Breach]:
     yield Breach(components.WORKER, message, can_tell=group.executor == "ray")
 
 
-def _limits_only(manifest: Object, _: Context) -> Iterator[Breach]:
-    for container in _gpu_containers(manifest):
-        limits, requests = (manifest_pods.requested(manifest, container, part) for part in ("limits", "requests"))
-        for name in gpu_resources.KNOWN:
-            if name in limits and name not in requests:
-                yield Breach((*container, "resources", "limits", name), f"{name} stands under limits alone", name)
-
-
-def _mend_limits_only(manifest: Object, _: Context, breach: Breach) -> tuple[Change, ...]:
-    return (Change((*breach.path[:-2], "requests", breach.value), manifest.get(*breach.path)),)
-
-
-def _gpu_containers(manifest: Object) -> Iterator[Path]:
-    """Containers of head and workers in what is for several nodes."""
-    if not components.has_workers(manifest):
-        return
-    if manifest.kind == "InferenceService":
-        if isinstance(manifest.get(*_MODEL), dict):
-            yield _MODEL
-    else:
-        yield from manifest_pods.containers(manifest, ("spec",))
-    yield from manifest_pods.containers(manifest, _worker_of(manifest))
-
-
-def _mixed_gpus(manifest: Object, context: Context) -> Iterator[Breach]:
-    found = {name for each in _gpu_containers(manifest) for name in gpu_resources.gpu_types(manifest, each)}
-    runtime = groups.runtime_of(manifest, context) if manifest.kind == "InferenceService" else None
-    if runtime is not None:
-        found |= {name for each in _gpu_containers(runtime) for name in gpu_resources.gpu_types(runtime, each)}
-    if len(found) > 1:
-        yield Breach(_worker_of(manifest), f"GPUs of several kinds come together: {', '.join(sorted(found))}")
-
-
-def _hidden_gpu(manifest: Object, _: Context) -> Iterator[Breach]:
-    annotated = ("metadata",) if manifest.kind == "InferenceService" else ("spec",)
-    try:
-        custom = gpu_resources.custom_types(components.annotation(manifest, components.GPU_TYPES, annotated) or "")
-    except ValueError:
-        return
-    for container in _gpu_containers(manifest):
-        asked = {
-            **manifest_pods.requested(manifest, container, "limits"),
-            **manifest_pods.requested(manifest, container),
-        }
-        devices = [name for name in custom if name in asked and name not in gpu_resources.KNOWN]
-        if devices and not any(manifest_pods.count_of(asked[name]) for name in gpu_resources.KNOWN if name in asked):
-            message = f"{devices[0]} is the only annotated resource there, so KServe writes the number of GPUs into it"
-            yield Breach((*container, "resources"), message, devices[0])
-
-
 def _defaults(manifest: Object, _: Context) -> Iterator[Breach]:
-    missing = [name for name in sorted(_NEW_SIZES) if manifest.get(*_worker_of(manifest), name) is None]
+    missing = [name for name in sorted(_NEW_SIZES) if manifest.get(*worker_of(manifest), name) is None]
     if components.has_workers(manifest) and missing:
         source = "the runtime's" if manifest.kind == "InferenceService" else "1"
-        yield Breach(_worker_of(manifest), f"{' and '.join(missing)} not given: {source} counts")
+        yield Breach(worker_of(manifest), f"{' and '.join(missing)} not given: {source} counts")
 
 
 def _head_only(manifest: Object, _: Context) -> Iterator[Breach]:
@@ -156,7 +100,7 @@ def _mend_head_only(manifest: Object, _: Context, breach: Breach) -> tuple[Chang
 
 
 def _worker_variables(manifest: Object, _: Context) -> Iterator[Breach]:
-    for container in manifest_pods.containers(manifest, _worker_of(manifest)):
+    for container in manifest_pods.containers(manifest, worker_of(manifest)):
         for path, name in manifest_pods.variables(manifest, container):
             if name in lint_workers.PARALLEL_VARIABLES:
                 yield Breach(path, f"{name} of a worker is written over with the size from workerSpec", name)
@@ -223,46 +167,6 @@ RULES = (
         _nodes,
         since="0.15",
         requirements=("R066", "R071", "R125"),
-    ),
-    Rule(
-        "kserve.gpu-limits-only",
-        "warning",
-        (*components.ISVC, *components.RUNTIMES),
-        "GPUs stand under requests as well as under limits.",
-        "KServe counts requests alone to tell how many pods it makes.",
-        "repeat the GPUs under requests",
-        "practice",
-        _BUILDER + " (computeRayNodeAndGPUs)",
-        _limits_only,
-        since="0.15",
-        requirements=("R066",),
-        mend=_mend_limits_only,
-    ),
-    Rule(
-        "kserve.gpu-mixed",
-        "warning",
-        (*components.ISVC, *components.RUNTIMES),
-        "Head, workers and runtime request GPUs of the same kind.",
-        "Resources are merged by name, so a container ends with both kinds, and no node has them.",
-        "write the same resource everywhere",
-        "practice",
-        "kserve/kserve v0.20.0 reconcilers/deployment/deployment_reconciler.go (addGPUResourceToDeployment)",
-        _mixed_gpus,
-        since="0.14",
-        requirements=("R039",),
-    ),
-    Rule(
-        "kserve.gpu-hidden",
-        "warning",
-        (*components.ISVC, *components.RUNTIMES),
-        "A container with an annotated resource also requests its GPUs by name.",
-        "KServe writes the number of GPUs into the first resource of its list that the container has.",
-        "request nvidia.com/gpu next to it",
-        "practice",
-        "kserve/kserve v0.20.0 pkg/utils/utils.go (UpdateGPUResourceTypeListByAnnotation)",
-        _hidden_gpu,
-        since="0.15",
-        requirements=("R133",),
     ),
     Rule(
         "kserve.sizes-implied",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 
 from shardwright.core.importing import Imported, note
 from shardwright.core.manifests.objects import Object
-from shardwright.kubernetes import reading, reading_storage, reading_texts
+from shardwright.kubernetes import reading, reading_answers, reading_storage, reading_texts
 from shardwright.targets.kserve import (
     components,
     container_rules,
@@ -43,8 +43,6 @@ _OWN_OF_PODS = (*_OWN, "prometheus.kserve.io/", "prometheus.io/", "multinode/", 
 _STOP = "serving.kserve.io/stop"
 _MODEL = (*components.PREDICTOR, "model")
 _SIZE_VARIABLES = ("TENSOR_PARALLEL_SIZE", "PIPELINE_PARALLEL_SIZE")
-_PLACE_UNKNOWN = "import.model-place-unknown"
-"""What pods alone cannot say, and a storageUri can."""
 _INVALID_SCHEMES = ("gs://", "https://", "http://", "hdfs://", "webhdfs://")
 
 
@@ -55,9 +53,8 @@ class KserveReader:
     kinds = ("InferenceService",)
 
     def read(self, main: Object, surroundings: Surroundings) -> Imported | None:
-        """The recipe of a service; None where it serves with none of the engines, InputError where its runtime is missing."""
-        if not runtime_reading.may_serve(main):
-            return None
+        """The recipe of a service; InputError where its runtime is missing, or no engine that is known serves."""
+        runtime_reading.check_kind(main)
         runtime, is_at_hand = runtime_reading.runtime_of(main, surroundings)
         return _Service(main, runtime, surroundings, is_at_hand=is_at_hand).imported()
 
@@ -75,11 +72,11 @@ class _Service:
         self._sizes: Sizes = sizes_reading.sizes_of(main, runtime, head, worker)
         self._is_server = False
 
-    def imported(self) -> Imported | None:
-        """The recipe; None where nothing starts an engine."""
+    def imported(self) -> Imported:
+        """The recipe; InputError where nothing starts an engine."""
         leader = self._pod(self._leader_tree)
         if leader is None or leader.command is None:
-            return None
+            raise runtime_reading.no_engine(self._main, str(leader.container.get("image") or "") if leader else "")
         worker = self._pod(self._worker_tree) if self._worker_tree else None
         group = reading.Group(leader, worker, nodes=self._sizes.nodes)
         place = reading.Place(
@@ -87,14 +84,11 @@ class _Service:
         )
         fields, findings = reading.fields_of(group, place)
         way_in, leading = self._way_in()
-        source = self._source(leader, fields)
-        if source:
-            findings = tuple(each for each in findings if each.id != _PLACE_UNKNOWN)
         made: Fields = {
             **reading.metadata_of(self._main, own=_OWN),
             **fields,
             **way_in,
-            **source,
+            **self._source(leader, fields),
             **self._engine(leader, fields),
             **self._group(fields),
             "target.options": {"runtime": options.HUGGING_FACE} if self._is_server else None,
@@ -103,7 +97,7 @@ class _Service:
             del made["model.servedName"]
         runtimes = (self._runtime,) if self._runtime and self._is_at_hand else ()
         objects = (self._main, *runtimes, *reading_storage.objects_of(leader, place), *leading)
-        return Imported(made, objects, (*findings, *self._notes()))
+        return Imported(made, objects, reading_answers.unanswered((*findings, *self._notes()), made))
 
     def _pod(self, tree: Tree) -> ReadPod | None:
         return reading.pod_of(self._prepared(tree), self._surroundings)

@@ -5,21 +5,43 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from shardwright import errors
+from shardwright.core.marked import secret_values
 from shardwright.targets.kserve import components, releases, shipped
 
 if TYPE_CHECKING:
     from shardwright.core.importing import Surroundings
     from shardwright.core.manifests.objects import Object
+    from shardwright.core.marked.paths import Path
 
-__all__ = ["may_serve", "runtime_of"]
+__all__ = ["check_kind", "no_engine", "runtime_of"]
 
 _MODEL = (*components.PREDICTOR, "model")
 
 
-def may_serve(main: Object) -> bool:
-    """Whether a model by a runtime, or a container of the user's own, is what predicts."""
+def check_kind(main: Object) -> None:
+    """InputError where something else predicts than a model by a runtime, or a container of the user's own."""
     found = [each.name for each in components.implementations(main, components.PREDICTOR)]
-    return bool(found) and found[0] in {"model", "containers", "huggingface"}
+    if not found or found[0] not in {"model", "containers", "huggingface"}:
+        what = found[0] if found else "nothing"
+        raise errors.InputError(
+            f"{_place(main, components.PREDICTOR)}: InferenceService {main.name} predicts with {what}, no engine of a recipe",
+            hint="a recipe is of a model behind spec.predictor.model with a runtime that starts an engine",
+        )
+
+
+def no_engine(main: Object, image: str) -> errors.InputError:
+    """What is said of a service whose container starts something else."""
+    kind = main.text_at(*_MODEL, "modelFormat", "name")
+    shown = secret_values.shown(image or kind or "no image")
+    return errors.InputError(
+        f"{_place(main, _MODEL)}: InferenceService {main.name} runs {shown}, in which no engine starts that is known",
+        hint="an engine is known by its command in the runtime or the service; a recipe has no other servers",
+    )
+
+
+def _place(main: Object, path: Path) -> str:
+    mark = main.mark(path)
+    return f"{mark.file}:{mark.line}"
 
 
 def runtime_of(main: Object, surroundings: Surroundings) -> tuple[Object | None, bool]:
@@ -33,9 +55,8 @@ def runtime_of(main: Object, surroundings: Surroundings) -> tuple[Object | None,
     is_group = components.has_workers(main)
     known = shipped.shipped_runtime(main, releases.release_named(surroundings.version), is_group=is_group)
     if known is None and name:
-        mark = main.mark((*_MODEL, "runtime"))
         raise errors.InputError(
-            f"{mark.file}:{mark.line}: InferenceService {main.name} runs by the runtime {name}, which is not among the files",
+            f"{_place(main, (*_MODEL, 'runtime'))}: InferenceService {main.name} runs by the runtime {name}, which is not among the files",
             hint=f"import it too: kubectl get servingruntime {name} -n {main.namespace or 'default'} -o yaml, or clusterservingruntime",
         )
     return known, False

@@ -6,41 +6,17 @@ how its server is started comes with the deployment. Source of its facts: `facts
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from shardwright import errors
+from shardwright.kubernetes.released import ReleasedTarget
 from shardwright.targets.kuberay import releases, render, rules, wiring
 
-if TYPE_CHECKING:
-    from shardwright.core.deployment import Deployment, Wiring
-    from shardwright.core.plugins import Manifest
-    from shardwright.core.recipe import Recipe
-    from shardwright.core.rules import Finding
+__all__ = ["TARGET"]
 
-__all__ = ["TARGET", "KubeRayTarget"]
-
-
-class KubeRayTarget:
-    """The target `kuberay`."""
-
-    kind = "kuberay"
-    versions = releases.known_versions()
-
-    def wiring(self, recipe: Recipe) -> Wiring:
-        """How KubeRay names addresses, ports and paths."""
-        return wiring.wiring_of(recipe)
-
-    def findings(self, deployment: Deployment) -> tuple[Finding, ...]:
-        """What the rules of this target say."""
-        return rules.findings_of(deployment)
-
-    def render(self, deployment: Deployment) -> tuple[Manifest, ...]:
-        """Manifests in the order in which they are applied; InputError for a release that is not known."""
-        release = releases.release_of(deployment.recipe)
-        if release is None:
-            known = ", ".join(self.versions)
-            raise errors.InputError(f"target.version is not a known release of KubeRay; known: {known}")
-        return render.render_deployment(deployment, release)
-
-
-TARGET = KubeRayTarget()
+TARGET = ReleasedTarget(
+    kind="kuberay",
+    product="KubeRay",
+    versions=releases.known_versions(),
+    wiring_of=wiring.wiring_of,
+    findings_of=rules.findings_of,
+    release_of=releases.release_of,
+    render_deployment=render.render_deployment,
+)

@@ -8,6 +8,8 @@ Source: KubeRay v1.1.1 to v1.7.0, ray-operator/controllers/ray/common/pod.go; Ra
 
 from __future__ import annotations
 
+from shardwright.core import ray_nodes
+
 __all__ = ["OVERWRITE", "RAYLET_LIVES", "head_command"]
 
 OVERWRITE = {"ray.io/overwrite-container-cmd": "true"}
@@ -16,16 +18,6 @@ OVERWRITE = {"ray.io/overwrite-container-cmd": "true"}
 RAYLET_LIVES = ("sh", "-c", "grep -qx raylet /proc/[0-9]*/comm")
 """Succeeds while Ray runs in the pod. The operator's own probes need wget and Ray's dashboard agent in the image."""
 
-_COUNT = """import sys, time, ray
-ray.init(address="auto", log_to_driver=False)
-wanted, seen = int(sys.argv[1]), -1
-while seen < wanted:
-    alive = sum(1 for node in ray.nodes() if node["Alive"])
-    if alive != seen:
-        print(f"{alive} of {wanted} nodes have joined Ray", flush=True)
-    seen = alive
-    time.sleep(0 if seen >= wanted else 2)
-"""
 _HEAD = """set -eu
 ulimit -n 65536 || true
 eval "$(printf %s "$KUBERAY_GEN_RAY_START_CMD" | sed 's/ --block//')"
@@ -37,4 +29,4 @@ exec "$@"
 
 def head_command(server: tuple[str, ...], nodes: int) -> tuple[str, ...]:
     """Ray, then the server, once that many nodes have joined, the head among them."""
-    return ("sh", "-c", _HEAD, "ray-head", _COUNT, str(nodes), *server)
+    return ("sh", "-c", _HEAD, "ray-head", ray_nodes.COUNT, str(nodes), *server)

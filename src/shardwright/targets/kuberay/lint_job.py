@@ -101,9 +101,9 @@ def _environment(thing: Object, job: Path, context: Context) -> Iterator[Breach]
     text = thing.text_at(*path)
     if not text:
         return
-    roots = [each.root for each in document.parse_documents(text, "runtimeEnvYAML")]
-    if any(root is None or not (isinstance(root, tree.MapNode) or tree.is_null(root)) for root in roots[:1]):
-        yield Breach(path, "runtimeEnvYAML is no mapping in YAML")
+    for each in document.parse_documents(text, "runtimeEnvYAML", bounds=document.MANIFESTS)[:1]:
+        if not isinstance(each.root, tree.MapNode) and not document.is_empty(each):
+            yield Breach(path, "runtimeEnvYAML is no mapping in YAML")
 
 
 def _deadline(thing: Object, job: Path, context: Context) -> Iterator[Breach]:

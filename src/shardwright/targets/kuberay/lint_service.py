@@ -106,7 +106,7 @@ def _incremental(thing: Object, context: Context) -> Iterator[Breach]:
     if not has(thing.get(*_OPTIONS)):
         yield Breach(_OPTIONS, f"{_INCREMENTAL} needs clusterUpgradeOptions")
         return
-    yield from _percentages(thing)
+    yield from _percentages(thing, is_bound=versions.holds(gates.version_of(context), "1.7", ""))
     seconds = thing.number_at(*_OPTIONS, "intervalSeconds")
     if seconds is None or seconds <= 0:
         yield Breach((*_OPTIONS, "intervalSeconds"), "intervalSeconds must be more than 0", str(seconds or 0))
@@ -114,7 +114,8 @@ def _incremental(thing: Object, context: Context) -> Iterator[Breach]:
         yield Breach((*_OPTIONS, "gatewayClassName"), f"{_INCREMENTAL} needs gatewayClassName")
 
 
-def _percentages(thing: Object) -> Iterator[Breach]:
+def _percentages(thing: Object, *, is_bound: bool) -> Iterator[Breach]:
+    """Both are percentages; from 1.7 on a step is at most the surge."""
     surge = thing.number_at(*_OPTIONS, "maxSurgePercent")
     surge = _HUNDRED_PERCENT if surge is None else surge
     step = thing.number_at(*_OPTIONS, "stepSizePercent")
@@ -123,7 +124,7 @@ def _percentages(thing: Object) -> Iterator[Breach]:
     if step is None or not 0 <= step <= _HUNDRED_PERCENT:
         value = text_of(thing.get(*_OPTIONS, "stepSizePercent")) or "not given"
         yield Breach((*_OPTIONS, "stepSizePercent"), f"stepSizePercent is {value}; it may be 0 to 100", value)
-    elif step > surge:
+    elif is_bound and step > surge:
         message = f"stepSizePercent {step} is more than maxSurgePercent {surge}"
         yield Breach((*_OPTIONS, "stepSizePercent"), message, str(step))
 

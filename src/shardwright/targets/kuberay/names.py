@@ -34,7 +34,8 @@ def ray_version(text: str) -> tuple[int, ...] | None:
     parts = match[1].split(".") if match else []
     if len(parts) < 2 or (len(parts[0]) > 1 and parts[0].startswith("0")):
         return None
-    return tuple(int(part) for part in parts)
+    numbers = tuple(int(part[:21]) for part in parts)
+    return numbers if max(numbers) < 2**64 else None
 
 
 def is_version_before(numbers: tuple[int, ...], other: tuple[int, ...]) -> bool:

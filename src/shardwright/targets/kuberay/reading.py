@@ -9,9 +9,10 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, cast
 
+from shardwright import errors
 from shardwright.core.importing import Imported, note
 from shardwright.core.manifests.objects import Object
-from shardwright.kubernetes import reading, reading_storage
+from shardwright.kubernetes import reading, reading_answers, reading_storage
 from shardwright.targets.kuberay import cluster_reading, names, options, ray_images, ray_objects, serve_reading
 
 if TYPE_CHECKING:
@@ -73,12 +74,16 @@ class _Cluster:
         }
         return self._imported(made, head, (*findings, *self._notes()))
 
-    def served(self) -> Imported | None:
-        """A model of Ray Serve LLM on the workers, beside a head that serves none."""
+    def served(self) -> Imported:
+        """A model of Ray Serve LLM on the workers, beside a head that serves none; InputError for other applications."""
         model = serve_reading.model_of(self._main)
         head, worker = self._pod(self._cluster.head), self._worker()
         if model is None or head is None:
-            return None
+            mark = self._main.mark(("spec", "serveConfigV2"))
+            raise errors.InputError(
+                f"{mark.file}:{mark.line}: RayService {self._main.name} serves no model that its configuration names",
+                hint="what is read is Ray Serve LLM: applications with args.llm_configs, or with MODEL_ID as a variable",
+            )
         ranks = worker or head
         command = serve_reading.command_of(model, self._surroundings, ranks.container)
         leader = dataclasses.replace(ranks, command=command)
@@ -108,7 +113,7 @@ class _Cluster:
         if made.get("model.servedName") == self._main.name:
             del made["model.servedName"]
         objects = (self._main, *reading_storage.objects_of(leader, self._place(1)), *leading)
-        return Imported(made, objects, findings)
+        return Imported(made, objects, reading_answers.unanswered(findings, made))
 
     def _place(self, nodes: int) -> reading.Place:
         own = ("ray.io/", "shardwright.dev/")

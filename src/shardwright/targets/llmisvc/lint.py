@@ -57,7 +57,7 @@ LINT = Platform(
     rules=with_mends(
         (
             *metadata_lint.metadata_rules(workloads.ALL),
-        *lint_parallelism.RULES,
+            *lint_parallelism.RULES,
             *lint_scaling.RULES,
             *lint_model.RULES,
             *lint_router.RULES,

@@ -10,9 +10,10 @@ import dataclasses
 import re
 from typing import TYPE_CHECKING
 
+from shardwright import errors
 from shardwright.core.importing import Imported, note
 from shardwright.core.manifests.objects import Object
-from shardwright.kubernetes import network, reading, reading_storage, reading_texts, strategic_merge
+from shardwright.kubernetes import network, reading, reading_answers, reading_storage, reading_texts, strategic_merge
 from shardwright.targets.llmisvc import preset_reading, releases, render, router_reading, workloads
 
 if TYPE_CHECKING:
@@ -32,8 +33,6 @@ _CONFIG = "LLMInferenceServiceConfig"
 _QUEUE = "kueue.x-k8s.io/queue-name"
 _TOPOLOGY = "leaderworkerset.sigs.k8s.io/exclusive-topology"
 _AUTH = "security.opendatahub.io/enable-auth"
-_PLACE_UNKNOWN = "import.model-place-unknown"
-"""What pods alone cannot say, and model.uri can."""
 _OWN = ("serving.kserve.io/", _QUEUE, _TOPOLOGY, _AUTH)
 _PLACEHOLDER = re.compile(r"\{\{-?\s*\.(?:ObjectMeta\.)?(Name|Namespace|Spec\.Model\.Name)\s*-?\}\}")
 
@@ -45,7 +44,7 @@ class LlmisvcReader:
     kinds = ("LLMInferenceService",)
 
     def read(self, main: Object, surroundings: Surroundings) -> Imported | None:
-        """The recipe of a service; None where its pods start something else than a known engine."""
+        """The recipe of a service; InputError where its pods start something else than a known engine."""
         bases = _bases(main, surroundings)
         return _Service(_laid_over(main, bases), main, bases, surroundings).imported()
 
@@ -58,32 +57,34 @@ class _Service:
         self._has_worker = isinstance(whole.get("spec", "worker"), dict)
         self._size = workloads.group_size(whole, _SPEC) if self._has_worker else 1
 
-    def imported(self) -> Imported | None:
-        """The recipe; None where nothing starts an engine."""
+    def imported(self) -> Imported:
+        """The recipe; InputError where nothing starts an engine."""
         leader = self._pod("template")
         if leader is None or leader.command is None:
-            return None
+            mark = self._main.mark(("spec", "template"))
+            raise errors.InputError(
+                f"{mark.file}:{mark.line}: {self._main.kind} {self._main.name} starts no engine that is known",
+                hint="an engine is known by the command of the container; leave it out for that of the platform's preset",
+            )
         worker = self._pod("worker") if self._has_worker else None
         place = reading.Place(
             self._main.name, self._main.namespace, self._surroundings, own=_OWN, is_group=self._size > 1
         )
         fields, findings = reading.fields_of(reading.Group(leader, worker, self._size), place)
         way_in, leading = self._way_in()
-        model = self._model(leader)
-        if "model.source" in model:
-            findings = tuple(each for each in findings if each.id != _PLACE_UNKNOWN)
         made: Fields = {
             **reading.metadata_of(self._main, own=_OWN),
             **fields,
             **way_in,
-            **model,
+            **self._model(leader),
             **self._group(fields),
             "target.options": self._options(),
         }
         if made.get("model.servedName") == self._main.name:
             del made["model.servedName"]
         objects = (self._main, *self._bases, *self._configs(), *reading_storage.objects_of(leader, place), *leading)
-        return Imported(made, tuple({id(each): each for each in objects}.values()), (*findings, *self._notes()))
+        told = reading_answers.unanswered((*findings, *self._notes()), made)
+        return Imported(made, tuple({id(each): each for each in objects}.values()), told)
 
     def _pod(self, name: str) -> ReadPod | None:
         spec = preset_reading.pod_spec(self._whole, name)

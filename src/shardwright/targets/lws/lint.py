@@ -14,6 +14,7 @@ from shardwright.kubernetes import field_tables, metadata_lint, pod_lint
 from shardwright.targets.lws import (
     lint_disaggregated,
     lint_group,
+    lint_ranks,
     lint_webhook,
     mend,
     releases,
@@ -88,6 +89,7 @@ LINT = Platform(
         (
             *lint_webhook.RULES,
             *lint_disaggregated.RULES,
+            *lint_ranks.RULES,
             *lint_group.RULES,
             *metadata_lint.metadata_rules(_KINDS, named=("LeaderWorkerSet",)),
             *pod_lint.pod_rules(sets.SETS, sets.pods_of),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, cast
 from shardwright import registry
 from shardwright.core.importing import Imported, note
 from shardwright.core.marked.tree import ListNode
-from shardwright.kubernetes import reading_texts
+from shardwright.kubernetes import reading_answers, reading_texts
 from shardwright.targets.openshift_ai import addons_reading, platform_runtime, releases
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ class _Service:
         asked = {**self._options(), **beside}
         fields["target.options"] = {name: value for name, value in asked.items() if value}
         found = (*made.findings, *self._notes())
-        return Imported(fields, (*objects, *theirs), _told(found, fields))
+        return Imported(fields, (*objects, *theirs), reading_answers.unanswered(found, fields))
 
     def _around(self, runtime: Object | None) -> Surroundings:
         """What KServe's reader is given: its own release, and the runtime as an engine's reader knows it."""
@@ -150,12 +150,6 @@ class _Service:
                 fix="set engine.version, and engine.image where it is not the platform's",
                 objects=(self._given,),
             )
-
-
-def _told(findings: tuple[Finding, ...], fields: Fields) -> tuple[Finding, ...]:
-    """Findings, less those that what stands beside the pods answers."""
-    knows_gpu = bool(fields.get("hardware.nodeShape") or fields.get("hardware.gpu"))
-    return tuple(each for each in findings if not (knows_gpu and each.id == "import.gpu-unknown"))
 
 
 def _beneath() -> Reader:

@@ -80,11 +80,11 @@ def test_what_is_changed_is_written_as_its_neighbours_are(name: str) -> None:
 
 def test_json_stays_json() -> None:
     """Commas, quotes and indentation are those of JSON."""
-    text = '{\n  "apiVersion": "v1", "kind": "A", "metadata": {"name": "\\ud83d\\ude00"},\n  "s": {\n    "a": 1\n  }\n}\n'
-    after = mended(text, Change(("s", "b"), {"c": [True]}))
-    assert after == text.replace(
-        '"a": 1\n', '"a": 1,\n    "b": {\n      "c": [\n        true\n      ]\n    }\n'
+    text = (
+        '{\n  "apiVersion": "v1", "kind": "A", "metadata": {"name": "\\ud83d\\ude00"},\n  "s": {\n    "a": 1\n  }\n}\n'
     )
+    after = mended(text, Change(("s", "b"), {"c": [True]}))
+    assert after == text.replace('"a": 1\n', '"a": 1,\n    "b": {\n      "c": [\n        true\n      ]\n    }\n')
 
 
 def test_only_the_object_that_is_meant_is_changed() -> None:

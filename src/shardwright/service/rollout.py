@@ -1,0 +1,262 @@
+"""Use case: a plan goes to a cluster: what would change, then each object in its order, and a revision that remembers it.
+
+Nothing is written before `carry_out`. The group's objects come only when the model is on its claim.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+from shardwright import errors
+from shardwright.core.lifecycle import changes
+from shardwright.core.lifecycle.revision import Revision
+from shardwright.core.plan.document import plan_document
+from shardwright.core.recipe.canonical import recipe_digest, to_document
+from shardwright.service import clusters, deploying, rendering
+from shardwright.values import frozen
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from shardwright.core.lifecycle.changes import ObjectChange
+    from shardwright.core.plan.types import Plan
+    from shardwright.core.plugins import Manifest
+    from shardwright.kubernetes.client import Client, Tree
+
+__all__ = [
+    "Options",
+    "Rollout",
+    "Step",
+    "carry_out",
+    "conclude",
+    "manifests_of",
+    "prepare",
+    "prepare_again",
+    "wanted_of",
+]
+
+_LOOK_SECONDS = 2.0
+_DOWNLOAD = "download"
+
+
+@frozen(kw_only=True)
+class Options:
+    """How far an apply may go."""
+
+    force: bool = False
+    """Take fields over that somebody else set."""
+    recreate: bool = False
+    """Delete and make anew what cannot be changed in place."""
+    create_namespace: bool = False
+    download_seconds: float = 6 * 3600
+    """How long the model's download may take."""
+
+
+@frozen(kw_only=True)
+class Rollout:
+    """A wanted revision beside what is there."""
+
+    namespace: str
+    name: str
+    wanted: Revision
+    """Without a number until it is carried out."""
+    before: Revision | None
+    changes: tuple[ObjectChange, ...]
+    """Of the wanted objects, in the order in which they are applied."""
+    stale: tuple[ObjectChange, ...]
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether anything would change."""
+        return bool(self.stale) or any(change.action != "unchanged" for change in self.changes)
+
+    @property
+    def to_recreate(self) -> tuple[ObjectChange, ...]:
+        """Objects that cannot be changed in place."""
+        return tuple(change for change in self.changes if change.action == "recreate")
+
+
+@frozen
+class Step:
+    """One thing done."""
+
+    action: Literal["apply", "prune", "wait", "revision"]
+    subject: str
+    message: str = ""
+
+
+def manifests_of(plan: Plan) -> tuple[Manifest, ...]:
+    """What would be applied; InputError as `render` has it."""
+    target = deploying.target_of(plan)
+    return rendering.render(deploying.deployment_of(plan, target), target)
+
+
+def wanted_of(plan: Plan) -> Revision:
+    """The revision that a plan asks for, not yet numbered; InputError as `render` has it."""
+    return Revision(
+        number=0,
+        recipe=to_document(plan.recipe),
+        digest=recipe_digest(plan.recipe),
+        plan=plan_document(plan),
+        manifests=tuple(dict(each.body) for each in manifests_of(plan)),
+        outcome="applying",
+    )
+
+
+def prepare(plan: Plan, client: Client, options: Options) -> Rollout:
+    """What an apply would change; refusals of the server are raised as it says them."""
+    metadata = plan.recipe.metadata
+    return prepare_again(wanted_of(plan), metadata.namespace, metadata.name, client, options)
+
+
+def prepare_again(wanted: Revision, namespace: str, name: str, client: Client, options: Options) -> Rollout:
+    """The same for a revision that is at hand, an old one for example."""
+    from shardwright.kubernetes import applying, revisions  # noqa: PLC0415 - see clusters
+
+    if options.create_namespace:
+        wanted = dataclasses.replace(wanted, manifests=_with_namespace(wanted.manifests, namespace))
+    _demand_namespace(wanted, namespace, client)
+    known = revisions.history(client, namespace, name)
+    before = known[-1] if known else None
+    manifests = cast("Sequence[Tree]", wanted.manifests)
+    found = applying.preview(client, manifests, force=options.force)
+    stale = changes.stale_among(cast("Sequence[Tree]", before.manifests), manifests) if before else ()
+    return Rollout(namespace=namespace, name=name, wanted=wanted, before=before, changes=found, stale=stale)
+
+
+def _demand_namespace(wanted: Revision, namespace: str, client: Client) -> None:
+    from shardwright.kubernetes.client import Ref  # noqa: PLC0415 - see clusters
+
+    if any(body.get("kind") == "Namespace" for body in wanted.manifests):
+        return
+    try:
+        found = client.find(Ref("v1", "Namespace", namespace))
+    except errors.AccessError:
+        return  # who may not read namespaces may still work in one
+    if found is None:
+        raise errors.NotFound(f"there is no namespace {namespace!r}", hint="--create-namespace makes it")
+
+
+def _with_namespace(manifests: tuple[Any, ...], namespace: str) -> tuple[Any, ...]:
+    if any(body.get("kind") == "Namespace" for body in manifests):
+        return manifests
+    return ({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}, *manifests)
+
+
+def carry_out(rollout: Rollout, client: Client, options: Options) -> Iterator[Step]:
+    """Do it, one step at a time; each is yielded when it is done.
+
+    Conflict if somebody else changes the deployment now, or did since it was looked at. What was done stays done when a
+    step fails: applying again goes on from there. InputError if an object has to be made anew and that was not allowed.
+    """
+    from shardwright.kubernetes import leases, revisions  # noqa: PLC0415 - see clusters
+
+    _demand_leave(rollout, options)
+    yield from _namespace_first(rollout, client)
+    with leases.held(client, rollout.namespace, rollout.name, clusters.holder()):
+        known = revisions.history(client, rollout.namespace, rollout.name)
+        newest = known[-1] if known else None
+        if (newest and newest.number) != (rollout.before and rollout.before.number):
+            raise errors.Conflict(
+                f"{rollout.namespace}/{rollout.name} was changed by {newest.by if newest else 'somebody'} meanwhile",
+                hint="look at the difference again: shardwright diff -f FILE",
+            )
+        number = newest.number + 1 if newest else 1
+        kept = dataclasses.replace(rollout.wanted, number=number, by=clusters.holder(), at=clusters.now())
+        revisions.keep(client, rollout.namespace, rollout.name, kept)
+        yield Step("revision", str(number))
+        yield from _apply_all(rollout, client, options)
+        yield from _prune(rollout, client)
+        if newest and newest.outcome == "applying":
+            old = dataclasses.replace(newest, outcome="superseded")
+            revisions.keep(client, rollout.namespace, rollout.name, old)
+
+
+def _demand_leave(rollout: Rollout, options: Options) -> None:
+    if rollout.to_recreate and not options.recreate:
+        told = "\n".join(f"  {change.kind} {change.name}: {change.why}" for change in rollout.to_recreate)
+        raise errors.InputError(
+            f"fields that cannot be changed in place are to change:\n{told}",
+            hint="--recreate deletes these objects and makes them anew; what they serve stops meanwhile",
+        )
+
+
+def _namespace_first(rollout: Rollout, client: Client) -> Iterator[Step]:
+    """A lease needs its namespace."""
+    from shardwright.kubernetes import applying  # noqa: PLC0415 - see clusters
+
+    for body, change in zip(rollout.wanted.manifests, rollout.changes, strict=True):
+        if body.get("kind") == "Namespace" and change.action == "create":
+            applying.apply_object(client, dict(body))
+            yield Step("apply", str(change))
+
+
+def _apply_all(rollout: Rollout, client: Client, options: Options) -> Iterator[Step]:
+    from shardwright.kubernetes import applying  # noqa: PLC0415 - see clusters
+
+    for body, change in zip(rollout.wanted.manifests, rollout.changes, strict=True):
+        applying.apply_object(client, dict(body), force=options.force, recreate=options.recreate)
+        yield Step("apply", str(change))
+        if body.get("kind") == "Job" and _labels(body).get("app.kubernetes.io/component") == _DOWNLOAD:
+            yield from _downloaded(client, change, options.download_seconds)
+
+
+def _downloaded(client: Client, job: ObjectChange, seconds: float) -> Iterator[Step]:
+    """Wait until the Job is complete: it is when every file of the index is on the claim."""
+    from shardwright.kubernetes.client import Ref  # noqa: PLC0415 - see clusters
+
+    ref, deadline, is_told = Ref("batch/v1", "Job", job.name, job.namespace), time.monotonic() + seconds, False
+    while True:
+        conditions = {
+            each["type"]: each
+            for each in client.get(ref).get("status", {}).get("conditions") or ()
+            if each.get("status") == "True"
+        }
+        if "Complete" in conditions:
+            return
+        if "Failed" in conditions:
+            raise errors.TargetError(
+                f"the download of the model failed: {conditions['Failed'].get('message', '')}",
+                hint=f"see: kubectl logs -n {job.namespace} job/{job.name}; nothing else was started",
+            )
+        if time.monotonic() > deadline:
+            raise errors.TargetError(f"the download of the model is not complete after {seconds:.0f} s")
+        if not is_told:
+            yield Step("wait", f"Job {job.namespace}/{job.name}", "the group is started when the model is on its claim")
+            is_told = True
+        time.sleep(_LOOK_SECONDS)
+
+
+def _prune(rollout: Rollout, client: Client) -> Iterator[Step]:
+    from shardwright.kubernetes import applying  # noqa: PLC0415 - see clusters
+    from shardwright.kubernetes.client import Ref  # noqa: PLC0415 - see clusters
+
+    for change in rollout.stale:
+        ref = Ref(change.api_version, change.kind, change.name, change.namespace)
+        found = client.find(ref)
+        if found is not None and _is_ours(found, rollout.name):
+            applying.remove_object(client, ref)
+            yield Step("prune", str(change))
+
+
+def _is_ours(found: Tree, name: str) -> bool:
+    own = _labels(found)
+    return own.get("app.kubernetes.io/managed-by") == "shardwright" and own.get("app.kubernetes.io/instance") == name
+
+
+def _labels(body: Mapping[str, Any]) -> Tree:
+    metadata: Tree = body.get("metadata") or {}
+    return metadata.get("labels") or {}
+
+
+def conclude(rollout: Rollout, client: Client, outcome: Literal["ready", "failed"], message: str = "") -> None:
+    """Write down what came of the newest revision, if it is still the one that was rolled out."""
+    from shardwright.kubernetes import revisions  # noqa: PLC0415 - see clusters
+
+    newest = revisions.newest(client, rollout.namespace, rollout.name)
+    if newest.digest == rollout.wanted.digest:
+        revisions.keep(
+            client, rollout.namespace, rollout.name, dataclasses.replace(newest, outcome=outcome, message=message)
+        )
