@@ -21,7 +21,7 @@ from shardwright.core.manifests.objects import Context
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "docs" / "reference" / "soak" / "manifests.ndjson"
-CRASHED = sorted((ROOT / "tests" / "data" / "manifests" / "crashed").glob("*"))
+CRASHED = sorted((ROOT / "tests" / "data" / "manifests" / "crashed").glob("*.yaml"))
 IS_KEPT = os.environ.get("SHARDWRIGHT_SOAK_RESULTS") == "1"
 PLATFORMS = registry.load_platforms()
 NEWEST = Context()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import sys
+from typing import TYPE_CHECKING
 
 import click
 
 from shardwright.cli import options
+
+if TYPE_CHECKING:
+    from shardwright.kubernetes.client import Place
 
 __all__ = ["delete"]
 
@@ -14,19 +17,36 @@ __all__ = ["delete"]
 @click.command(short_help="End a deployment and remove what belongs to it.")
 @click.argument("name")
 @options.namespace
+@options.cluster
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
-def delete(name: str, namespace: str, *, yes: bool) -> None:
-    """End NAME, wait until its last process is gone, and remove its logs and state."""
-    from shardwright.service import observing
+@click.option("--with-claims", is_flag=True, help="Delete volume claims as well, and the model on them.")
+@options.wait(300)
+def delete(
+    name: str, namespace: str, *, context: str, kubeconfig: str, yes: bool, with_claims: bool, timeout_seconds: float
+) -> None:
+    """End NAME, wait until the last of it is gone, and remove its history, logs and state. Volume claims are kept."""
+    from shardwright.cli.apply import confirm
+    from shardwright.kubernetes.client.kubeconfig import Place
+    from shardwright.service import observing, whereabouts
     from shardwright.settings import load_settings
 
-    settings = load_settings()
-    observing.require(namespace, name, settings)
-    if not yes:
-        if not sys.stdin.isatty():
-            raise click.UsageError("there is no terminal to ask on; confirm with -y")
-        if not click.confirm(f"end {namespace}/{name} and remove its logs?", err=True):
-            click.echo("declined; nothing was changed", err=True)
-            raise click.exceptions.Exit(1)
-    observing.delete(namespace, name, settings)
+    settings, place = load_settings(), Place(kubeconfig, context, namespace)
+    if whereabouts.where(name, namespace, settings, place) == "cluster":
+        _in_the_cluster(name, place, yes=yes, with_claims=with_claims, seconds=timeout_seconds)
+    else:
+        observing.require(namespace, name, settings)
+        confirm(f"end {namespace}/{name} and remove its logs?", yes=yes)
+        observing.delete(namespace, name, settings)
     click.echo(f"{namespace}/{name} deleted")
+
+
+def _in_the_cluster(name: str, place: Place, *, yes: bool, with_claims: bool, seconds: float) -> None:
+    from shardwright.cli import rollout_view
+    from shardwright.service import clusters, past
+
+    with clusters.connected(place) as client:
+        past.history(client, place.namespace, name)
+        lost = " and its volume claims" if with_claims else ""
+        confirm(f"delete {place.namespace}/{name}{lost} in context {client.context}?", yes=yes)
+        for step in past.delete(client, place.namespace, name, with_claims=with_claims, timeout_seconds=seconds):
+            click.echo(rollout_view.step_text(step), err=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from shardwright.core.lifecycle import plan_difference
 from shardwright.core.manifests.differences import ABSENT
 
 if TYPE_CHECKING:
@@ -28,7 +29,17 @@ def rollout_text(rollout: Rollout) -> str:
     counts = {action: sum(change.action == action for change in changes) for action in _SIGNS}
     told = ", ".join(f"{count} to {action}" for action, count in counts.items() if count and action != "unchanged")
     kept = f", {counts['unchanged']} unchanged" if counts["unchanged"] else ""
-    return "\n".join([f"{rollout.namespace}/{rollout.name}: {told}{kept}", *changes_text(changes)])
+    head = f"{rollout.namespace}/{rollout.name}: {told}{kept}"
+    return "\n".join([head, *(f"  {line}" for line in _meaning(rollout)), *changes_text(changes)])
+
+
+def _meaning(rollout: Rollout) -> Iterator[str]:
+    """What the change is for those who use and pay for it."""
+    if rollout.before is None:
+        return
+    yield from plan_difference.plan_difference(rollout.before.plan, rollout.wanted.plan)
+    for name in plan_difference.restarts(rollout.changes):
+        yield f"the pods of {name} are made anew"
 
 
 def step_text(step: Step) -> str:

@@ -65,7 +65,7 @@ def _complaint_of_word(schedule: str) -> str:
 def _is_entry(entry: str, least: int, most: int, words: tuple[str, ...]) -> bool:
     """One entry of a field's list: `*`, a number, a range, each with a step if need be."""
     span, slash, step = entry.partition("/")
-    if slash and not (step.isascii() and step.isdigit() and int(step)):
+    if slash and not (step.isascii() and step.isdigit() and step.strip("0")):
         return False
     first, dash, last = span.partition("-")
     if first in {"*", "?"}:

@@ -51,6 +51,7 @@ _BINARY = {"Ki": 1, "Mi": 2, "Gi": 3, "Ti": 4, "Pi": 5, "Ei": 6}
 _GPUS = frozenset(each.resource for each in accelerators.ACCELERATORS)
 _COUNTS = ("replicas", "size", "parallelism", "numOfHosts")
 _MOST_DIGITS = 6
+_LONGEST_QUANTITY = 64
 
 
 @dataclass
@@ -202,7 +203,8 @@ def requested(manifest: Object, container: Path, part: str = "requests") -> dict
 
 def quantity(value: Value) -> Decimal:
     """The amount of a quantity of Kubernetes; ValueError if it is none."""
-    match = _QUANTITY.fullmatch("" if isinstance(value, bool | list | dict) else str(value))
+    text = value if isinstance(value, str) else str(value) if isinstance(value, int | float) else ""
+    match = _QUANTITY.fullmatch(text) if not isinstance(value, bool) and len(text) <= _LONGEST_QUANTITY else None
     if match is None:
         raise ValueError("no quantity")
     number, suffix = Decimal(match[1]), match[2]
@@ -246,4 +248,4 @@ def _split(text: str) -> tuple[str, ...]:
 def _count(value: Value) -> int:
     if isinstance(value, int) and not isinstance(value, bool):
         return value
-    return int(value) if isinstance(value, str) and value.isdigit() and len(value) < _MOST_DIGITS else 0
+    return int(value) if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < _MOST_DIGITS else 0

@@ -7,19 +7,23 @@ import json
 from typing import TYPE_CHECKING
 
 from shardwright import errors, registry
-from shardwright.formats.oci_blueprints import documents, reading, writing
-from shardwright.service import deploying, recipes
+from shardwright.core.plan.types import Plan
+from shardwright.formats.oci_blueprints import again, documents, keys, reading, writing
+from shardwright.service import deploying, planning, recipes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from shardwright.core.manifests.differences import Difference
     from shardwright.core.manifests.objects import Object
-    from shardwright.core.plan.types import Plan
     from shardwright.formats.oci_blueprints.writing import WrittenBlueprint
     from shardwright.service.recipes import LoadedRecipe
+    from shardwright.settings import HubSettings
 
-__all__ = ["as_text", "is_blueprint", "recipes_of", "write_blueprint"]
+__all__ = ["RELEASE", "as_text", "differences_of", "is_blueprint", "recipes_of", "write_blueprint"]
 
+RELEASE = keys.known_releases()[-1]
+"""The release of the format that is written."""
 _OVER_NODES = "lws"
 """What the control plane makes of a service over several nodes; only the engine's image is asked of it here."""
 
@@ -47,6 +51,19 @@ def recipes_of(objects: Sequence[Object], sets: Sequence[str] = ()) -> tuple[Loa
     return tuple(
         dataclasses.replace(recipes.recipe_of_document(each.document, sets), findings=each.findings) for each in read
     )
+
+
+def differences_of(loaded: LoadedRecipe, objects: Sequence[Object], settings: HubSettings) -> tuple[Difference, ...]:
+    """What of a blueprint is lost or changed where its recipe is planned and written again.
+
+    InputError, or another error of ours, where that cannot be done.
+    """
+    plan = planning.plan_loaded(loaded, settings)
+    if not isinstance(plan, Plan):
+        raise errors.InputError(plan.reasons[0] if plan.reasons else "no layout fits")
+    name = loaded.recipe.metadata.name
+    original = next(each for each in objects if each.kind == documents.KIND and each.name == name)
+    return again.lost_or_changed(original, write_blueprint(plan).document)
 
 
 def as_text(made: WrittenBlueprint) -> str:

@@ -80,7 +80,7 @@ def import_manifests(
     objects = tuple(each for found in readings for each in found.objects)
     wrong = tuple(each for found in readings for each in found.findings if each.severity == "error")
     if any(blueprints.is_blueprint(each) for each in objects):
-        return _of_blueprints(objects, wish)
+        return _of_blueprints(objects, wish, settings)
     refused_objects: list[errors.InputError] = []
     candidates = list(_candidates(objects, wish, refused_objects))
     if refused_objects and not any(wish.name in {"", each.objects[0].name} for _, each in candidates):
@@ -98,8 +98,8 @@ def import_manifests(
     )
 
 
-def _of_blueprints(objects: tuple[Object, ...], wish: Wish) -> ImportResult:
-    """The recipe of a blueprint, which is a format: there is nothing rendered that it could be compared with."""
+def _of_blueprints(objects: tuple[Object, ...], wish: Wish, settings: HubSettings) -> ImportResult:
+    """The recipe of a blueprint, which is compared with the blueprint that its plan is written as."""
     sets = [f"model.shape={wish.model}"] if wish.model else []
     sets += [f"hardware.gpu={wish.gpu}", "hardware.nodeShape=null"] if wish.gpu else []
     sets += [f"target.version={wish.target_version}"] if wish.target_version else []
@@ -110,8 +110,16 @@ def _of_blueprints(objects: tuple[Object, ...], wish: Wish) -> ImportResult:
         there = f"there are {len(found)} deployments: {', '.join(names)}"
         raise errors.InputError(there, hint="choose one: --name NAME")
     recipe = named[0].recipe
-    kind, version = (recipe.target.kind, recipe.target.version) if recipe.target else ("", "")
-    return ImportResult(canonical.to_document(recipe), kind, version or "", (), named[0].findings, is_compared=False)
+    told: tuple[Told, ...] = ()
+    findings, is_compared = named[0].findings, True
+    try:
+        found_differences = blueprints.differences_of(named[0], objects, settings)
+        told = tuple(comparing.Told("blueprint", recipe.metadata.name, each) for each in found_differences)
+    except errors.ShardwrightError as error:
+        is_compared = False
+        message = f"nothing was compared: the recipe cannot be planned and written again as it is: {error.message}"
+        findings = (*findings, note("not-compared", message, fix=error.hint))
+    return ImportResult(canonical.to_document(recipe), "blueprint", blueprints.RELEASE, told, findings, is_compared)
 
 
 def write(text: str, file: str) -> None:

@@ -236,12 +236,13 @@ def _prune(rollout: Rollout, client: Client) -> Iterator[Step]:
     for change in rollout.stale:
         ref = Ref(change.api_version, change.kind, change.name, change.namespace)
         found = client.find(ref)
-        if found is not None and _is_ours(found, rollout.name):
+        if found is not None and is_ours(found, rollout.name):
             applying.remove_object(client, ref)
             yield Step("prune", str(change))
 
 
-def _is_ours(found: Tree, name: str) -> bool:
+def is_ours(found: Tree, name: str) -> bool:
+    """Whether an object was made by this program for that deployment."""
     own = _labels(found)
     return own.get("app.kubernetes.io/managed-by") == "shardwright" and own.get("app.kubernetes.io/instance") == name
 

@@ -54,6 +54,11 @@ EXTRAS: dict[str, Any] = {
     f"{CLUSTER}__redis_port": "6380",
     f"{CLUSTER}__metrics_export_port": "8090",
     "recipe_liveness_probe_params": {"period_seconds": 600},
+    "recipe_replica_count": 1,
+    "recipe_container_memory_size": 64,
+    "recipe_shared_memory_volume_size_limit_in_mb": 10000,
+    "recipe_container_env": [{"key": "NCCL_DEBUG", "value": "INFO"}],
+    "recipe_environment_secrets": [{"envvar_name": "KEY", "secret_name": "mine", "secret_key": "a"}],
     "input_file_system": [{"file_system_ocid": "a", "mount_target_ocid": "b", "mount_location": "/data"}],
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+
 from shardwright.service import importing
 from shardwright.settings import load_hub_settings
 
@@ -81,9 +82,9 @@ POD = """
 """
 
 
-def group(image: str, leader: str, worker: str, secret: str = "placeholder") -> str:
+def group(image: str, leader: str, worker: str, text: str = "placeholder") -> str:
     """A group of two pods with four GPUs, two fabrics and a claim each, as guides have it."""
-    pod = POD.replace("IMAGE", image).replace("SECRET", secret)
+    pod = POD.replace("IMAGE", image).replace("SECRET", text)
     front = pod.replace("{LABELS}", "{role: front}").replace("COMMAND", leader)
     back = pod.replace("{LABELS}", "{}").replace("COMMAND", worker)
     return GROUP.replace(" {leader}", front).replace(" {worker}", back)

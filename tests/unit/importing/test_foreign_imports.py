@@ -6,13 +6,16 @@ import gzip
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from import_cases import DEPLOYMENT, SGLANG, VLLM_ON_RAY, ids, imported, places
 
 from shardwright import errors
 from shardwright.cli import import_view
+
+if TYPE_CHECKING:
+    from shardwright.core.recipe.model import Json
 
 _FOLDER = Path(
     os.environ.get("SHARDWRIGHT_UPSTREAM_CASES") or Path(__file__).resolve().parents[4] / "shared" / "upstream-cases"
@@ -86,12 +89,17 @@ def test_a_stateful_set_says_that_its_kind_changes() -> None:
     assert "StatefulSet kind" in places(result)
 
 
-def put_engine(tree: object, nodes: int) -> None:
+def put_engine(tree: Json, nodes: int) -> None:
     """The first containers of a case serve a model."""
-    inner = list(tree.values()) if isinstance(tree, dict) else tree if isinstance(tree, list) else []
-    for each in inner:
+    if isinstance(tree, list):
+        for each in cast("list[Json]", tree):
+            put_engine(each, nodes)
+    if not isinstance(tree, dict):
+        return
+    tree = cast("dict[str, Json]", tree)
+    for each in tree.values():
         put_engine(each, nodes)
-    if isinstance(tree, dict) and isinstance(tree.get("containers"), list) and tree["containers"]:
+    if isinstance(tree.get("containers"), list) and tree["containers"]:
         command = ["vllm", "serve", "meta-llama/Meta-Llama-3-8B-Instruct", "--pipeline-parallel-size", str(nodes)]
         resources = {"limits": {"nvidia.com/gpu": 1}}
         tree["containers"][0] |= {"image": "vllm/vllm-openai:v0.24.0", "command": command, "resources": resources}

@@ -7,7 +7,7 @@ import io
 import json
 import random
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 import yaml
@@ -16,6 +16,9 @@ from import_cases import DEPLOYMENT, SETTINGS, SGLANG, ids, imported
 from shardwright import errors
 from shardwright.cli import import_view
 from shardwright.service import importing
+
+if TYPE_CHECKING:
+    from shardwright.core.recipe.model import Json
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 JUNK: list[Any] = [
@@ -92,8 +95,12 @@ def test_what_a_recipe_refuses_is_left_out_and_said() -> None:
     assert "Deployment metadata.name" in [f"{told.kind} {told.difference.path}" for told in result.differences]
 
 
-def _places(tree: object, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    inner: Any = tree.items() if isinstance(tree, dict) else enumerate(tree) if isinstance(tree, list) else ()  # pyright: ignore[reportUnknownArgumentType, reportUnknownMemberType] - JSON
+def _places(tree: Json, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    inner: Json = ()
+    if isinstance(tree, dict):
+        inner = cast("dict[str, Json]", tree).items()
+    elif isinstance(tree, list):
+        inner = enumerate(cast("list[Json]", tree))
     return [path, *(place for key, each in inner for place in _places(each, (*path, key)))]
 
 

@@ -6,8 +6,8 @@ A plan is put together by hand, as the golden tests do it, so that what is compa
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+import json
+from typing import TYPE_CHECKING, Any, cast
 
 import yaml
 
@@ -21,7 +21,7 @@ from shardwright.service import deploying, recipes
 from shardwright.testing import builders
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from shardwright.core.importing import Command, Imported, Reader, Started
     from shardwright.core.manifests.objects import Object
@@ -110,15 +110,14 @@ def plain(tree: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _copied(value: Any) -> Any:  # noqa: ANN401 - JSON
-    if isinstance(value, Mapping):
-        return {str(key): _copied(each) for key, each in value.items()}
-    return [_copied(each) for each in value] if isinstance(value, list | tuple) else value
+    return json.loads(json.dumps(value, default=dict))
 
 
 def _less_empty(value: Any) -> Any:  # noqa: ANN401 - JSON
     if isinstance(value, dict):
-        return {key: _less_empty(each) for key, each in value.items() if (key, each) != ("annotations", None)}
-    return [_less_empty(each) for each in value] if isinstance(value, list) else value
+        tree = cast("dict[str, Any]", value)
+        return {key: _less_empty(each) for key, each in tree.items() if (key, each) != ("annotations", None)}
+    return [_less_empty(each) for each in cast("list[Any]", value)] if isinstance(value, list) else value
 
 
 def differences(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> list[str]:

@@ -143,7 +143,11 @@ func (k *Kind) Validate(now, before map[string]any) field.ErrorList {
 		options = append(options, crdvalidation.WithRatcheting(related))
 		celOptions = append(celOptions, cel.WithRatcheting(related))
 		if k.hasStatus {
-			now["status"] = before["status"]
+			if status, is := before["status"]; is {
+				now["status"] = status
+			} else {
+				delete(now, "status")
+			}
 		}
 		object.SetResourceVersion("1")
 		old.SetResourceVersion("1")

@@ -46,23 +46,25 @@ _CARRIED = {
     "recipe_mode",
     "deployment_name",
     "recipe_node_shape",
-    "recipe_node_pool_size",
     "recipe_nvidia_gpu_count",
     "recipe_amd_gpu_count",
-    asked.CLUSTER,
-    asked.SPANNED,
     "input_object_storage",
     "service_endpoint_domain",
-    "recipe_replica_count",
-    "recipe_container_command",
-    "recipe_container_command_args",
     "recipe_container_env",
     "recipe_environment_secrets",
     "recipe_container_secret_name",
-    "recipe_container_memory_size",
-    "recipe_container_cpu_count",
     "recipe_shared_memory_volume_size_limit_in_mb",
     "recipe_node_labels",
+}
+_CARRIED_BY_MODE = {
+    "raycluster": {"recipe_node_pool_size", asked.CLUSTER},
+    "service": {
+        asked.SPANNED,
+        "recipe_replica_count",
+        "recipe_container_command_args",
+        "recipe_container_memory_size",
+        "recipe_container_cpu_count",
+    },
 }
 _NOT_KEPT = {"par", "api_key"}
 
@@ -140,15 +142,14 @@ def _metadata(blueprint: Object, left: dict[str, Value]) -> Tree:
 
 def _left_over(blueprint: Object, pools: list[Object]) -> dict[str, Value]:
     """What a recipe has no field for, without what is secret."""
-    left = {key: _open(value) for key, value in blueprint.value.items() if key not in _CARRIED and value is not None}
+    carried = _CARRIED | _CARRIED_BY_MODE[asked.mode(blueprint)]
+    left = {key: _open(value) for key, value in blueprint.value.items() if key not in carried and value is not None}
     if served.keeps_image(blueprint):
         left.pop("recipe_image_uri", None)
     if left.get("recipe_container_port") in ("8000", 8000):
         left.pop("recipe_container_port")
     if asked.is_over_nodes(blueprint):
         left.pop("recipe_use_shared_node_pool", None)
-    elif asked.mode(blueprint) == "service" and asked.has(blueprint, "recipe_node_pool_size"):
-        left["recipe_node_pool_size"] = blueprint.get("recipe_node_pool_size")
     storages = [_open(each) for each in blueprint.list_at("input_object_storage")]
     if _says_more(blueprint, storages):
         left["input_object_storage"] = list(storages)
@@ -237,7 +238,8 @@ def _expose(blueprint: Object) -> Tree:
 
 
 def _replicas(blueprint: Object) -> Tree:
-    count = asked.number(blueprint, "recipe_replica_count")
+    is_service = asked.mode(blueprint) == "service"
+    count = asked.number(blueprint, "recipe_replica_count") if is_service else None
     return None if count is None or count == 1 else placed(blueprint, ("recipe_replica_count",), count)
 
 

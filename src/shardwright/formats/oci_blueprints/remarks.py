@@ -36,6 +36,8 @@ _OF_NODES = frozenset(
         "recipe_node_pool_size",
         "recipe_max_pods_per_node",
         "recipe_image_uri",
+        "recipe_container_command",
+        "recipe_replica_count",
         "recipe_prometheus_enabled",
         "recipe_use_shared_node_pool",
         "service_endpoint",

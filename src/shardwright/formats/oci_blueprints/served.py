@@ -147,7 +147,7 @@ def engine(blueprint: Object) -> Tree:
         facts = keys.table("raycluster")
         made = {"version": facts["engine_version"], "image": facts["image"], "executor": "ray"}
         placed_ones = {name: placed(blueprint, ("recipe_mode",), value) for name, value in made.items()}
-        return {"name": ENGINE, **placed_ones, "env": _bucket_variables(blueprint)}
+        return {"name": ENGINE, **placed_ones, "env": {**_bucket_variables(blueprint), **_environment(blueprint)}}
     flags = arguments.flags_of(blueprint)
     backend = flags.get("distributed-executor-backend")
     keeps = keeps_image(blueprint)

@@ -140,12 +140,14 @@ def _common(deployment: Deployment, shape: NodeShape) -> Blueprint:
         "recipe_amd_gpu_count" if deployment.plan.gpu.resource.startswith("amd.com/") else "recipe_nvidia_gpu_count"
     )
     name = f"{recipe.metadata.name}."
-    host = recipe.expose.host or ""
+    host, shared = recipe.expose.host or "", recipe.pods.shared_memory
     return {
         "deployment_name": recipe.metadata.name,
         "recipe_node_shape": shape.name,
         count_key: len(deployment.group.leader.ranks),
         "recipe_node_labels": labels or None,
+        "recipe_shared_memory_volume_size_limit_in_mb": -(-shared // 2**20) if shared else None,
+        **written_container.container_keys(deployment),
         "service_endpoint_domain": host.removeprefix(name) or None,
         "input_object_storage": _object_storage(deployment) or None,
     }
@@ -180,7 +182,6 @@ def _service(deployment: Deployment, shape: NodeShape) -> Blueprint:
         "recipe_node_pool_size": 1,
         "recipe_node_boot_volume_size_in_gbs": _disk_gb(deployment) + _LEAST_DISK_GB,
     }
-    shared = pods.shared_memory
     return {
         **_common(deployment, shape),
         "recipe_mode": "service",
@@ -190,8 +191,7 @@ def _service(deployment: Deployment, shape: NodeShape) -> Blueprint:
         "recipe_ephemeral_storage_size": _disk_gb(deployment) if is_over_nodes else None,
         "recipe_container_memory_size": -(-pods.memory // _GB) if pods.memory else None,
         "recipe_container_cpu_count": written_container.whole_cpus(pods.cpu) if pods.cpu else None,
-        "recipe_shared_memory_volume_size_limit_in_mb": -(-shared // 2**20) if shared else None,
-        **written_container.container_keys(deployment),
+        "recipe_container_command_args": list(written_container.arguments_of(deployment)),
         **(nodes if is_over_nodes else alone),
     }
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from shardwright.core.deployment import Deployment
     from shardwright.core.recipe import Recipe
 
-__all__ = ["container_keys", "is_of_bucket", "model_path", "whole_cpus"]
+__all__ = ["arguments_of", "container_keys", "model_path", "whole_cpus"]
 
 
 def whole_cpus(quantity: str) -> int:
@@ -36,14 +36,14 @@ def model_path(recipe: Recipe) -> str:
 
 
 def container_keys(deployment: Deployment) -> dict[str, Any]:
-    """Keys of the container; those without a value are left out later."""
+    """Keys of the container but its arguments; those without a value are left out later."""
     recipe = deployment.recipe
     references = {name: value for name, value in recipe.engine.env.items() if isinstance(value, KeyRef)}
     texts = {name: value for name, value in recipe.engine.env.items() if isinstance(value, str)}
     secrets = [
         {"envvar_name": name, "secret_name": value.secret, "secret_key": value.key}
         for name, value in references.items()
-        if not is_of_bucket(name, value, recipe)
+        if not _is_of_bucket(name, value, recipe)
     ]
     token = recipe.model.token
     if token and source.parse_source(recipe.model.source).scheme == "hf":
@@ -51,18 +51,16 @@ def container_keys(deployment: Deployment) -> dict[str, Any]:
     pull = recipe.pods.image_pull_secrets
     return {
         "recipe_container_secret_name": pull[0] if pull else None,
-        "recipe_container_command_args": list(_arguments(deployment)),
         "recipe_container_env": [{"key": name, "value": value} for name, value in texts.items()] or None,
         "recipe_environment_secrets": secrets or None,
     }
 
 
-def is_of_bucket(name: str, value: str | KeyRef, recipe: Recipe) -> bool:
-    """Whether a variable only serves to read the bucket, as reading a blueprint makes it."""
+def _is_of_bucket(name: str, value: str | KeyRef, recipe: Recipe) -> bool:
     return isinstance(value, KeyRef) and name in BUCKET_VARIABLES and value.secret == f"{recipe.metadata.name}-bucket"
 
 
-def _arguments(deployment: Deployment) -> Iterator[str]:
+def arguments_of(deployment: Deployment) -> Iterator[str]:
     """All flags that the plan rests on, so that the server is the one that was planned."""
     plan, recipe = deployment.plan, deployment.recipe
     layout = plan.layout

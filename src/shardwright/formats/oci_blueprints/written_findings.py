@@ -11,7 +11,6 @@ from shardwright.facts import load as facts
 from shardwright.formats.oci_blueprints import keys
 from shardwright.formats.oci_blueprints.reading import ANNOTATION, OPTION_PORTS
 from shardwright.formats.oci_blueprints.served import ENGINE
-from shardwright.formats.oci_blueprints.written_container import is_of_bucket
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +27,7 @@ _WRITTEN: dict[str, tuple[str, ...]] = {
     "engine": ("name", "version", "image", "executor", "env"),
     "workload": ("concurrency", "inputTokens", "outputTokens", "latencyGoal", "objective"),
     "parallelism": ("tensor", "pipeline"),
-    "pods": ("cpu", "memory", "nodeSelector", "tolerations"),
+    "pods": ("cpu", "memory", "sharedMemory", "imagePullSecrets", "nodeSelector", "tolerations"),
     "storage": ("claim", "size", "cacheDir"),
     "expose": ("kind", "host", "tls"),
     "target": ("kind", "version", "options"),
@@ -40,7 +39,6 @@ _BY_SERVICE: dict[str, tuple[str, ...]] = {
     "engine": ("args",),
     "workload": ("maxModelLen",),
     "parallelism": ("data", "expert"),
-    "pods": ("sharedMemory", "imagePullSecrets"),
 }
 _RAY_CLUSTER = "kuberay"
 _CLOUD = ("VM.", "BM.")
@@ -187,8 +185,6 @@ def _lost(deployment: Deployment) -> Iterator[str]:
         yield "metadata.annotations"
     if set(recipe.target.options if recipe.target else ()) - set(OPTION_PORTS if is_cluster else ()):
         yield "target.options"
-    if is_cluster and any(not is_of_bucket(name, value, recipe) for name, value in recipe.engine.env.items()):
-        yield "engine.env"
 
 
 def _spanned(deployment: Deployment) -> Iterator[Finding]:

@@ -29,6 +29,8 @@ PARALLEL_VARIABLES = {
     "TENSOR_PARALLEL_SIZE": "tensorParallelSize",
 }
 
+_MOST_DIGITS = 9
+
 
 def _one_container(manifest: Object, _: Context) -> Iterator[Breach]:
     found = manifest.list_at(*components.WORKER, "containers")
@@ -48,7 +50,7 @@ def _mend_variables(manifest: Object, _: Context, breach: Breach) -> tuple[Chang
     field = PARALLEL_VARIABLES[breach.value]
     text = manifest.text_at(*breach.path, "value")
     removal = Change(breach.path, is_removal=True)
-    if not text.isdecimal() or manifest.get(*components.WORKER, field) is not None:
+    if not text.isdecimal() or len(text) > _MOST_DIGITS or manifest.get(*components.WORKER, field) is not None:
         return (removal,)
     return (removal, Change((*components.WORKER, field), int(text)))
 

@@ -7,41 +7,29 @@ own address, MEMBER_INDEX stands for all. Source: kserve/kserve v0.15.0 to v0.20
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
-from shardwright.core.deployment import Wiring
-from shardwright.kubernetes import pods, sources
+from shardwright.kubernetes import sources, wiring
 
 if TYPE_CHECKING:
+    from shardwright.core.deployment import Wiring
     from shardwright.core.recipe import Recipe
 
 __all__ = ["HEAD", "INDEX", "MODEL_FOLDER", "SERVE_PORT", "is_mounted_image", "wiring_of"]
 
 HEAD = "HEAD_SVC"
 INDEX = "MEMBER_INDEX"
-SERVE_PORT = "8080"
+SERVE_PORT = wiring.SERVE_PORT
 MODEL_FOLDER = "/mnt/models"
 """Where the platform mounts an image that holds a model."""
-_GROUP_PORT = "29501"
-_RAY_PORT = "6379"
 
 
 def wiring_of(recipe: Recipe) -> Wiring:
     """Addresses and indices by variable, the model by repository or by its path in what is mounted."""
-    has_cache = recipe.storage.claim is not None and sources.source_of(recipe).kind == "hub"
-    return Wiring(
-        leader_address=f"$({HEAD})",
-        member_index=f"$({INDEX})",
-        own_address=pods.OWN_ADDRESS,
-        model=MODEL_FOLDER if is_mounted_image(recipe) else sources.model_argument(recipe),
-        draft=sources.draft_argument(recipe),
-        serve_port=SERVE_PORT,
-        group_port=_GROUP_PORT,
-        ray_port=_RAY_PORT,
-        interface=recipe.network.interface or "",
-        cache_dir=recipe.storage.cache_dir if has_cache else "",
-        also_served=recipe.metadata.name,
-    )
+    made = wiring.pod_wiring(recipe, leader_address=f"$({HEAD})", member_index=f"$({INDEX})")
+    model = MODEL_FOLDER if is_mounted_image(recipe) else made.model
+    return dataclasses.replace(made, model=model, also_served=recipe.metadata.name)
 
 
 def is_mounted_image(recipe: Recipe) -> bool:

@@ -10,7 +10,7 @@ import functools
 from typing import TYPE_CHECKING
 
 from shardwright.core.rules.rule import Breach, Rule
-from shardwright.kubernetes import manifest_pods, pod_checks
+from shardwright.kubernetes import engine_words, manifest_pods, pod_checks
 from shardwright.targets.kuberay import ray_images, ray_ports
 from shardwright.targets.kuberay.ray_objects import ALL_KINDS, has, in_clusters, text_of
 
@@ -38,8 +38,9 @@ _rule = functools.partial(
 def gpu_count(cluster: Cluster, group: Group) -> int:
     """GPUs of a pod of that group, as the operator counts them: by resources that end with gpu, or as ray start is told."""
     told = cluster.owner.get(*group.path, "rayStartParams", "num-gpus")
-    if text_of(told).isdigit():
-        return int(text_of(told))
+    number = engine_words.whole(text_of(told))
+    if number is not None:
+        return number
     limits = manifest_pods.requested(cluster.owner, group.container, "limits")
     return sum(manifest_pods.count_of(value) for name, value in limits.items() if _is_gpu(name))
 

@@ -85,8 +85,9 @@ class _Cluster:
                 hint="what is read is Ray Serve LLM: applications with args.llm_configs, or with MODEL_ID as a variable",
             )
         ranks = worker or head
-        command = serve_reading.command_of(model, self._surroundings, ranks.container)
-        leader = dataclasses.replace(ranks, command=command)
+        container = serve_reading.with_variables(model, ranks.container)
+        command = serve_reading.command_of(model, self._surroundings, container)
+        leader = dataclasses.replace(ranks, command=command, container=container)
         nodes = self._nodes or 1
         replicas = max(model.replicas, 1)
         per_replica = max(nodes // replicas, 1)

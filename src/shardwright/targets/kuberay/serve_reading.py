@@ -27,16 +27,13 @@ if TYPE_CHECKING:
 
     Tree = dict[str, Value]
 
-__all__ = ["Served", "command_of", "fields_of", "model_of", "notes_of"]
+__all__ = ["Served", "command_of", "fields_of", "model_of", "notes_of", "with_variables"]
 
 _ENGINE = "vllm"
 """What Ray Serve LLM serves with."""
 _MOST = 100_000
-_VARIABLES = {
-    "MODEL_ID": "model",
-    "TENSOR_PARALLELISM": "tensor_parallel_size",
-    "PIPELINE_PARALLELISM": "pipeline_parallel_size",
-}
+_SIZES = {"TENSOR_PARALLELISM": "tensor_parallel_size", "PIPELINE_PARALLELISM": "pipeline_parallel_size"}
+"""Variables of the older samples."""
 
 
 @frozen
@@ -50,6 +47,8 @@ class Served:
     arguments: dict[str, Value]
     replicas: int
     accelerator: str = ""
+    variables: tuple[tuple[str, str], ...] = ()
+    """Of the environment in which Ray runs it."""
     count: int = 1
     """Models of the object."""
 
@@ -58,15 +57,13 @@ def model_of(main: Object) -> Served | None:
     """The first model that an object's applications serve; None where they serve none that is said here."""
     found: list[Served] = []
     for application in _maps(_config(main).get("applications")):
-        arguments = application.get("args")
-        configs = _maps(arguments.get("llm_configs")) if isinstance(arguments, dict) else []
-        found.extend(_configured(each) for each in configs)
+        configs = _maps(_map(application.get("args")).get("llm_configs"))
+        found.extend(_configured(each, _variables(application)) for each in configs)
         if not configs:
             found.extend(_by_variables(application))
     if not found:
         return None
-    first = found[0]
-    return Served(first.name, first.source, first.arguments, first.replicas, first.accelerator, len(found))
+    return dataclasses.replace(found[0], count=len(found))
 
 
 def command_of(model: Served, surroundings: Surroundings, container: Tree) -> Command:
@@ -80,7 +77,16 @@ def command_of(model: Served, surroundings: Surroundings, container: Tree) -> Co
     if server is None:
         return dataclasses.replace(command, fields={**command.fields, "engine.image": image})
     fields = {**server.fields, **{path: value for path, value in command.fields.items() if value}}
-    return dataclasses.replace(server, fields=fields, findings=command.findings, secrets=command.secrets)
+    return dataclasses.replace(
+        server, fields=fields, findings=(*server.findings, *command.findings), secrets=command.secrets
+    )
+
+
+def with_variables(model: Served, container: Tree) -> Tree:
+    """A container with the variables that Ray gives its processes there."""
+    env = container.get("env")
+    more: list[Value] = [{"name": name, "value": text} for name, text in model.variables]
+    return {**container, "env": [*(env if isinstance(env, list) else []), *more]}
 
 
 def fields_of(model: Served, fields: Fields) -> Fields:
@@ -119,7 +125,7 @@ def notes_of(main: Object, model: Served, nodes: int, gpus_per_node: int) -> Ite
         )
 
 
-def _configured(config: Tree) -> Served:
+def _configured(config: Tree, shared: dict[str, str]) -> Served:
     loading = _map(config.get("model_loading_config"))
     source = loading.get("model_source")
     place = source.get("bucket_uri") if isinstance(source, dict) else source
@@ -130,20 +136,26 @@ def _configured(config: Tree) -> Served:
         arguments=_map(config.get("engine_kwargs")),
         replicas=_replicas(_map(config.get("deployment_config"))),
         accelerator=_text(config.get("accelerator_type")),
+        variables=tuple({**shared, **_variables(config)}.items()),
     )
 
 
 def _by_variables(application: Tree) -> Iterator[Served]:
-    variables = _map(_map(application.get("runtime_env")).get("env_vars"))
+    variables = _variables(application)
     if not variables.get("MODEL_ID"):
         return
-    given = {flag: variables[name] for name, flag in _VARIABLES.items() if name in variables}
-    arguments = {
-        flag: int(text) for flag, value in given.items() if (text := _text(value)).isdecimal() and len(text) < 6
-    }
+    given = {flag: variables.pop(name) for name, flag in _SIZES.items() if name in variables}
+    arguments: Tree = {flag: int(text) for flag, text in given.items() if text.isdecimal() and len(text) < 6}
     deployments = _maps(application.get("deployments"))
-    name = _text(variables["MODEL_ID"])
-    yield Served(name, name, dict(arguments), _replicas(deployments[0] if deployments else {}))
+    name = variables.pop("MODEL_ID")
+    replicas = _replicas(deployments[0] if deployments else {})
+    yield Served(name, name, arguments, replicas, variables=tuple(variables.items()))
+
+
+def _variables(tree: Tree) -> dict[str, str]:
+    """Variables of a runtime environment."""
+    given = _map(_map(tree.get("runtime_env")).get("env_vars"))
+    return {name: text for name, value in given.items() if (text := _text(value))}
 
 
 def _replicas(deployment: Tree) -> int:

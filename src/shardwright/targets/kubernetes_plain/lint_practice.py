@@ -102,19 +102,14 @@ def _surge(each: Object, _: Context) -> Iterator[Breach]:
 def _deadline(each: Object, _: Context) -> Iterator[Breach]:
     deadline = each.number_at("spec", "progressDeadlineSeconds") or _DEFAULT_DEADLINE_SECONDS
     for container, _engine in _engines(each):
-        probe = mapping(container.value.get("startupProbe"))
-        numbers = [
-            probe.get("periodSeconds", 10),
-            probe.get("failureThreshold", 3),
-            probe.get("initialDelaySeconds", 0),
-        ]
-        if probe and all(isinstance(number, int) for number in numbers):
-            period, times, delay = (int(str(number)) for number in numbers)
-            if period * times + delay > deadline:
-                message = (
-                    f"a start may take {period * times + delay} s, and after {deadline} s the rollout counts as failed"
-                )
-                yield Breach(("spec", "progressDeadlineSeconds"), message, str(deadline))
+        at = (*container.path, "startupProbe")
+        if not each.map_at(*at):
+            continue
+        period, times = each.number_at(*at, "periodSeconds"), each.number_at(*at, "failureThreshold")
+        seconds = (period or 10) * (times or 3) + (each.number_at(*at, "initialDelaySeconds") or 0)
+        if seconds > deadline:
+            message = f"a start may take {seconds} s, and after {deadline} s the rollout counts as failed"
+            yield Breach(("spec", "progressDeadlineSeconds"), message, str(deadline))
 
 
 def _links(each: Object, context: Context) -> Iterator[Breach]:

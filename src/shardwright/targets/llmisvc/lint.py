@@ -44,7 +44,7 @@ def _mutate(value: dict[str, Value], context: Context) -> dict[str, Value]:  # n
     if value.get("kind") != "LLMInferenceService" or not isinstance(spec, dict) or not isinstance(metadata, dict):
         return value
     model = spec.get("model")
-    if not isinstance(model, dict) or model.get("name"):
+    if not isinstance(model, dict) or model.get("name") not in (None, ""):
         return value
     return {**value, "spec": {**spec, "model": {**model, "name": metadata.get("name", "")}}}
 

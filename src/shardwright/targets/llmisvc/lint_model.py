@@ -46,7 +46,13 @@ def _adapters(manifest: Object, _: Context) -> Iterator[Breach]:
             yield Breach((*_LORA, field), f"{field} is {value}; at least 1 is allowed", str(value))
     base = manifest.text_at("spec", "model", "name") or manifest.name
     seen: dict[str, int] = {}
-    for index, _each in enumerate(manifest.list_at(*_LORA, "adapters")):
+    adapters = manifest.get(*_LORA, "adapters")
+    if adapters is not None and not isinstance(adapters, list):
+        yield Breach((*_LORA, "adapters"), "adapters are no list")
+    for index, each in enumerate(manifest.list_at(*_LORA, "adapters")):
+        if not isinstance(each, dict):
+            yield Breach((*_LORA, "adapters", index), "an adapter is a mapping with name and uri")
+            continue
         at = (*_LORA, "adapters", index, "name")
         name = manifest.text_at(*at)
         if complaint := _adapter_complaint(name, base, seen):

@@ -6,7 +6,6 @@ validateSchedulerConfig, validateTrafficFields), and CEL rules of the CRDs on th
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 from shardwright.core.rules.rule import Breach, Rule
@@ -59,7 +58,9 @@ def _scheduler_config(manifest: Object, _: Context) -> Iterator[Breach]:
         yield Breach(_CONFIG, "the scheduler's config has neither inline nor ref")
     if inline is not None and reference is not None:
         yield Breach(_CONFIG, "the scheduler's config has inline and ref; one may be there")
-    if inline is not None and len(json.dumps(inline)) < 3:
+    if inline is not None and not isinstance(inline, dict):
+        yield Breach((*_CONFIG, "inline"), "the scheduler's config is no mapping")
+    if inline == {}:
         yield Breach((*_CONFIG, "inline"), "the scheduler's config is empty")
     if isinstance(reference, dict) and not reference.get("name"):
         yield Breach((*_CONFIG, "ref"), "the ConfigMap that is referred to has no name")
@@ -82,6 +83,9 @@ def _pool(manifest: Object, _: Context) -> Iterator[Breach]:
     picker = manifest.map_at(*_POOL, "endpointPickerRef")
     if picker and picker.get("kind", "Service") == "Service" and picker.get("port") is None:
         yield Breach((*_POOL, "endpointPickerRef"), "a picker that is a Service needs its port")
+    labels = manifest.get(*_POOL, "selector", "matchLabels")
+    if labels == {} and manifest.kind in workloads.SERVICE and manifest.api_version.endswith("/v1alpha2"):
+        yield Breach((*_POOL, "selector", "matchLabels"), "a pool that selects by no label holds no pods")
     numbers = [each.get("number") for each in manifest.list_at(*_POOL, "targetPorts") if isinstance(each, dict)]
     if len(set(map(str, numbers))) < len(numbers):
         yield Breach((*_POOL, "targetPorts"), "two target ports have the same number")

@@ -119,8 +119,21 @@ def _filter(manifest: Object, path: Path, rule: Path) -> Iterator[Breach]:
     mirror = (*path, "requestMirror")
     if isinstance(manifest.get(*mirror, "backendRef"), dict):
         yield from _backend(manifest, (*mirror, "backendRef"))
+    if isinstance(manifest.get(*path, "externalAuth"), dict):
+        yield from _asked(manifest, (*path, "externalAuth"))
     if manifest.get(*mirror, "percent") is not None and manifest.get(*mirror, "fraction") is not None:
         yield Breach(mirror, "percent and fraction are both set; one may be")
+
+
+def _asked(manifest: Object, path: Path) -> Iterator[Breach]:
+    """A service that is asked whether a request may pass: by one protocol, whose settings are there."""
+    protocol = manifest.text_at(*path, "protocol")
+    for name, field in (("GRPC", "grpc"), ("HTTP", "http")):
+        is_given = manifest.get(*path, field) is not None
+        if is_given != (protocol == name):
+            yield Breach(path, f'by "{protocol}" it {"has no" if is_given else "needs"} {field}', protocol)
+    if isinstance(manifest.get(*path, "backendRef"), dict):
+        yield from _backend(manifest, (*path, "backendRef"))
 
 
 def _path_type(manifest: Object, path: Path) -> Iterator[Breach]:
@@ -138,8 +151,8 @@ def _path_change(manifest: Object, path: Path, rule: Path) -> Iterator[Breach]:
         return
     matches = manifest.list_at(*rule, "matches")
     first = manifest.text_at(*rule, "matches", 0, "path", "type")
-    # A rule without matches has the CRD's default: one match of the prefix /.
-    if matches and (len(matches) != 1 or first not in {"", "PathPrefix"}):
+    # A rule without matches has the CRD's default, one match of the prefix /; an empty list stays empty.
+    if manifest.get(*rule, "matches") is not None and (len(matches) != 1 or first not in {"", "PathPrefix"}):
         yield Breach(path, "a prefix is replaced only where the rule has one match, of type PathPrefix")
 
 

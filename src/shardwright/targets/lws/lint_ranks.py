@@ -124,7 +124,7 @@ def _headless(found: GroupSet) -> Iterator[Breach]:
 def _ray_image(found: GroupSet) -> Iterator[Breach]:
     for container, words in engines(found):
         image = str(container.value.get("image", ""))
-        match = re.search(r"vllm/vllm-openai:v?(\d+)\.(\d+)", image)
+        match = re.search(r"vllm/vllm-openai:v?(\d{1,6})\.(\d{1,6})", image)
         if match and _RAY.search(" ".join(words)) and (int(match[1]), int(match[2])) > _LAST_VERSION_WITH_RAY:
             yield Breach((*container.path, "image"), f"Ray is started, and {image} holds none", image)
 

@@ -18,6 +18,7 @@ __all__ = ["PREFIX", "is_unified", "left_over", "make", "others", "remove", "swe
 
 PREFIX = "shardwright-node-"
 _ROOT = Path("/sys/fs/cgroup")
+_SECOND = "unified"
 _TIMEOUT_SECONDS = 10.0
 
 
@@ -52,12 +53,12 @@ def remove(name: str) -> None:
 
 def left_over(name: str) -> list[Path]:
     """Groups of a node that are there."""
-    return [hierarchy / name for hierarchy in _hierarchies() if (hierarchy / name).is_dir()]
+    return [hierarchy / name for hierarchy in _everywhere() if (hierarchy / name).is_dir()]
 
 
 def others() -> set[str]:
     """Names of all nodes' groups that are there."""
-    return {group.name for hierarchy in _hierarchies() for group in hierarchy.glob(f"{PREFIX}*")}
+    return {group.name for hierarchy in _everywhere() for group in hierarchy.glob(f"{PREFIX}*")}
 
 
 def sweep() -> None:
@@ -72,4 +73,9 @@ def sweep() -> None:
 def _hierarchies() -> list[Path]:
     if is_unified():
         return [_ROOT]
-    return [path for path in _ROOT.iterdir() if (path / "cgroup.procs").exists() and path.name != "unified"]
+    return [path for path in _ROOT.iterdir() if (path / "cgroup.procs").exists() and path.name != _SECOND]
+
+
+def _everywhere() -> list[Path]:
+    """All hierarchies; also version 2 beside version 1, where containerd makes groups by itself."""
+    return [*_hierarchies(), *([_ROOT / _SECOND] if (_ROOT / _SECOND).is_dir() else [])]

@@ -24,9 +24,10 @@ from shardwright.testing.cluster import clusters as whole
 from shardwright.testing.cluster.clusters import Cluster
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from shardwright.testing.cluster.building import Programs
     from shardwright.testing.cluster.clusters import Running
 
 __all__ = ["Clusters", "clusters"]
@@ -50,12 +51,25 @@ class Clusters:
         """The cluster with two nodes of one GPU each, with these managers running beside it."""
         return self._get(Cluster(managers, nodes=_NODES))
 
+    def programs(self, *managers: str, nodes: int = 0) -> Mapping[str, Path]:
+        """Where the programs of such a cluster are; the test is skipped if they are not there."""
+        return self._programs(Cluster(managers, nodes=nodes)).paths
+
     def close(self) -> None:
         """Stop all that was started."""
         self._ends.close()
         self._running.clear()
 
     def _get(self, cluster: Cluster) -> Running:
+        programs = self._programs(cluster)
+        if cluster.nodes not in self._running:
+            block = whole.running(cluster, programs, self._cache_dir / "test-cluster" / "runs")
+            self._running[cluster.nodes] = self._ends.enter_context(block)
+        running = self._running[cluster.nodes]
+        running.need(cluster.managers, programs)
+        return running
+
+    def _programs(self, cluster: Cluster) -> Programs:
         reason = whole.missing(cluster)
         if reason:
             pytest.skip(reason)
@@ -64,12 +78,7 @@ class Clusters:
         if programs is None:
             lacking = ", ".join(building.missing_programs(self._cache_dir, self._assets, names))
             pytest.skip(f"not built: {lacking}; build them with python -m shardwright.testing.cluster")
-        if cluster.nodes not in self._running:
-            block = whole.running(cluster, programs, self._cache_dir / "test-cluster" / "runs")
-            self._running[cluster.nodes] = self._ends.enter_context(block)
-        running = self._running[cluster.nodes]
-        running.need(cluster.managers, programs)
-        return running
+        return programs
 
 
 @pytest.fixture(scope="session")

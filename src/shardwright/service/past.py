@@ -1,0 +1,92 @@
+"""Use case: what a deployment on a cluster was before, back to it, and its end."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from shardwright import errors
+from shardwright.service import clusters, rollout
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from shardwright.core.lifecycle.revision import Revision
+    from shardwright.kubernetes.client import Client, Ref
+    from shardwright.service.rollout import Options, Rollout, Step
+
+__all__ = ["back_to", "delete", "history", "prepare_rollback"]
+
+_KEPT = frozenset({"PersistentVolumeClaim", "Namespace"})
+
+
+def history(client: Client, namespace: str, name: str) -> tuple[Revision, ...]:
+    """All revisions, oldest first; NotFound if there is no such deployment."""
+    from shardwright.kubernetes import revisions  # noqa: PLC0415 - see clusters
+
+    revisions.newest(client, namespace, name)
+    return revisions.history(client, namespace, name)
+
+
+def back_to(found: Sequence[Revision], number: int | None) -> Revision:
+    """The revision of that number, or the last before the newest that served; NotFound if there is none."""
+    earlier = found[:-1]
+    if number is not None:
+        for each in found:
+            if each.number == number:
+                return each
+        there = ", ".join(str(each.number) for each in found)
+        raise errors.NotFound(f"there is no revision {number}", hint=f"kept are: {there}")
+    served = [each for each in earlier if each.outcome == "ready"]
+    if not earlier:
+        raise errors.NotFound("there is no earlier revision to go back to")
+    return (served or list(earlier))[-1]
+
+
+def prepare_rollback(
+    client: Client, namespace: str, name: str, number: int | None, options: Options
+) -> tuple[Rollout, Revision]:
+    """What going back would change, and the revision gone back to: its plan and manifests as they were."""
+    wanted = back_to(history(client, namespace, name), number)
+    again = dataclasses.replace(wanted, outcome="applying", message=f"back to revision {wanted.number}")
+    return rollout.prepare_again(again, namespace, name, client, options), wanted
+
+
+def delete(client: Client, namespace: str, name: str, *, with_claims: bool, timeout_seconds: float) -> Iterator[Step]:
+    """Delete all objects of all kept revisions, the last applied first, and wait until they are gone; then the history.
+
+    Claims stay unless `with_claims`: a model is on them. Namespaces stay always. Objects that are not ours stay.
+    """
+    from shardwright.kubernetes import leases, revisions  # noqa: PLC0415 - see clusters
+
+    known = history(client, namespace, name)
+    with leases.held(client, namespace, name, clusters.holder()):
+        gone: list[Ref] = []
+        for ref in _objects(known, client, name, with_claims=with_claims):
+            client.delete(ref)
+            gone.append(ref)
+        yield from _ended(client, gone, timeout_seconds)
+        revisions.remove(client, namespace, name)
+
+
+def _objects(known: Sequence[Revision], client: Client, name: str, *, with_claims: bool) -> Iterator[Ref]:
+    from shardwright.kubernetes.client.refs import ref_of  # noqa: PLC0415 - see clusters
+
+    bodies = [body for each in reversed(known) for body in reversed(each.manifests)]
+    for ref in dict.fromkeys(ref_of(body, client.namespace) for body in bodies):
+        if ref.kind == "Namespace" or (ref.kind in _KEPT and not with_claims):
+            continue
+        try:
+            found = client.find(ref)
+        except errors.NotFound:
+            continue
+        if found is not None and rollout.is_ours(found, name):
+            yield ref
+
+
+def _ended(client: Client, refs: Sequence[Ref], timeout_seconds: float) -> Iterator[Step]:
+    from shardwright.kubernetes import applying  # noqa: PLC0415 - see clusters
+
+    for ref in refs:
+        applying.wait_until_gone(client, [ref], timeout_seconds=timeout_seconds)
+        yield rollout.Step("prune", f"deleted {ref}")
