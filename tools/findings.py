@@ -32,7 +32,10 @@ _MAKERS = {
     "Refusal": "error",
     "finding": "error",
     "faulty": "error",
+    "note": "warning",
 }
+_PREFIXES = {"note": "import."}
+"""Makers that write the first part of the id themselves."""
 _WORDS = {"title", "why", "fix"}
 _EACH = {"target": tuple(registry.TARGETS), "engine": tuple(registry.ENGINES)}
 
@@ -62,6 +65,10 @@ def _calls(node: ast.AST, around: tuple[ast.AST, ...]) -> Iterator[tuple[ast.Cal
 
 
 def _ids_of(call: ast.Call) -> tuple[str, ...]:
+    prefix = _PREFIXES.get(_maker_of(call), "")
+    first = call.args[0] if call.args else None
+    if prefix and isinstance(first, ast.Constant) and isinstance(first.value, str):
+        return (prefix + first.value,)
     named = [each.value for each in call.keywords if each.arg == "id"]
     for value in [*named, *call.args[:2]]:
         if isinstance(value, ast.Constant) and isinstance(value.value, str) and _ID.fullmatch(value.value):
@@ -81,8 +88,12 @@ def _ids_of_each(value: ast.expr) -> tuple[str, ...]:
             return ()
 
 
+def _maker_of(call: ast.Call) -> str:
+    return call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+
+
 def _severity_of(call: ast.Call) -> str:
-    maker = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+    maker = _maker_of(call)
     texts = {
         value.value for value in ast.walk(call) if isinstance(value, ast.Constant) and isinstance(value.value, str)
     }
@@ -94,12 +105,25 @@ def _severity_of(call: ast.Call) -> str:
 def _entry(call: ast.Call, around: tuple[ast.AST, ...], severity: str, part: str) -> dict[str, str]:
     nearest = around[0] if around and isinstance(around[0], ast.FunctionDef) else None
     said = next((_text(each.value) for each in call.keywords if each.arg == "message"), "")
-    title = (ast.get_docstring(nearest) if nearest else "") or said or _module_title(around)
+    if _maker_of(call) in _PREFIXES and len(call.args) > 1:
+        said = _said(call.args[1], nearest)
+        title = said or _module_title(around)
+    else:
+        title = (ast.get_docstring(nearest) if nearest else "") or said or _module_title(around)
     entry = {"severity": severity, "title": title.split("\n\n")[0].replace("\n", " ").removesuffix(".")}
     for keyword in call.keywords:
         if keyword.arg in _WORDS and (text := _text(keyword.value)):
             entry[keyword.arg] = text
     return {**entry, "used_in": part}
+
+
+def _said(value: ast.expr, around: ast.FunctionDef | None) -> str:
+    """A message as it is written, or as it was assigned to a name above."""
+    if isinstance(value, ast.Name) and around:
+        for node in ast.walk(around):
+            if isinstance(node, ast.Assign) and any(getattr(each, "id", "") == value.id for each in node.targets):
+                return _text(node.value)
+    return _text(value)
 
 
 def _module_title(around: tuple[ast.AST, ...]) -> str:

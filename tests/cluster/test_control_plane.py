@@ -19,7 +19,7 @@ import psutil
 import pytest
 
 from shardwright import errors
-from shardwright.testing.cluster import control_plane, crds
+from shardwright.testing.cluster import building, control_plane, crds
 from shardwright.testing.cluster.api import Api
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ START = """
 import json, sys, time
 from pathlib import Path
 from shardwright.testing.cluster import building, control_plane
-programs = building.Programs(Path(sys.argv[1]), "a test")
+programs = building.Programs({name: Path(path) for name, path in json.loads(sys.argv[1]).items()})
 with control_plane.running(programs, Path(sys.argv[2])) as plane, plane.api() as api:
     print(json.dumps([api.get("/version")["major"], *plane.pids]), flush=True)
     sys.stdin.read()
@@ -50,8 +50,9 @@ def open_folder() -> Iterator[Path]:
         yield Path(name)
 
 
-def starter(folder: Path, runs: Path, *before: str) -> subprocess.Popen[str]:
-    command = [*before, sys.executable, "-c", START, str(folder), str(runs)]
+def starter(programs: Programs, runs: Path, *before: str) -> subprocess.Popen[str]:
+    paths = json.dumps({name: str(path) for name, path in programs.paths.items()})
+    command = [*before, sys.executable, "-c", START, paths, str(runs)]
     pipe = subprocess.PIPE
     return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, cwd="/")
 
@@ -115,7 +116,7 @@ def test_two_servers_run_side_by_side_and_leave_nothing(
 def test_a_killed_run_leaves_no_process_and_the_next_sweeps_its_files(programs: Programs, tmp_path: Path) -> None:
     """Even a test run that is killed cannot leave a cluster behind."""
     runs = tmp_path / "runs"
-    with starter(programs.folder, runs) as first:
+    with starter(programs, runs) as first:
         assert first.stdout is not None
         _, *pids = json.loads(first.stdout.readline())
         first.send_signal(signal.SIGKILL)
@@ -128,27 +129,25 @@ def test_a_killed_run_leaves_no_process_and_the_next_sweeps_its_files(programs: 
 @pytest.mark.skipif(os.geteuid() != 0, reason="this run is without root itself")
 def test_a_user_without_rights_can_run_it(programs: Programs, open_folder: Path) -> None:
     """Nothing of it needs root."""
-    for name in ("etcd", "kube-apiserver"):
-        shutil.copy(programs.path(name), open_folder / name)
+    copies = {name: Path(shutil.copy(path, open_folder / name)) for name, path in programs.paths.items()}
     (open_folder / "runs").mkdir()
     os.chown(open_folder / "runs", NOBODY, NOBODY)
     become = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "--inh-caps=-all")
     if subprocess.run([*become, sys.executable, "-c", "import shardwright"], cwd="/", check=False).returncode:
         pytest.skip("another user cannot read this checkout")
-    with starter(open_folder, open_folder / "runs", *become) as process:
+    with starter(building.Programs(copies), open_folder / "runs", *become) as process:
         said, complaint = process.communicate("", timeout=120)
     assert json.loads(said)[0] == "1", complaint
 
 
 def test_a_program_that_ends_at_once_is_quoted(programs: Programs, tmp_path: Path) -> None:
     """A server that cannot start says why, and is not waited for."""
-    (tmp_path / "etcd").symlink_to(programs.path("etcd"))
     broken = tmp_path / "kube-apiserver"
     broken.write_text("#!/bin/sh\necho no such flag >&2; exit 1\n", "utf-8")
     broken.chmod(0o755)
-    programs = type(programs)(tmp_path, "a test")
+    programs = building.Programs({**programs.paths, "kube-apiserver": broken})
     with (
-        pytest.raises(errors.TargetError, match=r"kube-apiserver ended before it was ready:\n  no such flag"),
+        pytest.raises(errors.TargetError, match=r"kube-apiserver ended by itself:\n  no such flag"),
         control_plane.running(programs, tmp_path / "runs"),
     ):
         pytest.fail("it started")

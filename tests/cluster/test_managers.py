@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from shardwright.testing.cluster.fixtures import Clusters
 
 LWS = "/apis/leaderworkerset.x-k8s.io/v1"
+CLAIM = "storage={claim: models, download: never}"
 RAY = ("engine.executor=ray", "engine.image=registry.example.org/engine-with-ray:1")
 
 
@@ -81,7 +82,7 @@ def test_a_rendered_inference_service_makes_its_deployments(clusters: Clusters) 
     """KServe's first controller, out of cluster, makes a leader's and the workers' Deployment of runtime and service."""
     cluster = clusters.api("kserve")
     with cluster.namespace() as namespace, cluster.api() as api:
-        create_all(api, applicable("kserve", "0.20", namespace))
+        create_all(api, applicable("kserve", "0.20", namespace, CLAIM))
         pods = pods_when(cluster, api, namespace, 2, "kserve-manager")
         assert any("worker" in name for name in pods)
         deployments = api.items(f"/apis/apps/v1/namespaces/{namespace}/deployments")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import socket
 import subprocess
@@ -156,7 +155,7 @@ with clusters.running(wanted, programs, Path(sys.argv[2])) as cluster:
 
 
 def links() -> set[str]:
-    return set(os.listdir("/sys/class/net"))
+    return {place.name for place in Path("/sys/class/net").iterdir()}
 
 
 @pytest.mark.parametrize("end", ["closed", "killed"])

@@ -42,6 +42,7 @@ def delete(
 
 def _in_the_cluster(name: str, place: Place, *, yes: bool, with_claims: bool, seconds: float) -> None:
     from shardwright.cli import rollout_view
+    from shardwright.cli.apply import confirm
     from shardwright.service import clusters, past
 
     with clusters.connected(place) as client:

@@ -10,7 +10,7 @@ wrong. So a reader carries what a recipe has a field for, and says nothing of th
 How a reader is written:
 
     class LwsReader:
-        platform = "lws"                                    # the target's kind
+        platform = ...                                      # the target's kind
         kinds = ("LeaderWorkerSet",)
 
         def read(self, main: Object, surroundings: Surroundings) -> Imported | None: ...
@@ -27,7 +27,7 @@ How a reader is written:
   left out is reported as not imported.
 - `target.kind` and `target.version` are written by the service; `target.options` by the reader.
 - `Imported.findings`: what a person must do or know (ids `import.*`): a token to be put into a Secret, a size that was
-  guessed. A secret's value is never in a field, a finding or a difference; `Note` makes the usual ones.
+  guessed. A secret's value is never in a field, a finding or a difference; `note` and `secret_note` make them.
 """
 
 from __future__ import annotations

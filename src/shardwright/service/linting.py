@@ -85,10 +85,11 @@ def judged(found: list[reading.Reading], context: Context, before: Sequence[Obje
     objects = tuple(each for found in readings for each in found.objects)
     judged = judge.judge(objects, platforms, context, before)
     findings = (*(each for found in readings for each in found.findings), *judged)
+    ruled = [(each, frozenset(kind for rule in each.rules for kind in rule.kinds)) for each in platforms]
     return Linted(
         tuple(sorted(dict.fromkeys(findings), key=judge.sort_key)),
         len(objects),
-        sum(_is_known(each, platforms) for each in objects),
+        sum(_is_known(each, ruled) for each in objects),
         {platform.name: judge.version_of(platform, context) for platform in platforms},
     )
 
@@ -178,8 +179,10 @@ def parse_gates(options: Sequence[str]) -> dict[str, bool]:
     return found
 
 
-def _is_known(each: Object, platforms: Sequence[Platform]) -> bool:
-    return any(platform.schema().kind_of(each.api_version, each.kind) for platform in platforms)
+def _is_known(each: Object, ruled: Sequence[tuple[Platform, frozenset[str]]]) -> bool:
+    return any(
+        each.kind in kinds and platform.schema().kind_of(each.api_version, each.kind) for platform, kinds in ruled
+    )
 
 
 def _files(paths: Sequence[str]) -> Iterator[str]:

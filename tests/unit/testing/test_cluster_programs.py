@@ -19,10 +19,15 @@ echo "$@" >> "$NOTES"
 case "$1 $2" in
   "env GOVERSION") printf '%s\\nlocal\\n' "$VERSION" ;;
   "mod download") echo '{"GoMod": "go.mod", "Dir": "/nowhere"}' ;;
-  "mod edit") echo '{"Go": "1.26.0", "Require": [{"Path": "k8s.io/api", "Version": "v0.0.0"}]}' ;;
-  build*) while [ "$1" != -o ]; do shift; done; cp go.mod "$2"; chmod +x "$2"; [ -z "$BROKEN" ] || { echo broken >&2; exit 1; } ;;
+  "mod edit") echo "$EDITED" ;;
+  "list "*) echo one; echo two ;;
+  build*) while [ "$1" != -o ]; do shift; done; echo one >&2; cp go.mod "$2"; chmod +x "$2"; [ -z "$BROKEN" ] || { echo broken >&2; exit 1; } ;;
 esac
 """
+
+EDITED = """{"Go": "1.26.0", "Require": [{"Path": "k8s.io/api", "Version": "v0.0.0"}],
+ "Replace": [{"Old": {"Path": "example.org/a"}, "New": {"Path": "example.org/b", "Version": "v1.2.3"}},
+             {"Old": {"Path": "example.org/c"}, "New": {"Path": "./c"}}]}"""
 
 
 @pytest.fixture
@@ -36,6 +41,7 @@ def notes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "PATH": f"{folder}:/usr/bin:/bin",
         "NOTES": str(tmp_path / "notes"),
         "VERSION": "go1.26.3",
+        "EDITED": EDITED,
     }.items():
         monkeypatch.setenv(name, value)
     return tmp_path / "notes"
@@ -46,12 +52,24 @@ def quiet(line: str) -> None:
 
 
 def test_programs_of_envtest_are_taken_as_they_are(tmp_path: Path) -> None:
-    """Where KUBEBUILDER_ASSETS is set nothing is built, and nothing else is looked at."""
-    for name in building.CONTROL_PLANE:
+    """Where KUBEBUILDER_ASSETS is set nothing is built that it holds."""
+    for name in building.ENVTEST:
         (tmp_path / name).touch(mode=0o755)
     found = building.obtain_programs(tmp_path / "cache", tmp_path)
-    assert found.folder == tmp_path
+    assert found.paths == {name: tmp_path / name for name in building.ENVTEST}
     assert not (tmp_path / "cache").exists()
+
+
+@pytest.mark.usefixtures("notes")
+def test_what_envtest_does_not_have_is_built(tmp_path: Path) -> None:
+    """Its folder has no controllers: those are built, and etcd and the API server are still taken from it."""
+    for name in building.ENVTEST:
+        (tmp_path / name).touch(mode=0o755)
+    names = (*building.ENVTEST, "kube-scheduler")
+    assert building.missing_programs(tmp_path / "cache", tmp_path, names) == ("kube-scheduler",)
+    found = building.obtain_programs(tmp_path / "cache", tmp_path, names=names, report=quiet)
+    assert found.paths["etcd"] == tmp_path / "etcd"
+    assert found.paths["kube-scheduler"].is_relative_to(tmp_path / "cache")
 
 
 def test_a_folder_of_envtest_that_lacks_a_program_is_an_error(tmp_path: Path) -> None:
@@ -82,10 +100,12 @@ def test_two_runs_build_once(notes: Path, tmp_path: Path) -> None:
         both = [pool.submit(building.obtain_programs, tmp_path / "cache", report=quiet) for _ in range(2)]
         found = [one.result() for one in both]
     calls = notes.read_text("utf-8").splitlines()
-    assert len([call for call in calls if call.startswith("build")]) == len(building.CONTROL_PLANE)
+    assert len([call for call in calls if call.startswith("build")]) == len(building.ENVTEST)
     assert found[0] == found[1]
-    assert found[0].folder == tmp_path / "cache/test-cluster" / pins.load_pins().label / "bin"
-    assert sorted(path.name for path in found[0].folder.iterdir()) == sorted(building.CONTROL_PLANE)
+    for name, path in found[0].paths.items():
+        module = pins.load_pins().modules["etcd" if name == "etcd" else "kubernetes"]
+        assert path.parent.name.endswith(f"-{module.version}")
+        assert [each.name for each in path.parent.iterdir()] == [name]
 
 
 @pytest.mark.usefixtures("notes")
@@ -99,13 +119,32 @@ def test_staging_modules_are_replaced_by_published_ones(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("notes")
+def test_replacements_of_a_module_hold_although_it_is_not_the_main_one(tmp_path: Path) -> None:
+    """KServe builds with the versions that its own go.mod says, not with those that it would get as a dependency."""
+    names = ("llmisvc-manager",)
+    module = Path(building.obtain_programs(tmp_path / "cache", names=names, report=quiet).path(*names)).read_text(
+        "utf-8"
+    )
+    assert "replace example.org/a => example.org/b v1.2.3" in module
+    assert "./c" not in module  # a folder of its checkout, which is not there
+
+
+@pytest.mark.usefixtures("notes")
+def test_the_name_server_is_built_from_a_main_of_ours(tmp_path: Path) -> None:
+    """With the few plugins that a cluster needs: the usual build links those of clouds too."""
+    found = building.obtain_programs(tmp_path / "cache", names=("coredns",), report=quiet)
+    assert "require github.com/coredns/coredns" in Path(found.path("coredns")).read_text("utf-8")
+    assert "plugin/kubernetes" in pins.read_main(pins.load_pins().modules["coredns"])
+
+
+@pytest.mark.usefixtures("notes")
 def test_a_build_that_fails_leaves_nothing_that_looks_built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The next run builds again; what go said is in the message."""
     monkeypatch.setenv("BROKEN", "1")
     with pytest.raises(errors.TargetError, match="broken"):
         building.obtain_programs(tmp_path / "cache", report=quiet)
     assert building.find_programs(tmp_path / "cache", None) is None
-    assert list((tmp_path / "cache/test-cluster").glob("*/bin/*")) == []
+    assert list((tmp_path / "cache/test-cluster").glob("programs/*/*")) == []
 
 
 def test_folders_of_living_runs_stay_and_those_of_dead_ones_go(tmp_path: Path) -> None:

@@ -74,7 +74,10 @@ func admit(kind string, now, before map[string]any, _ map[string]bool) (string, 
 	case group + "v1alpha2/LLMInferenceService":
 		return ask(&v1alpha2.LLMInferenceServiceValidator{}, now, before, &v1alpha2.LLMInferenceService{}, &v1alpha2.LLMInferenceService{})
 	case group + "v1alpha1/LLMInferenceService":
-		return ask(&v1alpha1.LLMInferenceServiceValidator{}, now, before, &v1alpha1.LLMInferenceService{}, &v1alpha1.LLMInferenceService{})
+		if at, err := ask(&v1alpha1.LLMInferenceServiceValidator{}, now, before, &v1alpha1.LLMInferenceService{}, &v1alpha1.LLMInferenceService{}); err != nil {
+			return at, err
+		}
+		return askNewer(now)
 	case group + "v1alpha2/LLMInferenceServiceConfig":
 		hook := &v1alpha2.LLMInferenceServiceConfigValidator{ConfigValidationFunc: templates}
 		return ask(hook, now, before, &v1alpha2.LLMInferenceServiceConfig{}, &v1alpha2.LLMInferenceServiceConfig{})
@@ -110,6 +113,20 @@ func ask(hook validator, now, before map[string]any, made, old runtime.Object) (
 		return "old", err
 	}
 	_, err := hook.ValidateUpdate(context.Background(), old, made)
+	return "webhook", err
+}
+
+// askNewer asks the webhook of the newer version too: the API server converts objects for it (matchPolicy Equivalent).
+func askNewer(now map[string]any) (string, error) {
+	var made v1alpha1.LLMInferenceService
+	var newer v1alpha2.LLMInferenceService
+	if err := schema.Typed(now, &made); err != nil {
+		return "webhook", err
+	}
+	if err := made.ConvertTo(&newer); err != nil {
+		return "webhook", err
+	}
+	_, err := (&v1alpha2.LLMInferenceServiceValidator{}).ValidateCreate(context.Background(), &newer)
 	return "webhook", err
 }
 

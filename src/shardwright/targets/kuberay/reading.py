@@ -61,7 +61,8 @@ class _Cluster:
     def on_the_head(self) -> Imported | None:
         """The engine's own server on the head, or started by a job in its place."""
         head = self._pod(self._cluster.head, entrypoint=self._main.text_at("spec", "entrypoint"))
-        if head is None or head.command is None:
+        if head is None or head.command is None or not (head.container.get("command") or head.container.get("args")):
+            # The operator starts Ray in place of what the image would start by itself.
             return None
         worker = self._worker()
         nodes = self._nodes + (1 if cluster_reading.has_gpus(head) or not self._nodes else 0)
