@@ -14,7 +14,7 @@ from pathlib import Path
 from shardwright.targets.openshift_ai import releases as openshift_ai
 from shardwright.testing.cluster import crds, pins
 
-__all__ = ["NotAtHandError", "release_for", "release_tags"]
+__all__ = ["NotAtHandError", "order_of", "release_for", "release_tags"]
 
 FOLDER = Path(os.environ.get("SHARDWRIGHT_CRDS") or Path(__file__).resolve().parents[3] / "shared" / "crds")
 
@@ -27,6 +27,7 @@ TAGS: dict[tuple[str, str], dict[str, str]] = {
         release.version: f"v{_KSERVE.get(release.kserve, release.kserve)}" for release in openshift_ai.known_releases()
     },
 }
+_PROJECTS = {"llmisvc": "kserve", "openshift-ai": "kserve"}
 # Projects whose kinds have been the same in all releases of interest: the release at hand stands for all.
 STEADY = {"gateway-api"}
 
@@ -54,6 +55,12 @@ def release_for(kind: str, version: str, group: str) -> crds.Release:
     if project not in STEADY and not _is_of(pinned.version, wanted):
         raise NotAtHandError(f"no definitions of {project} for {kind} {version} at hand; {FOLDER} would hold them")
     return crds.read_module(project)
+
+
+def order_of(kind: str, version: str) -> tuple[str, list[int], str]:
+    """Sorts versions of targets such that those with the same definitions follow each other."""
+    project = _PROJECTS.get(kind, kind)
+    return project, _order(TAGS.get((kind, project), {}).get(version, version)), kind
 
 
 def _is_of(tag: str, wanted: str) -> bool:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import copy
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from crd_releases import NotAtHandError, release_for, release_tags
-from rendered_cases import CASES, KINDS, Case, manifests_of
+from rendered_cases import CASES, EXAMPLES, KINDS, VARIANTS, Case, manifests_of, versions
+from rendered_here import applicable
 
 from shardwright import errors
 from shardwright.testing.cluster import pins
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from cluster_servers import Servers
     from cluster_tally import Tally
 
@@ -79,10 +81,8 @@ def test_every_target_renders_some_of_the_recipes(kind: str) -> None:
 
 def lws(version: str, **changed: object) -> dict[str, Any]:
     """A rendered set, with fields of its spec replaced."""
-    case = next(case for case in CASES if (case.kind, case.version, case.variant) == ("lws", version, "no claim"))
-    body = copy.deepcopy(dict(manifests_of(case)[-1].body))
+    body = applicable("lws", version, "default")[-1]
     cast("dict[str, object]", body["spec"]).update(changed)
-    body["metadata"] = {"name": "judged"}  # in the namespace default, which is always there
     return body
 
 
@@ -100,15 +100,46 @@ def test_each_release_judges_by_its_own_definition(servers: Servers) -> None:
 
 def test_unknown_fields_and_wrong_values_are_refused(servers: Servers) -> None:
     """The check has teeth: a misspelt field, deep or not, and a wrong type are refused, in definitions and built-in kinds."""
-    body = lws("0.7")
-    api = servers.knowing(release_for("lws", "0.7", LWS), "LeaderWorkerSet")
+    body = lws("0.8")
+    api = servers.knowing(release_for("lws", "0.8", LWS), "LeaderWorkerSet")
     with pytest.raises(errors.TargetError, match=r'unknown field "spec.replica"'):
-        api.create(lws("0.7", replica=1), dry_run=True)
+        api.create(lws("0.8", replica=1), dry_run=True)
     with pytest.raises(errors.TargetError, match=r"spec.replicas.*must be of type integer"):
-        api.create(lws("0.7", replicas="2"), dry_run=True)
+        api.create(lws("0.8", replicas="2"), dry_run=True)
     body["spec"]["leaderWorkerTemplate"]["workerTemplate"]["spec"]["containers"][0]["imagePullpolicy"] = "Always"
     with pytest.raises(errors.TargetError, match=r"unknown field .*imagePullpolicy"):
         api.create(body, dry_run=True)
     service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "a"}, "spec": {"port": [{"port": 80}]}}
     with pytest.raises(errors.TargetError, match=r'unknown field "spec.port"'):
         api.create(service, dry_run=True)
+
+
+def fields_of(case: Case) -> set[tuple[str, str]]:
+    """Kinds and paths of all fields; nothing where it is not rendered."""
+    try:
+        manifests = manifests_of(case)
+    except errors.InputError:
+        return set()
+    return {(manifest.kind, path) for manifest in manifests for path in paths(manifest.body)}
+
+
+def paths(node: object, above: str = "") -> Iterator[str]:
+    if isinstance(node, dict):
+        for name, value in cast("dict[str, object]", node).items():
+            yield from paths(value, f"{above}.{name}")
+    elif isinstance(node, list | tuple):
+        for value in cast("list[object]", node):
+            yield from paths(value, f"{above}[]")
+    else:
+        yield above
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("kind", KUBERNETES_KINDS)
+def test_the_chosen_cases_bring_every_field_that_all_of_them_bring(kind: str) -> None:
+    """A release meets each field that any variant of any example has, although not each pair of the two is tried."""
+    for version in versions(kind):
+        every = [Case(kind, version, variant, (example,)) for variant in VARIANTS for example in EXAMPLES]
+        chosen = [case for case in CASES if (case.kind, case.version) == (kind, version)]
+        missing = set[tuple[str, str]]().union(*map(fields_of, every)) - set().union(*map(fields_of, chosen))
+        assert not missing, f"{kind} {version}"

@@ -209,8 +209,9 @@ def _deployment(spec: dict[str, Any]) -> None:
     strategy = spec.setdefault("strategy", {"type": "RollingUpdate"})
     if isinstance(strategy, dict) and strategy.setdefault("type", "RollingUpdate") == "RollingUpdate":  # pyright: ignore[reportUnknownMemberType] - JSON
         rolling = cast("dict[str, Any]", strategy).setdefault("rollingUpdate", {})
-        rolling.setdefault("maxUnavailable", "25%")
-        rolling.setdefault("maxSurge", "25%")
+        if isinstance(rolling, dict):
+            cast("dict[str, Any]", rolling).setdefault("maxUnavailable", "25%")
+            cast("dict[str, Any]", rolling).setdefault("maxSurge", "25%")
 
 
 def _route(spec: dict[str, Any]) -> None:

@@ -56,7 +56,7 @@ class _Reader:
 
     def read(self, name: str, entry: dict[str, Any]) -> None:
         """One variable."""
-        if not _VARIABLE.fullmatch(name):
+        if not _VARIABLE.fullmatch(name) or secret_values.has_hub_token(name):
             return
         reference = _secret_ref(entry)
         field = self._field_of(name)

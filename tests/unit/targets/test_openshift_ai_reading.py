@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from manifests_again import differences, documents, objects_of, read, recipe_of, rendered, surroundings
@@ -46,12 +46,12 @@ def changes(found: Imported, example: str) -> dict[str, Any]:
     return {name: ours.get(name) for name in names if ours.get(name) != theirs.get(name)}
 
 
-def leaves(tree: dict[str, Any], path: str = "") -> dict[str, Any]:
-    made: dict[str, Any] = {}
-    for name, value in tree.items():
-        inner = {"": value} if not isinstance(value, dict) or not value else None
-        made |= {f"{path}{name}": inner[""]} if inner else leaves(value, f"{path}{name}.")
-    return made
+def leaves(tree: Any, path: str = "") -> dict[str, Any]:  # noqa: ANN401 - JSON
+    """Values by their dotted path."""
+    if not isinstance(tree, dict) or not tree:
+        return {path.removeprefix("."): tree}
+    held = cast("dict[str, Any]", tree)
+    return {name: value for key, each in held.items() for name, value in leaves(each, f"{path}.{key}").items()}
 
 
 @pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)

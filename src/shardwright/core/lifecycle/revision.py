@@ -20,7 +20,7 @@ Outcome = Literal["applying", "ready", "failed", "superseded", "rolled-back"]
 FORMAT = 1
 MAX_BYTES = 900_000
 """Of what is kept for one revision, compressed: an object of Kubernetes holds 1 MiB."""
-_MAX_PLAIN_BYTES = 64_000_000
+_MAX_PLAIN_BYTES = 32_000_000
 
 
 @frozen(kw_only=True)
