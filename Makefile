@@ -1,6 +1,6 @@
 # make demo: the README's recipe, planned, rendered and answered by the real engine on this machine.
 # make test: everything that needs no cluster. Both install what they need.
-# make test-cluster: what needs a Kubernetes API, which is built with Go once and runs as two processes.
+# make test-cluster: what needs Kubernetes, which is built with Go once and runs as plain processes.
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
@@ -31,7 +31,7 @@ $(VENV)/dev.stamp: locks/dev.lock $(VENV)/run.stamp
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --compile-bytecode -r locks/dev.lock
 	touch $@
 
-.PHONY: help install dev engine demo test test-cluster lint format typecheck unit truths integration soak benchmark lock clean
+.PHONY: help install dev engine demo test test-cluster cluster-packages lint format typecheck unit truths integration soak benchmark lock clean
 install: $(VENV)/run.stamp  ## the tool, in .venv, from the lock
 	@$(BIN)/python -m compileall -q src
 
@@ -66,12 +66,19 @@ test: lint  ## all of the above
 	$(MAKE) --jobs=2 --output-sync=target --no-print-directory unit typecheck truths
 	$(MAKE) --no-print-directory integration
 
-test-cluster: dev  ## tests with a real Kubernetes API; builds it the first time, with Go
-	$(BIN)/python -m shardwright.testing.cluster
-	$(BIN)/pytest tests/cluster
+test-cluster: dev  ## tests with a real Kubernetes; builds it the first time, with Go (half an hour)
+	@$(BIN)/python -m shardwright.testing.cluster > /dev/null
+	$(BIN)/pytest tests/cluster -m "not soak"
+
+# Real nodes run on Debian's containerd; nothing of it has to be started. Where it cannot be installed their tests say so.
+CLUSTER_PACKAGES := containerd runc containernetworking-plugins busybox-static
+cluster-packages:  ## what test-cluster's real nodes need, where this is Debian and you are root
+	@if ! command -v apt-get > /dev/null || [ "$$(id -u)" != 0 ]; then echo "make: install $(CLUSTER_PACKAGES) for the tests with real nodes"; \
+	elif [ "$$(dpkg-query --show --showformat '$${db:Status-Abbrev}\n' $(CLUSTER_PACKAGES) 2> /dev/null | grep -c ^ii)" != $(words $(CLUSTER_PACKAGES)) ]; then \
+	  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends $(CLUSTER_PACKAGES); } > /dev/null; fi
 
 soak: dev engine  ## the long counts
-	$(BIN)/pytest tests/acceptance -m soak
+	$(BIN)/pytest tests/acceptance tests/cluster -m soak
 
 benchmark: dev engine  ## cost of a start, a search, a render and a rehearsal; predicted speed against measured
 	$(BIN)/python benchmarks/run.py --engine

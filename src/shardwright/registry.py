@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING, cast
 from shardwright import errors
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from shardwright.core.importing import ArgumentReader, Reader
+    from shardwright.core.lifecycle.parts import Parts
     from shardwright.core.manifests.platform import Platform
     from shardwright.core.plugins import Engine, EngineBuild, Target
 
@@ -20,11 +23,13 @@ __all__ = [
     "BUILDS",
     "ENGINES",
     "LINTS",
+    "PARTS",
     "READERS",
     "TARGETS",
     "load_argument_readers",
     "load_build",
     "load_engine",
+    "load_parts",
     "load_platforms",
     "load_readers",
     "load_target",
@@ -72,6 +77,17 @@ ARGUMENTS: dict[str, str] = {
     "sglang": "shardwright.engines.sglang.reading:ARGUMENTS",
 }
 
+# Where the pods of an object are, by its kind; the same whoever made it.
+PARTS: dict[str, str] = {
+    "LeaderWorkerSet": "shardwright.targets.lws.parts:parts_of",
+    "InferenceService": "shardwright.targets.kserve.parts:parts_of",
+    "LLMInferenceService": "shardwright.targets.llmisvc.parts:parts_of",
+    "RayCluster": "shardwright.targets.kuberay.parts:parts_of",
+    "RayService": "shardwright.targets.kuberay.parts:parts_of",
+    "Deployment": "shardwright.targets.kubernetes_plain.parts:parts_of",
+    "StatefulSet": "shardwright.targets.kubernetes_plain.parts:parts_of",
+}
+
 
 def load_engine(name: str) -> Engine:
     """The engine of that name; InputError if there is none in this version."""
@@ -106,6 +122,11 @@ def load_readers() -> tuple[Reader, ...]:
 def load_argument_readers() -> dict[str, ArgumentReader]:
     """Readers of command lines by engine."""
     return {name: cast("ArgumentReader", _load(ARGUMENTS, name, "engine")) for name in ARGUMENTS}
+
+
+def load_parts(kind: str) -> Callable[[Mapping[str, object]], Parts]:
+    """What tells where the pods of an object of that kind are; InputError if no platform has it."""
+    return cast("Callable[[Mapping[str, object]], Parts]", _load(PARTS, kind, "kind"))
 
 
 def package_of(kind: str) -> str:

@@ -26,10 +26,8 @@ _ZONES = "{nodeSelectorTerms: [{matchExpressions: [{key: zone, operator: In, val
 
 _ONE_NODE = ("hardware.nodes=1", "parallelism={tensor: 1, pipeline: 1}")
 
-# What a target cannot do without: KubeRay's pods are spanned by Ray alone, which engines' own images do not hold; a group
-# for KServe 0.14 is rendered only for a controller that makes one.
+# What a target cannot do without: KubeRay's pods are spanned by Ray alone, which engines' own images do not hold.
 _NEEDED: dict[str, tuple[str, ...]] = {
-    "kserve": ("target.options={readsSize: true}",),
     "kuberay": ("engine.executor=ray", "engine.image=registry.example.org/engine-with-ray:1"),
 }
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 
-from shardwright.testing.cluster import cgroups, engine_pods, images
+from shardwright.testing.cluster import cgroups, engine_pods, images, nodes
 from shardwright.testing.cluster.engine_pods import EnginePlace
 
 if TYPE_CHECKING:
@@ -139,6 +139,14 @@ def test_a_pod_runs_what_the_machine_has_installed(cluster: Running, api: Api, n
     assert code == 403  # known, and without rights
     assert kept
     assert list((tmp_path / "cache" / "byte-code").rglob("*.pyc"))
+
+
+def test_a_node_that_says_nothing_is_not_ready(cluster: Running, api: Api) -> None:
+    """After the grace period the cluster no longer counts on it; when it speaks again it does."""
+    node = cluster.nodes[1].name
+    with cluster.hanging(node):
+        cluster.wait_until(lambda: not nodes.is_ready(api, node), f"{node} is given up")
+    cluster.wait_until(lambda: nodes.is_ready(api, node), f"{node} is back", of=node)
 
 
 # Starts a cluster with a node, says which processes and network it has, and stays as long as it is let.

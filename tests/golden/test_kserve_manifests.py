@@ -33,8 +33,7 @@ CLAIM = {"claim": "models", "size": Bytes(50 * GIB)}
 
 def two_nodes(version: str) -> Deployment:
     """Llama-3-8B, TP1 x PP2 on two nodes with one A10G each, the model in a claim of ours."""
-    asked = {**target(version), "options": {"readsSize": True} if version == "0.14" else {}}
-    return deployed(builders.recipe(target=asked, storage=CLAIM), builders.layout())
+    return deployed(builders.recipe(target=target(version), storage=CLAIM), builders.layout())
 
 
 def one_gpu(version: str) -> Deployment:

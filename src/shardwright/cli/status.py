@@ -1,4 +1,4 @@
-"""`shardwright status`: what runs here, how far its start-up is, and how to ask it."""
+"""`shardwright status`: what runs here or in a cluster, how far its start-up is, and how to ask it."""
 
 from __future__ import annotations
 
@@ -9,67 +9,77 @@ import click
 from shardwright.cli import options
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable
+
+    from shardwright.kubernetes.client import Place
+    from shardwright.settings import Settings
 
 __all__ = ["status"]
 
 
 @click.command(short_help="What runs, and how far its start-up is.")
-@click.argument("name", required=False)
+@click.argument("name", required=False, metavar="[NAME|KIND/NAME]")
 @click.option("-n", "--namespace", help="Namespace; `default` for one deployment, all for the list.")
+@options.cluster
 @options.output("table", "wide", "json", "yaml", "name")
-def status(name: str | None, namespace: str | None, output: str) -> None:
-    """Show the deployment NAME, or all of this machine."""
-    from shardwright.cli.output import print_data
-    from shardwright.service import observing
+def status(name: str | None, namespace: str | None, *, context: str, kubeconfig: str, output: str) -> None:
+    """Show the deployment NAME, or all: of this machine, or of the cluster that is named or has it.
+
+    KIND/NAME is any object of a cluster, whoever made it: lws/NAME, isvc/NAME, llmisvc/NAME, raycluster/NAME, deploy/NAME.
+
+    \b
+    shardwright status
+    shardwright status llama -n demo -o wide
+    shardwright status isvc/llama -n demo --context prod
+    """
+    from shardwright.kubernetes.client.kubeconfig import Place
     from shardwright.settings import load_settings
 
     settings = load_settings()
-    if name is not None:
-        found = [observing.status(namespace or "default", name, settings)]
+    place = Place(kubeconfig, context, namespace or "")
+    if name is None:
+        _list(namespace, settings, place, output)
     else:
-        found = observing.all_statuses(namespace, settings)
+        _one(name, namespace or "default", settings, place, output)
+
+
+def _one(name: str, namespace: str, settings: Settings, place: Place, output: str) -> None:
+    from shardwright.cli import status_view
+    from shardwright.service import clusters, observing, seeing, whereabouts
+
+    if "/" in name or whereabouts.where(name, namespace, settings, place) == "cluster":
+        with clusters.connected(place) as client:
+            found = seeing.status(client, place.namespace or client.namespace, name)
+        text = status_view.cluster_one
+    else:
+        found, text = observing.status(namespace, name, settings), status_view.machine_one
+    _print(found, output, lambda: text(found, wide=output == "wide"), [found])
+
+
+def _list(namespace: str | None, settings: Settings, place: Place, output: str) -> None:
+    from shardwright.cli import status_view
+    from shardwright.service import clusters, observing, seeing
+
+    if place.context or place.kubeconfig:
+        with clusters.connected(place) as client:
+            found, text = seeing.all_statuses(client, namespace or ""), status_view.cluster_list
+            where = f"in context {client.context}"
+    else:
+        found, text = observing.all_statuses(namespace, settings), status_view.machine_list
+        where = "on this machine"
+    if not found and output in {"table", "wide"}:
+        click.echo(f"nothing is deployed {where}", err=True)
+    else:
+        _print(found, output, lambda: text(found), found)
+
+
+def _print(data: object, output: str, text: Callable[[], str], found: list[dict[str, Any]]) -> None:
+    from shardwright.cli.output import print_data
+
     if output in {"json", "yaml"}:
-        print_data(found[0] if name is not None else found, output)
+        print_data(data, output)
     elif output == "name":
         for one in found:
             click.echo(f"deployment/{one['name']}")
-    elif name is not None:
-        click.echo(_one(found[0], wide=output == "wide"))
-    elif found:
-        click.echo(_list(found))
     else:
-        click.echo("nothing is deployed on this machine", err=True)
-
-
-def _list(found: Sequence[Mapping[str, Any]]) -> str:
-    from shardwright.cli.tables import table
-
-    headings = ("NAMESPACE", "NAME", "STATE", "HOSTS", "LAYOUT", "URL")
-    rows = [
-        (one["namespace"], one["name"], one["state"], str(len(one["hosts"])), one["layout"], one["url"] or "")
-        for one in found
-    ]
-    return table(headings, rows)
-
-
-def _one(one: Mapping[str, Any], *, wide: bool) -> str:
-    from shardwright.cli.tables import table
-
-    head = f"{one['namespace']}/{one['name']}: {one['state']}, {one['layout']}, revision {one['revision']}"
-    lines = [head]
-    if one["message"]:
-        lines.append(f"  {one['message']}")
-    death = one.get("firstDeath")
-    if death:
-        lines += [f"  first to end: {death['text']}", *(f"    {line}" for line in death.get("log", ())[-8:])]
-    headings = ("RANK", "HOST", "ADDRESS", "PHASE", "%")
-    rows = [
-        (str(rank["rank"]), rank["host"], rank["address"], rank["phase"], str(rank["percent"])) for rank in one["ranks"]
-    ]
-    lines += ["", table(headings, rows, right=(0, 4))]
-    if wide:
-        lines += ["", f"logs: {one['logs']}", f"ready after: {one['readySeconds'] or '-'} s"]
-    if one["state"] == "ready":
-        lines += ["", f"ask it: {one['curl']}"]
-    return "\n".join(lines)
+        click.echo(text())

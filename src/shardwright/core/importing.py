@@ -160,7 +160,10 @@ class Reader(Protocol):
         ...
 
     def read(self, main: Object, surroundings: Surroundings) -> Imported | None:
-        """The recipe of an object; None where it is no deployment of this platform."""
+        """The recipe of an object; None where it is no deployment of this platform.
+
+        InputError, with file and line, for one that is but cannot be read: its runtime is missing, no engine starts.
+        """
         ...
 
 

@@ -19,9 +19,11 @@ if TYPE_CHECKING:
 __all__ = ["with_defaults"]
 
 _FACTORS = {
-    **{"n": Decimal("1e-9"), "u": Decimal("1e-6"), "m": Decimal("1e-3"), "": Decimal(1)},
-    **{"k": Decimal(10**3), "M": Decimal(10**6), "G": Decimal(10**9), "T": Decimal(10**12), "P": Decimal(10**15)},
-    **{"Ki": Decimal(2**10), "Mi": Decimal(2**20), "Gi": Decimal(2**30), "Ti": Decimal(2**40), "Pi": Decimal(2**50)},
+    "n": Decimal("1e-9"),
+    "u": Decimal("1e-6"),
+    "m": Decimal("1e-3"),
+    **{unit: Decimal(1000) ** power for power, unit in enumerate(("", "k", "M", "G", "T", "P"))},
+    **{unit: Decimal(1024) ** power for power, unit in enumerate(("", "Ki", "Mi", "Gi", "Ti", "Pi"))},
 }
 _POD = {
     "restartPolicy": "Always",
@@ -157,7 +159,7 @@ def _fill_container(container: dict[str, Any]) -> None:
     resources = container.get("resources")
     if isinstance(resources, dict):
         held = cast("dict[str, Any]", resources)
-        limits, requests = held.get("limits"), held.get("requests") or {}
+        limits, requests = held.get("limits"), held.get("requests", {})
         if isinstance(limits, dict) and isinstance(requests, dict):
             held["requests"] = {**cast("dict[str, Any]", limits), **cast("dict[str, Any]", requests)}
     for port in _maps(container.get("ports")):

@@ -14,13 +14,13 @@ from shardwright.kubernetes.client import Ref
 from shardwright.kubernetes.client.refusals import Forbidden
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from shardwright.core.lifecycle.parts import Parts
     from shardwright.core.lifecycle.snapshot import Snapshot
     from shardwright.kubernetes.client import Client
 
-__all__ = ["look", "selector", "view_of"]
+__all__ = ["look", "view_of"]
 
 _WIDTH = 8
 _INSTANCE = "app.kubernetes.io/instance"
@@ -36,7 +36,7 @@ def look(client: Client, namespace: str, target: str, parts: Parts) -> Snapshot:
     pods, jobs, events = Ref("v1", "Pod", namespace=namespace), Ref("batch/v1", "Job", namespace=namespace), "v1"
     with ThreadPoolExecutor(_WIDTH) as pool:
         asked_root = pool.submit(client.find, root)
-        asked_pods = pool.submit(partial(_all, client, pods, views.Pod, labels=selector(parts.pod_labels)))
+        asked_pods = pool.submit(partial(_all, client, pods, views.Pod, labels=parts.pod_selector))
         asked_jobs = pool.submit(partial(_all, client, jobs, views.Job, labels=downloads))
         asked_events = pool.submit(partial(_warnings, client, Ref(events, "Event", namespace=namespace)))
     found = asked_root.result()
@@ -88,8 +88,3 @@ def _items(client: Client, ref: Ref, *, labels: str, fields: str) -> Iterator[ms
 
 class _Page(msgspec.Struct):
     items: msgspec.Raw = msgspec.Raw(b"[]")
-
-
-def selector(labels: Mapping[str, str]) -> str:
-    """Labels as a selector."""
-    return ",".join(f"{key}={value}" for key, value in labels.items())

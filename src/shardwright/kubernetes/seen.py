@@ -59,8 +59,9 @@ def snapshot_of(namespace: str, target: str, parts: Parts, looked: Looked) -> Sn
 
 
 def _is_ready(wanted: str, conditions: Iterable[Condition], members: Iterable[Member]) -> bool:
-    if wanted:
-        return any(each.kind == wanted and each.status == "True" for each in conditions)
+    told = [each.status == "True" for each in conditions if each.kind == wanted]
+    if told:
+        return any(told)
     leaders = [each for each in members if each.index == 0]
     return bool(leaders) and all(each.state == "ready" for each in leaders)
 

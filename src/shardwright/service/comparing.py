@@ -93,7 +93,7 @@ def compare(loaded: LoadedRecipe | None, originals: Sequence[Object], settings: 
     told: list[Told] = []
     for original, manifest in _pairs(originals, manifests):
         told.extend(_compare_pair(original, manifest, Context(versions={platform: version} if version else {})))
-    return Compared(True, tuple(told), (), deployment, manifests)
+    return Compared(is_done=True, differences=tuple(told), deployment=deployment, manifests=manifests)
 
 
 def _ranks(recipe: Recipe) -> int:
@@ -112,7 +112,7 @@ def _fix_of(error: errors.ShardwrightError) -> str:
 
 def _not_done(message: str, fix: str) -> Compared:
     text = f"nothing was compared: the recipe cannot be rendered as it is: {message}"
-    return Compared(False, (), (note("not-compared", text, fix=fix),))
+    return Compared(is_done=False, findings=(note("not-compared", text, fix=fix),))
 
 
 def _reasons(found: Infeasible) -> str:
@@ -161,13 +161,15 @@ def _compare_pair(original: Object | None, manifest: Manifest | None, context: C
     if original is None and manifest is not None:
         yield Told(manifest.kind, manifest.name, Difference("", (), ABSENT, dict(manifest.body)), manifest.name)
     elif manifest is None and original is not None:
-        yield Told(original.kind, original.name, Difference("", (), dict(original.value), ABSENT))
+        kind, name = (secret_values.shown_key(text) for text in (original.kind, original.name))
+        yield Told(kind, name, Difference("", (), dict(original.value), ABSENT))
     elif original is not None and manifest is not None:
         ours, dropped = _prepared(dict(original.value), context)
         theirs, _ = _prepared(cast("dict[str, Value]", dict(manifest.body)), context)
         for each in (*differences(ours, theirs), *dropped):
             other_kind = manifest.kind if manifest.kind != original.kind else ""
-            yield Told(original.kind, original.name, each, manifest.name, other_kind)
+            kind, name = (secret_values.shown_key(text) for text in (original.kind, original.name))
+            yield Told(kind, name, each, manifest.name, other_kind)
 
 
 def _prepared(body: dict[str, Value], context: Context) -> tuple[dict[str, Any], list[Difference]]:

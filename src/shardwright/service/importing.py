@@ -16,6 +16,7 @@ from shardwright import errors, registry
 from shardwright.core import importing
 from shardwright.core.importing import Surroundings, note
 from shardwright.core.manifests import templates
+from shardwright.core.marked import secret_values
 from shardwright.core.marked.paths import split_path
 from shardwright.core.marked.tree import ListNode
 from shardwright.core.recipe import canonical
@@ -93,8 +94,18 @@ def import_manifests(
         loaded, document, compared = _with_patches(document, loaded, imported, compared, settings)
     said = (each for each in imported.findings if not (wish.gpu and each.id == "import.gpu-unknown"))
     findings = (*wrong, *said, *refused, *compared.findings, *_left(objects, imported))
-    return ImportResult(
-        document, platform, version, compared.differences, tuple(dict.fromkeys(findings)), compared.is_done
+    said_once = tuple(dict.fromkeys(_without_tokens(each) for each in findings))
+    return ImportResult(document, platform, version, compared.differences, said_once, compared.is_done)
+
+
+def _without_tokens(finding: Finding) -> Finding:
+    """Names of objects and fields stand in messages, and a token may stand in the place of any name."""
+    return dataclasses.replace(
+        finding,
+        message=secret_values.without_tokens(finding.message),
+        fix=secret_values.without_tokens(finding.fix),
+        path=secret_values.without_tokens(finding.path),
+        value=secret_values.without_tokens(finding.value),
     )
 
 
@@ -175,14 +186,15 @@ def _chosen(
     if len(named) == 1:
         return named[0]
     if found:
-        there = ", ".join(f"{each.objects[0].kind} {each.objects[0].name}" for _, each in found[:_MOST_NAMES])
+        names = (f"{each.objects[0].kind} {each.objects[0].name}" for _, each in found[:_MOST_NAMES])
+        there = secret_values.without_tokens(", ".join(names))
         if named:
             raise errors.InputError(f"there are {len(named)} deployments: {there}", hint="choose one: --name NAME")
         raise errors.InputError(f"there is no deployment {wish.name!r}; there are: {there}", hint="use one of them")
     if not objects and wrong:
         lines = "\n".join(f"{each.file}:{each.line}: {each.message}" for each in wrong[:20])
         raise errors.InputError(f"there is nothing to import:\n{lines}", hint=wrong[0].fix)
-    kinds = ", ".join(sorted({each.kind for each in objects})) or "nothing"
+    kinds = secret_values.without_tokens(", ".join(sorted({each.kind for each in objects})[:_MOST_NAMES])) or "nothing"
     known = ", ".join(sorted({kind for reader in registry.load_readers() for kind in reader.kinds}))
     raise errors.InputError(
         f"no object starts an engine that is known ({', '.join(registry.ARGUMENTS)}); there is: {kinds}",

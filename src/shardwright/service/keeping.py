@@ -16,7 +16,7 @@ from shardwright.service import comparing
 from shardwright.values import frozen
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from shardwright.core.plugins import Manifest
     from shardwright.core.recipe import Recipe
@@ -50,21 +50,20 @@ def patches_for(compared: Compared) -> Kept:
     if compared.deployment is None:
         return Kept([], compared.differences)
     recipe = compared.deployment.recipe
-    kept = _judged(recipe, compared, lambda told: "")
-    broken = next((each for each in _objections(recipe, kept.patches, compared.manifests)), None)
-    if broken is None:
-        return kept
+    kept = _judged(recipe, compared, "")
+    broken = next(iter(_objections(recipe, kept.patches, compared.manifests)), None)
     # Alone each change is harmless; together a Service would lose its pods.
-    return _judged(recipe, compared, lambda told: broken.message if _MARK in told.difference.path else "")
+    return _judged(recipe, compared, broken.message) if broken else kept
 
 
-def _judged(recipe: Recipe, compared: Compared, refuse: Callable[[Told], str]) -> Kept:
+def _judged(recipe: Recipe, compared: Compared, broken: str) -> Kept:
+    """Each difference alone; `broken` says what is wrong with changing the labels by which Services find pods."""
     made: dict[tuple[str, str], list[dict[str, Json]]] = {}
     refused: list[Told] = []
     for told in sorted(compared.differences, key=_order):
         key = (told.kind_rendered or told.kind, told.rendered_name)
         manifest = next((each for each in compared.manifests if (each.kind, each.name) == key), None)
-        reason = _never(told) or refuse(told)
+        reason = _never(told) or (broken if _MARK in told.difference.path else "")
         steps = [] if reason or manifest is None else _steps(told, manifest)
         if manifest is not None and not reason:
             alone = _objections(recipe, [_patch(*key, steps)] if steps else [], (manifest,))

@@ -7,6 +7,7 @@ stands, by its place in the text, so that neither the old nor the new side shows
 from __future__ import annotations
 
 import difflib
+import itertools
 import re
 import shlex
 from typing import TYPE_CHECKING
@@ -34,9 +35,46 @@ def difference(file: str, before: bytes, after: bytes) -> str:
     """A unified diff of one file, from `a/` to `b/`."""
     old, new = (_masked(data, file).splitlines(keepends=True) for data in (before, after))
     name = file.lstrip("/")
-    lines = difflib.unified_diff(old, new, f"a/{name}", f"b/{name}")
+    lines = [f"--- a/{name}\n", f"+++ b/{name}\n", *_hunks(old, new)]
     # A last line without an end would run into what follows.
     return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
+
+
+def _hunks(old: list[str], new: list[str]) -> Iterator[str]:
+    """Document by document, for mends add and remove none: the whole would take time by the square of its length."""
+    parts = list(zip(_documents(old), _documents(new), strict=False))
+    if sum(len(one) for one, _ in parts) != len(old) or sum(len(other) for _, other in parts) != len(new):
+        parts = [(old, new)]
+    at_old = at_new = 0
+    for one, other in parts:
+        if one != other:
+            for group in difflib.SequenceMatcher(None, one, other).get_grouped_opcodes():
+                yield from _hunk(group, one, other, at_old, at_new)
+        at_old += len(one)
+        at_new += len(other)
+
+
+def _documents(lines: list[str]) -> Iterator[list[str]]:
+    starts = [0, *(index for index, line in enumerate(lines) if index and line.startswith("---")), len(lines)]
+    yield from (lines[start:end] for start, end in itertools.pairwise(starts))
+
+
+def _hunk(
+    group: Sequence[tuple[str, int, int, int, int]], old: list[str], new: list[str], at_old: int, at_new: int
+) -> Iterator[str]:
+    (_, first, _, other, _), (_, _, last, _, end) = group[0], group[-1]
+    yield f"@@ -{_range(at_old + first, last - first)} +{_range(at_new + other, end - other)} @@\n"
+    for tag, start, stop, begin, until in group:
+        if tag == "equal":
+            yield from (f" {line}" for line in old[start:stop])
+        else:
+            yield from (f"-{line}" for line in old[start:stop])
+            yield from (f"+{line}" for line in new[begin:until])
+
+
+def _range(start: int, length: int) -> str:
+    """Lines as a hunk's head has them: counted from 1, and the line before where there are none."""
+    return f"{start + 1}" if length == 1 else f"{start + 1 if length else start},{length}"
 
 
 def secret_commands(done: Sequence[Proposal]) -> tuple[str, ...]:

@@ -150,6 +150,27 @@ def test_a_service_without_workers_under_a_runtime_for_several_nodes() -> None:
     assert ids(found) == ["import.workers-not-asked"]
 
 
+def test_a_service_that_scales_to_zero_keeps_one_pod() -> None:
+    """No pods while nobody asks is Knative's: a recipe's zero means stopped, so one is imported, and that is said."""
+    text = (SERVICE % {"replicas": 0}).partition("    workerSpec")[0]
+    found = imported(text)
+    assert "replicas" not in found.fields
+    assert "import.scale-to-zero" in ids(found)
+    stopped = text.replace("autoscalerClass: none", "stop: 'true'")
+    assert imported(stopped).fields["replicas"] == 0
+
+
+def test_the_older_field_of_the_hugging_face_server() -> None:
+    """`predictor.huggingface` is a model of that format, as the webhook makes it."""
+    found = imported(
+        "apiVersion: serving.kserve.io/v1beta1\nkind: InferenceService\nmetadata: {name: llama}\n"
+        "spec: {predictor: {huggingface: {args: [--model_id=org/llama, --max_model_len=2048], resources: "
+        "{limits: {nvidia.com/gpu: '1'}}}}}"
+    )
+    expected = {"model.source": "hf://org/llama", "workload.maxModelLen": 2048, "hardware.gpusPerNode": 1}
+    assert {name: found.fields.get(name) for name in expected} == expected
+
+
 def test_what_the_platform_fetches_is_the_source() -> None:
     """A folder at which KServe puts a model stands for its storageUri."""
     text = (SERVICE % {"replicas": 1}).partition("    workerSpec")[0]

@@ -23,7 +23,7 @@ class Root:
     kind: str
     name: str
     ready_condition: str = "Ready"
-    """Type of the condition in its status that is True when it serves; empty: its status has none."""
+    """Type of the condition in its status that is True when it serves; without it the leaders' pods say."""
 
 
 @frozen(kw_only=True)
@@ -31,10 +31,10 @@ class Parts:
     """One deployment on a platform."""
 
     root: Root
-    pod_labels: Mapping[str, str]
-    """All pods of the engine, of every replica, and no others."""
+    pod_selector: str
+    """Label selector of all pods of the engine, of every replica, and of no others."""
     leader_labels: Mapping[str, str]
-    """Beside `pod_labels`: leaders only; empty where every pod is one."""
+    """What leaders have and workers have not; empty where every pod is a leader."""
     replicas: int = 1
     """Replicas that the root object asks for."""
     size: int = 1

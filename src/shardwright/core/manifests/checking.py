@@ -164,6 +164,7 @@ _EXPECTED: dict[str, tuple[Callable[[Value], bool], str]] = {
     "int64": (_is_whole, "a whole number"),
     "number": (_is_number, "a number"),
     "quantity": (_is_quantity, 'a quantity, as 2 or "500m" or "16Gi"'),
+    "amount": (lambda value: _is_number(value) or _is_quantity(value), 'a quantity, as 2 or "500m" or "16Gi"'),
     "int-or-string": (lambda value: _is_whole(value) or isinstance(value, str), "a whole number or a text"),
 }
 

@@ -90,7 +90,7 @@ def _made(text: str, walked: Walked, objects: Sequence[Object], mends: Sequence[
             work.note(fresh)
             before.extend(fresh)
         refused.append(reason)
-    edits = [edit for work in works.values() for edit in mending_edits.edits(text, work, mending_values.EMPTIED)]
+    edits = list(mending_edits.edits(text, works.values(), mending_values.EMPTIED))
     new = mending_edits.spliced(text, edits)
     if new is None:
         return None

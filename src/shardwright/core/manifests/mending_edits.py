@@ -6,6 +6,7 @@ neighbours are. Lines end as those around them do. Knows spans, no field but tho
 
 from __future__ import annotations
 
+import functools
 import itertools
 import json
 from typing import TYPE_CHECKING, NamedTuple
@@ -14,7 +15,7 @@ from shardwright.core.manifests import mending_spans, mending_words
 from shardwright.core.manifests.mending_spans import Entry, Items, Text
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from shardwright.core.manifests.mending_work import Work
     from shardwright.core.manifests.objects import Value
@@ -32,10 +33,12 @@ class Edit(NamedTuple):
     """Indentation of what is inserted; of several insertions at one place the deepest stands first."""
 
 
-def edits(text: str, work: Work, emptied: Collection[str]) -> Iterator[Edit]:
-    """All edits of an object."""
-    work.settle(emptied)
-    yield from _Writer(text).edits(work)
+def edits(text: str, works: Iterable[Work], emptied: Collection[str]) -> Iterator[Edit]:
+    """All edits of the objects of a text."""
+    writer = _Writer(text)
+    for work in works:
+        work.settle(emptied)
+        yield from writer.edits(work)
 
 
 def spliced(text: str, made: Sequence[Edit]) -> str | None:
@@ -124,8 +127,11 @@ class _Writer:
                 return not entry.value.is_flow and self._column(self._first(entry.value)) > self._column(
                     entry.key.start
                 )
-        lines = self._text.split("\n")
-        for before, line in itertools.pairwise(lines):
+        return self._is_indented
+
+    @functools.cached_property
+    def _is_indented(self) -> bool:
+        for before, line in itertools.pairwise(self._text.split("\n")):
             if before.rstrip().endswith(":") and line.lstrip(" ").startswith("- "):
                 return len(line) - len(line.lstrip(" ")) > len(before) - len(before.lstrip(" -"))
         return False

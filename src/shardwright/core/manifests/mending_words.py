@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["block_lines", "flow_text", "json_text", "like", "scalar_text"]
 
+_PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9]*([-_./][A-Za-z0-9]+)*")
+_READ_AS_OTHERS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
 _FLOW_MARKS = re.compile(r"[,\[\]{}]")
 
 
@@ -47,6 +49,8 @@ def _item(value: Value, *, is_indented: bool) -> list[str]:
 
 def _written(value: Value) -> str:
     """A scalar, or a list or mapping without items; a text of several lines is a block, indented by two."""
+    if isinstance(value, str) and _PLAIN.fullmatch(value) and value.lower() not in _READ_AS_OTHERS:
+        return value
     return writing.as_yaml({"k": value}).removeprefix("k: ").rstrip("\n")
 
 

@@ -24,7 +24,8 @@ Knows no kind: each platform keeps its own table (`targets/<platform>/fields.tom
     ]
     "*" = "any"                             # unknown fields are kept (x-kubernetes-preserve-unknown-fields)
 
-TYPE: `string`, `bool`, `int`, `int32`, `int64`, `number`, `quantity`, `int-or-string`, `any`, the name of a table under
+TYPE: `string`, `bool`, `int`, `int32`, `int64`, `number`, `quantity` (as CRDs have it, numbers are whole), `amount` (a quantity
+as Kubernetes' own kinds have it), `int-or-string`, `any`, the name of a table under
 [types] (of the file or shared), `[]TYPE` for lists, `{}TYPE` for maps with free keys. Keys of a field's table:
 `type`, `required`, `default`, `enum`, `min`, `max` (numbers), `min_length`, `max_length`, `pattern` (texts), `min_items`,
 `max_items`, `keys` (the fields by which items are unique; `["."]`: the items themselves), `items` (a table that says more
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
 
 __all__ = ["OBJECT_META", "Field", "Kind", "Schema", "TypeView", "View", "parse_schema"]
 
-SCALARS = frozenset({"string", "bool", "int", "int32", "int64", "number", "quantity", "int-or-string"})
+SCALARS = frozenset({"string", "bool", "int", "int32", "int64", "number", "quantity", "amount", "int-or-string"})
 OBJECT_META = "ObjectMeta"
 """The type of the metadata of every object; the shared types bring it."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["has_hub_token", "is_secret_name", "shown", "shown_key"]
+__all__ = ["has_hub_token", "is_secret_name", "shown", "shown_key", "without_tokens"]
 
 _SHOWN_CHARACTERS = 60
 _HIDDEN = "(a secret, not shown)"
@@ -52,6 +52,11 @@ def shown(text: str, name: str = "") -> str:
 def shown_key(key: str) -> str:
     """A key for a message or a path; hidden if it is a token."""
     return _HIDDEN if has_hub_token(key) else _printable(key)
+
+
+def without_tokens(text: str) -> str:
+    """A text with every token of the hub in it hidden; for texts that were put together from what others wrote."""
+    return re.sub(_HUB_INSIDE, _HIDDEN, text) if has_hub_token(text) else text
 
 
 def _printable(text: str) -> str:

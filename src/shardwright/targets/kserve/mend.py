@@ -1,6 +1,6 @@
 """What puts InferenceServices and runtimes right: names that a release has, credentials, variables, sizes, annotations.
 
-The mends of sizes and modes stand beside their rules (`lint_workers`, `lint_sizes`). Source: kserve/kserve v0.13.1 to
+The mends of sizes and modes stand beside their rules (`lint_workers`, `lint_sizes`, `lint_gpus`). Source: kserve/kserve v0.13.1 to
 v0.20.0 (constants, webhook), as named at each rule.
 """
 
@@ -86,7 +86,7 @@ def _executor(manifest: Object, _: Context, breach: Breach) -> tuple[Change, ...
 
 
 def _busy_head(manifest: Object, _: Context, breach: Breach) -> tuple[Change, ...]:
-    """vLLM is asked for its health at the port at which the probe asked itself for an answer; other servers are not known."""
+    """VLLM is asked for its health at the port at which the probe asked itself for an answer; other servers are not known."""
     container = breach.path[:-1]
     script = "\n".join(str(word) for word in manifest.list_at(*breach.path, "exec", "command"))
     found = _OWN_PORT.search(script)

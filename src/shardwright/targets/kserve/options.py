@@ -21,11 +21,6 @@ OPTIONS = {
         default="`vllm`",
         choices=("vllm", HUGGING_FACE),
     ),
-    "readsSize": Option(
-        "true: the controller of KServe 0.14 in your cluster is one that makes workers of workerSpec.size; upstream's does not",
-        kind="switch",
-        default="false",
-    ),
 }
 """What each takes."""
 

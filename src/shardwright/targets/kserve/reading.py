@@ -55,8 +55,10 @@ class KserveReader:
     def read(self, main: Object, surroundings: Surroundings) -> Imported | None:
         """The recipe of a service; InputError where its runtime is missing, or no engine that is known serves."""
         runtime_reading.check_kind(main)
-        runtime, is_at_hand = runtime_reading.runtime_of(main, surroundings)
-        return _Service(main, runtime, surroundings, is_at_hand=is_at_hand).imported()
+        whole = runtime_reading.as_model(main)
+        runtime, is_at_hand = runtime_reading.runtime_of(whole, surroundings)
+        made = _Service(whole, runtime, surroundings, is_at_hand=is_at_hand).imported()
+        return dataclasses.replace(made, objects=(main, *made.objects[1:]))
 
 
 class _Service:
@@ -155,7 +157,7 @@ class _Service:
     def _engine(self, leader: ReadPod, fields: Fields) -> Fields:
         """Engine, version and image of the server that KServe brings, and how ranks are spread."""
         made: Fields = {}
-        release = self._release()
+        release = releases.release_named(self._surroundings.version)
         image = str(leader.container.get("image") or "")
         if self._is_server and release and image in {release.server_image, ""} and release.server_engine:
             # The engine's own image may have no Ray, which the server's has.
@@ -165,20 +167,13 @@ class _Service:
                 "engine.version": release.server_engine,
             }
         if self._sizes.nodes > 1:
-            made["engine.executor"] = fields.get("engine.executor") or self._executor()
+            made["engine.executor"] = fields.get("engine.executor") or _executor(self._runtime)
         return made
-
-    def _executor(self) -> str:
-        annotations = self._runtime.map_at("spec", "annotations") if self._runtime else {}
-        return "mp" if annotations.get(groups.EXECUTOR) == "mp" else "ray"
-
-    def _release(self) -> releases.Release | None:
-        return releases.release_named(self._surroundings.version)
 
     def _group(self, fields: Fields) -> Fields:
         count = self._main.number_at(*components.PREDICTOR, "minReplicas")
         is_stopped = components.annotation(self._main, _STOP) == "true"
-        replicas = 1 if count is None or self._sizes.nodes > 1 else count
+        replicas = 1 if not count or self._sizes.nodes > 1 else count
         made: Fields = {"replicas": 0 if is_stopped else replicas}
         if not fields.get("hardware.gpusPerNode"):
             made["hardware.gpusPerNode"] = self._sizes.gpus_per_node
@@ -194,8 +189,16 @@ class _Service:
 
     def _notes(self) -> Iterator[Finding]:
         yield from sizes_reading.notes_of(self._main, self._sizes)
-        count = self._main.number_at(*components.PREDICTOR, "minReplicas") or 1
-        if count > 1 and self._sizes.nodes > 1:
+        count = self._main.number_at(*components.PREDICTOR, "minReplicas")
+        if count == 0:
+            yield note(
+                "scale-to-zero",
+                "minReplicas: 0 ends all pods while nobody asks; a recipe has one that stays",
+                path="replicas",
+                fix="give replicas: 0 to stop it until you start it",
+                objects=(self._main,),
+            )
+        elif count and count > 1 and self._sizes.nodes > 1:
             yield note(
                 "one-group",
                 f"minReplicas is {count}, and a group has one head: one group is imported",
@@ -227,6 +230,12 @@ class _Service:
                 fix="set model.source: hf://OWNER/NAME, pvc://CLAIM/PATH, oci://IMAGE or s3://BUCKET/PATH",
                 objects=(self._main,),
             )
+
+
+def _executor(runtime: Object | None) -> str:
+    """How a runtime spans nodes: by Ray, unless it says otherwise."""
+    annotations = runtime.map_at("spec", "annotations") if runtime else {}
+    return "mp" if annotations.get(groups.EXECUTOR) == "mp" else "ray"
 
 
 def _is_own(entry: Value) -> bool:

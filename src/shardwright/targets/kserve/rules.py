@@ -106,15 +106,14 @@ def workers(deployment: Deployment) -> Iterator[Finding]:
             fix="update KServe to 0.15 or newer, use target.kind: lws, or plan one node",
             requirements=("R063", "R077"),
         )
-    elif release.workers == "size" and not target_options.is_on(deployment.recipe, "readsSize"):
-        yield error(
+    elif release.workers == "size":
+        yield warning(
             "kserve.workers-not-made",
             path="target.version",
             value=release.version,
             message=f"upstream's controller of KServe {release.version} makes no workers of workerSpec.size: its head would wait for ever",
             why="0.14 has the field alone; what reads it came with 0.15, in other fields",
-            fix="update KServe to 0.15 or newer, or use target.kind: lws; if your 0.14 was changed to make them, say so with"
-            " target.options.readsSize: true",
+            fix="update KServe to 0.15 or newer, or use target.kind: lws, unless your 0.14 was changed to make them",
             requirements=("R067", "R068"),
         )
     if release.defect:

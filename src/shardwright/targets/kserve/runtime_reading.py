@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Any, cast
 
 from shardwright import errors
@@ -13,20 +14,33 @@ if TYPE_CHECKING:
     from shardwright.core.manifests.objects import Object
     from shardwright.core.marked.paths import Path
 
-__all__ = ["check_kind", "no_engine", "runtime_of"]
+__all__ = ["as_model", "check_kind", "no_engine", "runtime_of"]
 
 _MODEL = (*components.PREDICTOR, "model")
+_OLDER = "huggingface"
 
 
 def check_kind(main: Object) -> None:
     """InputError where something else predicts than a model by a runtime, or a container of the user's own."""
     found = [each.name for each in components.implementations(main, components.PREDICTOR)]
-    if not found or found[0] not in {"model", "containers", "huggingface"}:
+    if not found or found[0] not in {"model", "containers", _OLDER}:
         what = found[0] if found else "nothing"
         raise errors.InputError(
             f"{_place(main, components.PREDICTOR)}: InferenceService {main.name} predicts with {what}, no engine of a recipe",
             hint="a recipe is of a model behind spec.predictor.model with a runtime that starts an engine",
         )
+
+
+def as_model(main: Object) -> Object:
+    """The service with the older field `huggingface` as the model that the webhook makes of it."""
+    own = main.map_at(*components.PREDICTOR, _OLDER)
+    predictor = main.map_at(*components.PREDICTOR)
+    if not own or "model" in predictor:
+        return main
+    model = {**own, "modelFormat": {"name": _OLDER}}
+    kept = {name: value for name, value in predictor.items() if name != _OLDER}
+    spec = {**main.map_at("spec"), "predictor": {**kept, "model": model}}
+    return dataclasses.replace(main, value={**main.value, "spec": spec})
 
 
 def no_engine(main: Object, image: str) -> errors.InputError:

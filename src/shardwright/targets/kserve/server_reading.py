@@ -10,6 +10,7 @@ import shlex
 from typing import TYPE_CHECKING
 
 from shardwright.core import command_lines
+from shardwright.targets.kserve import wiring
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -66,8 +67,8 @@ def _translated(flags: Sequence[str]) -> tuple[str, ...]:
             rest.extend((_RENAMED.get(name, name.replace("_", "-")), *values))
     name, identifier, folder = places
     named = ("--served-model-name", name) if name else ()
-    model = folder or identifier
-    return ("vllm", "serve", *((model,) if model else ()), *named, *rest)
+    # Without either the server reads the folder into which KServe puts a model.
+    return ("vllm", "serve", folder or identifier or wiring.MODEL_FOLDER, *named, *rest)
 
 
 def _grouped(flags: Sequence[str]) -> Iterator[tuple[str, list[str]]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shardwright.core.manifests.objects import Object
-from shardwright.targets.kserve import merged_pods, wiring
+from shardwright.targets.kserve import merged_pods
 
 if TYPE_CHECKING:
     from shardwright.core.manifests.objects import Value
@@ -24,7 +24,7 @@ FORMAT = "huggingface"
 _SINGLE = "kserve-huggingfaceserver"
 _MULTI = "kserve-huggingfaceserver-multinode"
 SHIPPED = (_SINGLE, _MULTI)
-_SERVER = ("python3", "-m", "huggingfaceserver", f"--model_dir={wiring.MODEL_FOLDER}", "--model_name={{.Name}}")
+_SERVER = ("python3", "-m", "huggingfaceserver", "--model_name={{.Name}}")
 _SIZES = ("--tensor-parallel-size=$(TENSOR_PARALLEL_SIZE)", "--pipeline-parallel-size=$(PIPELINE_PARALLEL_SIZE)")
 
 

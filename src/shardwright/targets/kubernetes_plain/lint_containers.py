@@ -9,6 +9,7 @@ import re
 from typing import TYPE_CHECKING
 
 from shardwright.core.rules.rule import Breach
+from shardwright.kubernetes import names
 from shardwright.kubernetes.manifest_pods import count_of, items, mapping, quantity
 from shardwright.targets.kubernetes_plain import workloads
 from shardwright.targets.kubernetes_plain.lint_names import api_rule
@@ -25,12 +26,15 @@ __all__ = ["LARGEST_PORT", "RULES", "is_port_name"]
 LARGEST_PORT = 65535
 _PORT_NAME = re.compile(r"(?=.*[a-z])[a-z0-9]+(-[a-z0-9]+)*")
 _LONGEST_PORT_NAME = 15
+_KEY = re.compile(r"[-._a-zA-Z0-9]+")
+_LONGEST_KEY = 253
 _PROTOCOLS = ("TCP", "UDP", "SCTP")
 _PROBES = ("startupProbe", "livenessProbe", "readinessProbe")
 _HANDLERS = ("exec", "httpGet", "tcpSocket", "grpc")
 _TIMES = ("initialDelaySeconds", "timeoutSeconds", "periodSeconds", "successThreshold", "failureThreshold")
 _SOURCES = ("fieldRef", "resourceFieldRef", "configMapKeyRef", "secretKeyRef", "fileKeyRef")
 _OWN = ("cpu", "memory", "ephemeral-storage")
+_LONGEST_AMOUNT = 64
 _SHOWN = 80
 
 
@@ -78,11 +82,25 @@ def _variables(container: Container) -> Iterator[Breach]:
         if source is None:
             continue
         given = [key for key in _SOURCES if mapping(source).get(key) is not None]
+        yield from _references(mapping(source), (*at, "valueFrom"))
         if each.get("value"):
             yield Breach((*at, "valueFrom"), "value and valueFrom may not stand together")
         elif len(given) != 1:
             message = f"valueFrom has {', '.join(given) or 'no source'}; one is needed"
             yield Breach((*at, "valueFrom"), message, ", ".join(given))
+
+
+def _references(source: dict[str, Value], at: Path) -> Iterator[Breach]:
+    for kind in ("secretKeyRef", "configMapKeyRef"):
+        if source.get(kind) is None:
+            continue
+        name, key = mapping(source.get(kind)).get("name"), mapping(source.get(kind)).get("key")
+        if not name:
+            yield Breach((*at, kind), f"{kind} has no name", "")
+        elif isinstance(name, str) and not names.is_subdomain(name):
+            yield Breach((*at, kind, "name"), f"{name[:_SHOWN]!r} is no DNS name in small letters", name)
+        if isinstance(key, str) and not (_KEY.fullmatch(key) and len(key) <= _LONGEST_KEY):
+            yield Breach((*at, kind, "key"), f"{key[:_SHOWN]!r} is no key: letters, digits, -, _ and .", key)
 
 
 def _twice(container: Container) -> Iterator[Breach]:
@@ -129,16 +147,16 @@ def _is_extended(name: str) -> bool:
 
 
 def _amount_complaint(name: str, value: Value) -> str:
+    if "/" not in name and name not in _OWN and not name.startswith("hugepages-"):
+        return f"{name[:_SHOWN]!r} is no resource of a container: {', '.join(_OWN)}, or a device with its domain"
     try:
         amount = quantity(value)
     except ValueError:
-        return ""
+        return f"{str(value)[:_SHOWN]} is too long" if isinstance(value, str) and len(value) > _LONGEST_AMOUNT else ""
     if amount < 0:
         return f"{value} is less than 0"
     if _is_extended(name) and amount != int(amount):
         return f"{value} {name}: devices are counted in whole numbers"
-    if "/" not in name and name not in _OWN and not name.startswith("hugepages-"):
-        return f"{name[:_SHOWN]!r} is no resource of a container: {', '.join(_OWN)}, or a device with its domain"
     return ""
 
 
@@ -175,7 +193,7 @@ def _probe(probe: dict[str, Value], at: Path, *, may_count: bool) -> Iterator[Br
         yield Breach((*at, "successThreshold"), f"{success}; of such a probe it is 1", str(success))
     for key in ("httpGet", "tcpSocket", "grpc"):
         port = mapping(probe.get(key)).get("port")
-        if isinstance(port, int) and not 0 < port <= LARGEST_PORT:
+        if isinstance(port, int | float) and not 0 < port <= LARGEST_PORT:
             yield Breach((*at, key, "port"), f"{port} is no port: 1 to {LARGEST_PORT}", str(port))
         elif isinstance(port, str) and not is_port_name(port):
             yield Breach(

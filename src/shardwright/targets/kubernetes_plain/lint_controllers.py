@@ -9,7 +9,7 @@ import re
 from typing import TYPE_CHECKING
 
 from shardwright.core.rules.rule import Breach
-from shardwright.kubernetes import cron, manifest_pods
+from shardwright.kubernetes import cron, manifest_pods, names
 from shardwright.targets.kubernetes_plain import workloads
 from shardwright.targets.kubernetes_plain.lint_names import api_rule
 
@@ -73,7 +73,8 @@ def _is_zero(value: Value) -> bool:
 
 def _job(each: Object, context: Context) -> Iterator[Breach]:
     at = workloads.job_path(each)
-    if each.get(*at, "completionMode") == "Indexed" and each.get(*at, "completions") is None:
+    is_counted = each.get(*at, "completions") is not None or each.get(*at, "parallelism") is None
+    if each.get(*at, "completionMode") == "Indexed" and not is_counted:
         yield Breach((*at, "completions"), "completions is missing; completionMode Indexed needs it")
     if each.get(*at, "selector") is not None and each.get(*at, "manualSelector") is not True:
         yield Breach((*at, "selector"), "a Job makes its selector itself; manualSelector: true would allow one")
@@ -93,6 +94,12 @@ def _schedule(each: Object, _: Context) -> Iterator[Breach]:
             yield Breach(("spec", "schedule"), "the zone stands in timeZone, not in the schedule", schedule)
     if zone and not cron.is_zone(zone):
         yield Breach(("spec", "timeZone"), f"{zone[:80]!r} is no time zone", zone)
+
+
+def _set_name(each: Object, _: Context) -> Iterator[Breach]:
+    name = each.text_at("spec", "serviceName")
+    if name and not names.is_dns_1123_label(name):
+        yield Breach(("spec", "serviceName"), f"{name[:80]!r} is no DNS label: small letters, digits and -", name)
 
 
 def _set_kept(each: Object, context: Context) -> Iterator[Breach]:
@@ -144,6 +151,14 @@ RULES = (
         why=_WHY,
         fix='write five fields, as "30 2 * * *", and the zone in timeZone',
         check=_schedule,
+    ),
+    api_rule(
+        "kubernetes.set-service",
+        kinds=("StatefulSet",),
+        title="The Service of a StatefulSet has a name that a Service can have",
+        why=_WHY,
+        fix="write the name of a headless Service",
+        check=_set_name,
     ),
     api_rule(
         "kubernetes.set-kept",

@@ -8,10 +8,11 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from shardwright.core.manifests import versions
 from shardwright.core.rules.rule import Breach, Rule
 from shardwright.kubernetes import names
 from shardwright.kubernetes.manifest_pods import items
-from shardwright.targets.kubernetes_plain import workloads
+from shardwright.targets.kubernetes_plain import releases, workloads
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,14 +37,16 @@ api_rule = partial(
 """What the API server itself refuses."""
 
 
-def _name(each: Object, _: Context) -> Iterator[Breach]:
+def _name(each: Object, context: Context) -> Iterator[Breach]:
     name, at = each.name, ("metadata", "name")
     if not name:
         return
     if each.kind == "Service":
-        if not names.is_dns_1035_label(name):
+        is_relaxed = versions.holds(context.versions.get("kubernetes", releases.known_versions()[-1]), "1.36", "")
+        is_right = names.is_dns_1123_label(name) if is_relaxed else names.is_dns_1035_label(name)
+        if not is_right:
             yield Breach(
-                at, f"{name[:_SHOWN]!r} is no DNS-1035 label: small letters, digits and -, first a letter", name
+                at, f"{name[:_SHOWN]!r} is no DNS label: small letters, digits and -, before 1.36 first a letter", name
             )
     elif not names.is_subdomain(name):
         yield Breach(at, f"{name[:_SHOWN]!r} is no DNS name in small letters", name)
@@ -92,11 +95,11 @@ def _annotations(each: Object, _: Context) -> Iterator[Breach]:
 
 def _selector(each: Object, _: Context) -> Iterator[Breach]:
     at: Path = ("spec", "selector")
-    selector = each.map_at(*at)
-    if not selector:
-        if isinstance(each.get(*at), dict):
-            yield Breach(at, "the selector is empty, so it would select every pod")
+    selector = each.get(*at)
+    if not isinstance(selector, dict):
         return
+    if not selector.get("matchLabels") and not selector.get("matchExpressions"):
+        yield Breach(at, "the selector is empty, so it would select every pod")
     labels = each.map_at(*workloads.template_metadata(each), "labels")
     for key, value in each.map_at(*at, "matchLabels").items():
         if labels.get(key) != value:

@@ -73,10 +73,9 @@ def _choices(pod: Pod) -> Iterator[Breach]:
             yield Breach((*pod.path, name), f"{value[:_SHOWN]!r} is not one of: {', '.join(allowed)}", value)
     if pod.spec.get("dnsPolicy") == "None" and not mapping(pod.spec.get("dnsConfig")).get("nameservers"):
         yield Breach((*pod.path, "dnsConfig"), "dnsPolicy None needs dnsConfig.nameservers")
-    for name, least in (("terminationGracePeriodSeconds", 0), ("activeDeadlineSeconds", 1)):
-        seconds = pod.spec.get(name)
-        if isinstance(seconds, int) and seconds < least:
-            yield Breach((*pod.path, name), f"{seconds} seconds; {least} is the least", str(seconds))
+    seconds = pod.spec.get("activeDeadlineSeconds")
+    if isinstance(seconds, int) and seconds < 1:
+        yield Breach((*pod.path, "activeDeadlineSeconds"), f"{seconds} seconds; 1 is the least", str(seconds))
     account = pod.spec.get("serviceAccountName")
     if isinstance(account, str) and account and not names.is_subdomain(account):
         yield Breach((*pod.path, "serviceAccountName"), f"{account[:_SHOWN]!r} is no DNS name", account)
@@ -90,6 +89,11 @@ def _tolerations(pod: Pod) -> Iterator[Breach]:
 
 def _toleration(each: dict[str, Value], at: Path) -> Iterator[Breach]:
     operator, effect = each.get("operator") or "Equal", each.get("effect")
+    key = each.get("key")
+    if isinstance(key, str) and key and not names.is_qualified_name(key):
+        yield Breach(
+            (*at, "key"), f"{key[:_SHOWN]!r} is no key of a taint: a name, with a domain and / before it or not", key
+        )
     if operator not in _OPERATORS:
         yield Breach((*at, "operator"), f"{operator!r} is not one of: Exists, Equal", str(operator))
     elif operator == "Exists" and each.get("value"):
@@ -102,6 +106,14 @@ def _toleration(each: dict[str, Value], at: Path) -> Iterator[Breach]:
         yield Breach((*at, "effect"), "tolerationSeconds goes with the effect NoExecute", str(effect or ""))
 
 
+def _node_labels(pod: Pod) -> Iterator[Breach]:
+    for key, value in mapping(pod.spec.get("nodeSelector")).items():
+        if not names.is_qualified_name(key) or (isinstance(value, str) and not names.is_label_value(value)):
+            yield Breach(
+                (*pod.path, "nodeSelector", key), f"{key[:_SHOWN]}={str(value)[:_SHOWN]} is no label of a node", key
+            )
+
+
 def _volumes(pod: Pod) -> Iterator[Breach]:
     for index, each in enumerate(items(pod.spec.get("volumes"))):
         name = each.get("name") if isinstance(each, dict) else None
@@ -110,14 +122,13 @@ def _volumes(pod: Pod) -> Iterator[Breach]:
         at = (*pod.path, "volumes", index)
         if not names.is_dns_1123_label(name):
             yield Breach((*at, "name"), f"{name[:_SHOWN]!r} is no DNS label: small letters, digits and -", name)
+        if mapping(each.get("persistentVolumeClaim")).get("claimName") == "":
+            yield Breach((*at, "persistentVolumeClaim", "claimName"), "claimName is empty")
         sources = [key for key, value in each.items() if key != "name" and value is not None]
-        if len(sources) != 1:
-            what = (
-                f"has the sources {', '.join(sources)}"
-                if sources
-                else "says not what it is: emptyDir, persistentVolumeClaim, .."
+        if len(sources) > 1:
+            yield Breach(
+                at, f"the volume {name[:_SHOWN]} has {' and '.join(sources)}; one may be there", ", ".join(sources)
             )
-            yield Breach(at, f"the volume {name[:_SHOWN]} {what}; one is needed", ", ".join(sources))
 
 
 def _mounts(each: Object, _: Context) -> Iterator[Breach]:
@@ -170,7 +181,18 @@ _ROWS = (
     ("kubernetes.image", "Each container has an image", "write the image and its version", _images),
     ("kubernetes.pod-value", "Policies and times of a pod are ones that there are", "write one of those", _choices),
     ("kubernetes.toleration", "Tolerations are whole", "write key and operator: Exists", _tolerations),
-    ("kubernetes.volumes", "Each volume has a name and one source", "write one source, as emptyDir: {}", _volumes),
+    (
+        "kubernetes.volumes",
+        "Each volume has a name and one source at most",
+        "write one source, as emptyDir: {}",
+        _volumes,
+    ),
+    (
+        "kubernetes.node-selector",
+        "Nodes are selected by labels that can be",
+        "correct the key or the value",
+        _node_labels,
+    ),
     ("kubernetes.spread", "Constraints on the spread of pods are ones that there are", "write one of those", _spread),
 )
 RULES = (

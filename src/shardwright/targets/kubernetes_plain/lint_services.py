@@ -76,7 +76,8 @@ def _ports(each: Object, _: Context) -> Iterator[Breach]:
 def _numbers(each: Object, port: dict[str, Value], at: Path) -> Iterator[Breach]:
     for field in ("port", "targetPort", "nodePort"):
         value = port.get(field)
-        if isinstance(value, int) and not (field == "nodePort" and value == 0) and not 0 < value <= LARGEST_PORT:
+        is_left_out = field != "port" and value == 0
+        if isinstance(value, int | float) and not is_left_out and not 0 < value <= LARGEST_PORT:
             yield Breach((*at, field), f"{value} is no port: 1 to {LARGEST_PORT}", str(value))
     target, node = port.get("targetPort"), port.get("nodePort")
     if isinstance(target, str) and not is_port_name(target):

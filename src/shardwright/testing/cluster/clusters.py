@@ -9,7 +9,9 @@ the process that started it dies.
 from __future__ import annotations
 
 import contextlib
+import os
 import secrets
+import signal
 from typing import TYPE_CHECKING
 
 from shardwright import errors
@@ -94,6 +96,23 @@ class Running:
     ) -> None:
         """Wait for something; TargetError, with the last lines of the process `of`, if it does not come in time."""
         self.processes.wait_until(is_so, what, of, timeout_seconds=timeout_seconds)
+
+    def restart(self, name: str = "kube-apiserver", number: int = signal.SIGKILL) -> None:
+        """End a process of the cluster and start it again; the API server is waited for, others are not."""
+        self.processes.stop(name, number)
+        self.processes.start_again(name)
+        with self.api() as api:
+            self.wait_until(api.is_ready, "the API server is ready", of="kube-apiserver")
+
+    @contextlib.contextmanager
+    def hanging(self, node: str) -> Generator[None]:
+        """For the length of a block have a node's kubelet say and do nothing; its pods go on."""
+        pid = nodes.kubelet_of(self.processes.pids[node])
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(pid, signal.SIGCONT)
 
     def service_path(self, namespace: str, name: str, port: int | str) -> str:
         """Where the API server's proxy shows a service: below it are the pages of its pods."""

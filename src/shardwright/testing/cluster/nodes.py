@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import httpx2
 
 from shardwright import errors
-from shardwright.local import kernel, reservations
+from shardwright.local import kernel, proc, reservations
 from shardwright.local.hosts import links
 from shardwright.testing.cluster import cgroups, images, node_files, routes
 from shardwright.testing.cluster.node_files import Site
@@ -29,7 +29,18 @@ if TYPE_CHECKING:
     from shardwright.testing.cluster.control_plane import ControlPlane
     from shardwright.testing.cluster.processes import Processes
 
-__all__ = ["PROGRAMS", "Ground", "Node", "gpus_of", "join", "lay_ground", "missing", "set_gpus"]
+__all__ = [
+    "PROGRAMS",
+    "Ground",
+    "Node",
+    "gpus_of",
+    "is_ready",
+    "join",
+    "kubelet_of",
+    "lay_ground",
+    "missing",
+    "set_gpus",
+]
 
 PROGRAMS = ("kubelet", "coredns")
 _PACKAGES = "containerd runc containernetworking-plugins busybox-static"
@@ -156,7 +167,7 @@ def join(ground: Ground, programs: Programs, plane: ControlPlane, started: Proce
     with plane.api() as api:
         for node in ground.nodes:
             started.wait_until(
-                lambda name=node.name: _is_ready(api, name), f"{node.name} is ready", node.name, timeout_seconds=90
+                lambda name=node.name: is_ready(api, name), f"{node.name} is ready", node.name, timeout_seconds=90
             )
     url = f"http://{ground.addresses.machine}:{_NAME_SERVER_PORT}/ready"
     started.wait_until(lambda: _answers(url), "the name server is ready", "coredns", timeout_seconds=30)
@@ -171,6 +182,23 @@ def set_gpus(api: Api, node: str, count: int, resource: str = "nvidia.com/gpu") 
 def gpus_of(api: Api, node: str, resource: str = "nvidia.com/gpu") -> int:
     """How many of them pods may ask for now."""
     return int(api.get(f"/api/v1/nodes/{node}")["status"].get("allocatable", {}).get(resource, 0))
+
+
+def is_ready(api: Api, node: str) -> bool:
+    """Whether the cluster takes a node for ready."""
+    if not api.has(f"/api/v1/nodes/{node}"):
+        return False
+    conditions = api.get(f"/api/v1/nodes/{node}")["status"].get("conditions", [])
+    return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
+
+
+def kubelet_of(first_process: int) -> int:
+    """Pid of a node's kubelet; ProcessLookupError if it does not run."""
+    known = proc.processes()
+    found = [pid for pid in proc.descendants(first_process, known) if known[pid].name == "kubelet"]
+    if not found:
+        raise ProcessLookupError(f"no kubelet below {first_process}")
+    return found[0]
 
 
 def _start_first_process(name: str, folder: Path, started: Processes) -> int:
@@ -208,13 +236,6 @@ def _take_back_folders() -> None:
 
 def _plugins() -> Path | None:
     return next((place for place in map(Path, _PLUGIN_PLACES) if all((place / it).exists() for it in _PLUGINS)), None)
-
-
-def _is_ready(api: Api, node: str) -> bool:
-    if not api.has(f"/api/v1/nodes/{node}"):
-        return False
-    conditions = api.get(f"/api/v1/nodes/{node}")["status"].get("conditions", [])
-    return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
 
 
 def _answers(url: str) -> bool:

@@ -1,0 +1,127 @@
+"""A deployment's status as text: the same words for this machine and for a cluster."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+__all__ = ["cluster_list", "cluster_one", "machine_list", "machine_one"]
+
+_WARNINGS = 5
+_MESSAGE = 160
+
+
+def machine_list(found: Sequence[Mapping[str, Any]]) -> str:
+    """All deployments of this machine."""
+    from shardwright.cli.tables import table
+
+    headings = ("NAMESPACE", "NAME", "STATE", "HOSTS", "LAYOUT", "URL")
+    rows = [
+        (one["namespace"], one["name"], one["state"], str(len(one["hosts"])), one["layout"], one["url"] or "")
+        for one in found
+    ]
+    return table(headings, rows)
+
+
+def machine_one(one: Mapping[str, Any], *, wide: bool) -> str:
+    """One deployment of this machine."""
+    from shardwright.cli.tables import table
+
+    head = f"{one['namespace']}/{one['name']}: {one['state']}, {one['layout']}, revision {one['revision']}"
+    lines = [head]
+    if one["message"]:
+        lines.append(f"  {one['message']}")
+    death = one.get("firstDeath")
+    if death:
+        lines += [f"  first to end: {death['text']}", *(f"    {line}" for line in death.get("log", ())[-8:])]
+    headings = ("RANK", "HOST", "ADDRESS", "PHASE", "%")
+    rows = [
+        (str(rank["rank"]), rank["host"], rank["address"], rank["phase"], str(rank["percent"])) for rank in one["ranks"]
+    ]
+    lines += ["", table(headings, rows, right=(0, 4))]
+    if wide:
+        lines += ["", f"logs: {one['logs']}", f"ready after: {one['readySeconds'] or '-'} s"]
+    if one["state"] == "ready":
+        lines += ["", f"ask it: {one['curl']}"]
+    return "\n".join(lines)
+
+
+def cluster_list(found: Sequence[Mapping[str, Any]]) -> str:
+    """All deployments of a cluster's namespace, or of all."""
+    from shardwright.cli.tables import table
+
+    headings = ("NAMESPACE", "NAME", "TARGET", "STATE", "READY", "LAYOUT", "REVISION")
+    rows = [
+        (
+            one["namespace"],
+            one["name"],
+            one["target"],
+            one["state"],
+            one["ready"],
+            one["layout"] or "",
+            str(one["revision"]),
+        )
+        for one in found
+    ]
+    return table(headings, rows, right=(6,))
+
+
+def cluster_one(one: Mapping[str, Any], *, wide: bool) -> str:
+    """One deployment of a cluster."""
+    about = [one["state"], one["target"], one["layout"], f"revision {one['revision']}" if one["revision"] else ""]
+    lines = [f"{one['namespace']}/{one['name']}: {', '.join(part for part in about if part)}"]
+    if one["message"] and one["state"] != "ready":
+        lines.append(f"  {one['message'][:_MESSAGE]}")
+    lines += [f"  download {each['name']}: {each['state']}" for each in one["downloads"] if each["state"] != "complete"]
+    lines += ["", _members(one, wide=wide)] if one["members"] else []
+    lines += ["", _ranks(one)] if one["ranks"] and one["state"] != "ready" else []
+    lines += list(_warnings(one)) if wide or one["state"] != "ready" else []
+    if one["state"] == "ready":
+        lines += ["", f"ask it inside the cluster: {one['access']['curl']}"]
+    return "\n".join(lines)
+
+
+def _members(one: Mapping[str, Any], *, wide: bool) -> str:
+    from shardwright.cli.tables import table
+
+    headings = (
+        "REPLICA",
+        "ROLE",
+        "POD",
+        "STATE",
+        "RESTARTS",
+        "NODE",
+        *(("ADDRESS", "GPUS", "SINCE") if wide else ()),
+        "REASON",
+    )
+    rows = [
+        (
+            str(each["replica"]),
+            each["role"],
+            each["name"],
+            each["state"],
+            str(each["restarts"]),
+            each["node"],
+            *((each["address"], str(each["gpus"]), each["startedAt"]) if wide else ()),
+            each["reason"],
+        )
+        for each in one["members"]
+    ]
+    return table(headings, rows, right=(0, 4))
+
+
+def _ranks(one: Mapping[str, Any]) -> str:
+    from shardwright.cli.tables import table
+
+    rows = [(str(each["rank"]), str(each["member"]), each["phase"], str(each["percent"])) for each in one["ranks"]]
+    return table(("RANK", "MEMBER", "PHASE", "%"), rows, right=(0, 1, 3))
+
+
+def _warnings(one: Mapping[str, Any]) -> Iterator[str]:
+    if one["warnings"]:
+        yield ""
+    for each in one["warnings"][-_WARNINGS:]:
+        times = f" ({each['count']} times)" if each["count"] > 1 else ""
+        yield f"warning: {each['subject']}: {each['reason']}{times}: {each['message'][:_MESSAGE]}"

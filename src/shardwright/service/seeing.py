@@ -1,0 +1,254 @@
+"""Use case: what a deployment in a cluster does now: its state, members, ranks, and how it is asked.
+
+Of this program's deployments the last revision says what they are; of others (`lws/NAME`, `isvc/NAME` ...) the object itself.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from shardwright import errors, registry
+from shardwright.core.layout import Layout
+from shardwright.core.lifecycle.snapshot import state_of
+from shardwright.core.progress import Progress
+from shardwright.values import frozen
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from shardwright.core.lifecycle.parts import Parts
+    from shardwright.core.lifecycle.revision import Revision
+    from shardwright.core.lifecycle.snapshot import Member, Snapshot
+    from shardwright.core.plugins import Engine
+    from shardwright.core.progress import RankProgress
+    from shardwright.kubernetes.client import Client
+
+__all__ = ["FOREIGN", "Subject", "all_statuses", "find", "look", "progress_of", "status"]
+
+FOREIGN: dict[str, tuple[str, str]] = {
+    "lws": ("leaderworkerset.x-k8s.io", "LeaderWorkerSet"),
+    "isvc": ("serving.kserve.io", "InferenceService"),
+    "llmisvc": ("serving.kserve.io", "LLMInferenceService"),
+    "raycluster": ("ray.io", "RayCluster"),
+    "rayservice": ("ray.io", "RayService"),
+    "deploy": ("apps", "Deployment"),
+    "sts": ("apps", "StatefulSet"),
+}
+"""Short names of objects that this program need not have made -> group and kind, as kubectl has them."""
+_ROOTS = ("LLMInferenceService", "InferenceService", "RayService", "LeaderWorkerSet", "RayCluster", "Deployment")
+_LOG_LINES = 2000
+
+
+@frozen(kw_only=True)
+class Subject:
+    """What is looked at."""
+
+    namespace: str
+    name: str
+    target: str
+    parts: Parts
+    revision: Revision | None = None
+    """None: this program did not make it."""
+
+    @property
+    def layout(self) -> Layout | None:
+        """As it was planned; None where it was not."""
+        planned: dict[str, Any] = (self.revision.plan.get("layout") or {}) if self.revision else {}
+        if not planned or not self.revision:
+            return None
+        return Layout(
+            tensor=planned["tensor"],
+            pipeline=planned["pipeline"],
+            data=planned["data"],
+            nodes=planned["nodes"],
+            gpus_per_node=planned["gpusPerNode"],
+            stages=tuple(stage["layers"] for stage in self.revision.plan["stages"]),
+        )
+
+    @property
+    def engine(self) -> Engine | None:
+        """What serves; None where that is not known."""
+        return registry.load_engine(self.revision.plan["engine"]["name"]) if self.revision else None
+
+    @property
+    def served_name(self) -> str:
+        """The model's name in requests."""
+        model: dict[str, Any] = self.revision.recipe.get("model") or {} if self.revision else {}
+        return str(model.get("servedName") or self.name)
+
+
+def find(client: Client, namespace: str, name: str) -> Subject:
+    """The deployment NAME, or the object KIND/NAME; NotFound, naming what there is, if it is not there."""
+    from shardwright.kubernetes import revisions  # noqa: PLC0415 - see clusters
+
+    short, slash, own = name.partition("/")
+    if slash:
+        return _foreign(client, namespace, short, own)
+    newest = revisions.newest(client, namespace, name)
+    root = _root_of(newest.manifests)
+    asked: dict[str, Any] = newest.recipe.get("target") or {}
+    parts = registry.load_parts(str(root["kind"]))(root)
+    return Subject(namespace=namespace, name=name, target=str(asked.get("kind", "")), parts=parts, revision=newest)
+
+
+def _root_of(manifests: Iterable[Mapping[str, Any]]) -> Mapping[str, Any]:
+    found = {str(body.get("kind")): body for body in manifests}
+    for kind in _ROOTS:
+        if kind in found:
+            return found[kind]
+    raise errors.TargetError(f"the revision has no object that serves; it has: {', '.join(found)}")
+
+
+def _foreign(client: Client, namespace: str, short: str, name: str) -> Subject:
+    from shardwright.kubernetes.client import Ref  # noqa: PLC0415 - see clusters
+
+    if short not in FOREIGN:
+        raise errors.InputError(f"{short}/{name}: no such kind", hint=f"use one of: {', '.join(FOREIGN)}")
+    group, kind = FOREIGN[short]
+    served = client.kinds.served(group, kind)
+    if not served:
+        raise errors.NotFound(f"the cluster does not have {kind} of {group}", hint="its operator is not installed")
+    root = client.get(Ref(served[0].api_version, kind, name, namespace))
+    return Subject(namespace=namespace, name=name, target=short, parts=registry.load_parts(kind)(root))
+
+
+def look(client: Client, subject: Subject) -> Snapshot:
+    """The subject as it is now."""
+    from shardwright.kubernetes import observing  # noqa: PLC0415 - see clusters
+
+    return observing.look(client, subject.namespace, subject.target, subject.parts)
+
+
+def status(client: Client, namespace: str, name: str) -> dict[str, Any]:
+    """State, members, ranks with their phases, warnings, and how to ask, as JSON values."""
+    subject = find(client, namespace, name)
+    snapshot = look(client, subject)
+    state = state_of(snapshot)
+    return {
+        "namespace": namespace,
+        "name": subject.name,
+        "target": subject.target,
+        "state": state,
+        "revision": subject.revision.number if subject.revision else None,
+        "layout": str(subject.layout) if subject.layout else None,
+        "servedName": subject.served_name,
+        "replicas": snapshot.replicas,
+        "message": _message(snapshot),
+        "members": [_member(each) for each in snapshot.members],
+        "ranks": [_rank(each) for each in progress_of(client, subject, snapshot)],
+        "downloads": [{"name": each.name, "state": each.state, "message": each.message} for each in snapshot.downloads],
+        "conditions": [
+            {"type": each.kind, "status": each.status, "reason": each.reason, "message": each.message}
+            for each in snapshot.conditions
+        ],
+        "warnings": [
+            {
+                "subject": each.subject,
+                "reason": each.reason,
+                "message": each.message,
+                "count": each.count,
+                "at": each.at,
+            }
+            for each in snapshot.remarks
+        ],
+        "access": _access(subject),
+    }
+
+
+def all_statuses(client: Client, namespace: str) -> list[dict[str, Any]]:
+    """One line's worth of every deployment of a namespace, or of all."""
+    from shardwright.kubernetes import revisions  # noqa: PLC0415 - see clusters
+
+    found: list[dict[str, Any]] = []
+    for inside, name in revisions.deployments(client, namespace):
+        subject = find(client, inside, name)
+        snapshot = look(client, subject)
+        ready = sum(each.state == "ready" for each in snapshot.members if each.index == 0)
+        found.append(
+            {
+                "namespace": inside,
+                "name": name,
+                "target": subject.target,
+                "state": state_of(snapshot),
+                "ready": f"{ready}/{snapshot.replicas}",
+                "layout": str(subject.layout) if subject.layout else None,
+                "revision": subject.revision.number if subject.revision else None,
+            }
+        )
+    return found
+
+
+def progress_of(client: Client, subject: Subject, snapshot: Snapshot) -> list[RankProgress]:
+    """Where each rank of the first replica is, by the ends of its members' logs; empty where the layout is not known."""
+    layout, engine = subject.layout, subject.engine
+    if layout is None or engine is None:
+        return []
+    progress = Progress(layout)
+    for member in snapshot.group(0):
+        for line in _log(client, subject, member):
+            event = engine.read_log(line)
+            if event is not None and member.index < layout.nodes:
+                progress.feed(member.index, event)
+    if state_of(snapshot) == "ready":
+        progress.finish()
+    return progress.ranks
+
+
+def _log(client: Client, subject: Subject, member: Member) -> list[str]:
+    """The end of a log; nothing where there is none yet, or it may not be read."""
+    from shardwright.kubernetes.client import streams  # noqa: PLC0415 - see clusters
+
+    if member.state not in {"running", "ready", "waiting", "ended"}:
+        return []
+    wanted = streams.Excerpt(container=subject.parts.container, tail=_LOG_LINES)
+    try:
+        return [text for _, text in streams.log_lines(client, subject.namespace, member.name, wanted)]
+    except errors.ShardwrightError:
+        return []
+
+
+def _message(snapshot: Snapshot) -> str:
+    """The first thing that explains why it does not serve."""
+    for member in snapshot.members:
+        if member.reason:
+            told = f": {member.message}" if member.message else ""
+            return f"{member.name}: {member.reason}{told}"
+    for condition in snapshot.conditions:
+        if condition.status == "False" and condition.message:
+            return f"{condition.kind}: {condition.message}"
+    return ""
+
+
+def _member(member: Member) -> dict[str, Any]:
+    return {
+        "name": member.name,
+        "replica": member.group,
+        "index": member.index,
+        "role": member.role,
+        "state": member.state,
+        "node": member.node,
+        "address": member.address,
+        "restarts": member.restarts,
+        "startedAt": member.started_at,
+        "reason": member.reason,
+        "message": member.message,
+        "gpus": member.gpus,
+    }
+
+
+def _rank(rank: RankProgress) -> dict[str, Any]:
+    return {"rank": rank.rank, "member": rank.node, "phase": rank.phase, "percent": rank.percent}
+
+
+def _access(subject: Subject) -> dict[str, Any]:
+    service = subject.parts.service or subject.name
+    url = f"http://{service}.{subject.namespace}.svc"
+    body = json.dumps({"model": subject.served_name, "prompt": "Hello", "max_tokens": 8})
+    path = f"{subject.parts.base_path}/completions"
+    return {
+        "service": service,
+        "url": url,
+        "basePath": subject.parts.base_path,
+        "curl": f"curl {url}{path} -H 'Content-Type: application/json' -d '{body}'",
+    }
