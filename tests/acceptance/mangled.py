@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, cast
 import yaml
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 ROOT = Path(__file__).parents[2]
 CASES = (
@@ -193,6 +193,19 @@ def mangle(seed: int) -> Mangled:
             text = rng.choice(TEXT_CHANGES)(rng, text)
     data = text.encode("utf-8", "surrogatepass")
     return Mangled(_in_bytes(rng, data) if rng.random() < 0.15 else data, before)
+
+
+def mangled_object(seed: int, kinds: Iterable[str], sound: Callable[[str], Tree]) -> Tree | None:
+    """A sound object with one or two changes inside; None where it became another kind or has another name."""
+    rng = random.Random(seed)  # noqa: S311 - repeatable, nothing secret
+    kind = rng.choice(list(kinds))
+    before = sound(kind)
+    tree = copy.deepcopy(before)
+    for _ in range(rng.choice((1, 1, 2))):
+        tree = rng.choice((_set, _set, _remove, _rename, _repeat, _move))(rng, tree)
+    head = ("apiVersion", "kind", "metadata")
+    is_same = all(tree.get(key) == before[key] for key in head) and isinstance(tree.get("spec"), dict)
+    return tree if is_same else None
 
 
 def _load(text: str) -> Any:  # noqa: ANN401 - a tree of JSON

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from shardwright.testing.cluster.api import Api
 
 LWS = "leaderworkerset.x-k8s.io"
+# Mappings whose keys are not fields.
+NAMED_BY_USERS = (".annotations", ".labels", ".limits", ".requests", ".nodeSelector", ".matchLabels", ".selector")
 # The kinds of the local target are read by this project alone.
 KUBERNETES_KINDS = [kind for kind in KINDS if kind != "local"]
 
@@ -126,7 +128,7 @@ def fields_of(case: Case) -> set[tuple[str, str]]:
 def paths(node: object, above: str = "") -> Iterator[str]:
     if isinstance(node, dict):
         for name, value in cast("dict[str, object]", node).items():
-            yield from paths(value, f"{above}.{name}")
+            yield from paths(value, f"{above}.{'*' if above.endswith(NAMED_BY_USERS) else name}")
     elif isinstance(node, list | tuple):
         for value in cast("list[object]", node):
             yield from paths(value, f"{above}[]")

@@ -37,7 +37,9 @@ def rules(name: str | None, output: str) -> None:
     elif name:
         printing.print_text(_text(found[0]))
     else:
-        printing.print_text(tables.table(_HEADINGS, ((e.id, e.severity, "yes" if e.can_mend else "", e.title) for e in found)))
+        printing.print_text(
+            tables.table(_HEADINGS, ((e.id, e.severity, "yes" if e.can_mend else "", e.title) for e in found))
+        )
 
 
 def _document(each: Explained) -> dict[str, object]:

@@ -137,9 +137,15 @@ class Manifest:
 class Target(Protocol):
     """A platform; all methods are pure."""
 
-    kind: str
-    versions: tuple[str, ...]
-    """Versions whose fields are known, oldest first."""
+    @property
+    def kind(self) -> str:
+        """Its name in recipes."""
+        ...
+
+    @property
+    def versions(self) -> tuple[str, ...]:
+        """Versions whose fields are known, oldest first."""
+        ...
 
     def wiring(self, recipe: Recipe) -> Wiring:
         """How this platform names addresses, indices and paths."""

@@ -96,7 +96,11 @@ class Destination:
 def way_in_of(deployment: Deployment, service: str, *, port: int, name: str = "") -> KubernetesObject | None:
     """What leads from outside to a Service with a port named `http`; None where the Service is all that is asked for."""
     maker = _MAKERS.get(deployment.recipe.expose.kind)
-    return maker(deployment, Destination(name or service, service, port, path=deployment.recipe.expose.path)) if maker else None
+    return (
+        maker(deployment, Destination(name or service, service, port, path=deployment.recipe.expose.path))
+        if maker
+        else None
+    )
 
 
 def dashboard_of(deployment: Deployment, name: str, service: str, port: int, port_name: str) -> KubernetesObject | None:

@@ -20,17 +20,18 @@ if TYPE_CHECKING:
 
     from shardwright.kubernetes.client import Client, Tree
 
-__all__ = ["DURATION_SECONDS", "held", "name_of"]
+__all__ = ["DURATION_SECONDS", "body_of", "held", "name_of"]
 
 DURATION_SECONDS = 30
 _RENEW_SECONDS = 10.0
 _LOOK_SECONDS = 1.0
+_PREFIX = "shardwright-"
 _API = "coordination.k8s.io/v1"
 
 
 def name_of(deployment: str) -> str:
     """The Lease of a deployment."""
-    return f"shardwright-{deployment}"
+    return f"{_PREFIX}{deployment}"
 
 
 @contextlib.contextmanager
@@ -67,7 +68,7 @@ def _taken(client: Client, ref: Ref, holder: str, wait_seconds: float) -> Tree:
                 return client.replace(body) if current else client.create(body)
         elif time.monotonic() - began >= wait_seconds and not _looks_dead(current):
             raise errors.Conflict(
-                f"{ref.namespace}/{ref.name.removeprefix('shardwright-')} is being changed by {_holder(current)}",
+                f"{ref.namespace}/{ref.name.removeprefix(_PREFIX)} is being changed by {_holder(current)}",
                 hint=f"wait for it; if {_holder(current)} is gone, its lease ends after {DURATION_SECONDS} s",
             )
         time.sleep(_LOOK_SECONDS)
@@ -101,17 +102,22 @@ def _holder(current: Tree) -> str:
     return str(current.get("spec", {}).get("holderIdentity") or "")
 
 
-def _body(ref: Ref, holder: str, metadata: Tree) -> Tree:
-    now = dt.datetime.now(dt.UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-    kept = {key: metadata[key] for key in ("resourceVersion", "uid") if key in metadata}
+def body_of(deployment: str, namespace: str, holder: str, at: str, metadata: Tree | None = None) -> Tree:
+    """A Lease as it is written; `metadata` of the one that it replaces."""
+    kept = {key: value for key, value in (metadata or {}).items() if key in {"resourceVersion", "uid"}}
     return {
         "apiVersion": _API,
         "kind": "Lease",
-        "metadata": {"name": ref.name, "namespace": ref.namespace, **kept},
+        "metadata": {"name": name_of(deployment), "namespace": namespace, **kept},
         "spec": {
             "holderIdentity": holder,
             "leaseDurationSeconds": DURATION_SECONDS,
-            "acquireTime": now,
-            "renewTime": now,
+            "acquireTime": at,
+            "renewTime": at,
         },
     }
+
+
+def _body(ref: Ref, holder: str, metadata: Tree) -> Tree:
+    now = dt.datetime.now(dt.UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    return body_of(ref.name.removeprefix(_PREFIX), ref.namespace, holder, now, metadata)

@@ -167,6 +167,7 @@ BROKEN: list[tuple[str, dict[str, Any], dict[str, object]]] = [
     ("kserve.runtime-gpu-types", RUNTIME, {f"{HEAD}.resources": RDMA}),
     ("kserve.runtime-sizes", RUNTIME, {"spec.workerSpec.tensorParallelSize": 0}),
     ("kserve.runtime-blocked-variable", RUNTIME, {f"{RUNTIME_WORKER}.env": PYTHONPATH}),
+    ("kserve.runtime-replicas", RUNTIME, {"spec.replicas": 65536}),
     ("kserve.runtime-container-names", RUNTIME, {f"{RUNTIME_WORKER}.name": "worker"}),
     ("kserve.old-size", GROUP, {f"{WORKER}.size": 1}),
     ("kserve.worker-mode", GROUP, {MODE: "Knative"}),

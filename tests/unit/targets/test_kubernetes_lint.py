@@ -9,12 +9,12 @@ C = "spec.template.spec.containers.0"
 P = "spec.template.spec"
 
 REFUSED: list[tuple[str, dict[str, object], str]] = [
-    ("Deployment", {"metadata.name": "Chat"}, "kubernetes.name"),
+    ("Deployment", {"metadata.name": "Chat"}, "object.name"),
     ("Service", {"metadata.name": "chat.a"}, "kubernetes.name"),
     ("CronJob", {"metadata.name": "c" * 53}, "kubernetes.name"),
-    ("Pod", {"metadata.namespace": "a.b"}, "kubernetes.namespace"),
-    ("Deployment", {"metadata.labels": {"a b": "c"}}, "kubernetes.label"),
-    ("Deployment", {"metadata.labels": {"a": "b/c"}}, "kubernetes.label"),
+    ("Pod", {"metadata.namespace": "a.b"}, "object.namespace"),
+    ("Deployment", {"metadata.labels": {"a b": "c"}}, "object.labels"),
+    ("Job", {"spec.template.metadata.labels.a": "b/c"}, "kubernetes.label"),
     ("Service", {"spec.selector": {"app": "x" * 64}}, "kubernetes.label"),
     ("StatefulSet", {"spec.template.metadata.annotations": {"a/b/c": "d"}}, "kubernetes.annotation"),
     ("Deployment", {"spec.selector.matchLabels": {"app": "other"}}, "kubernetes.selector"),

@@ -64,8 +64,12 @@ spec:
     rayVersion: 2.52.0
     headGroupSpec: {rayStartParams: {}, template: {spec: {containers: [{name: h, image: 'rayproject/ray:2.52.0'}]}}}
 """
-SERVICE = RAY.replace("kind: RayCluster", "kind: RayService").replace("spec:\n", "spec:\n  rayClusterConfig:\n", 1)
-SERVICE = SERVICE.replace("  rayVersion", "    rayVersion").replace("  headGroupSpec", "    headGroupSpec")
+SERVICE = (
+    RAY.replace("kind: RayCluster", "kind: RayService")
+    .replace("spec:\n", "spec:\n  rayClusterConfig:\n", 1)
+    .replace("  rayVersion", "    rayVersion")
+    .replace("  headGroupSpec", "    headGroupSpec")
+)
 STATEFUL = f"""
 apiVersion: apps/v1
 kind: StatefulSet
@@ -151,7 +155,7 @@ ROWS: tuple[Row, ...] = (
 def _set(value: Any, path: tuple[str | int, ...], new: Any) -> None:  # noqa: ANN401 - JSON
     *way, last = path
     for part in way:
-        value = value.setdefault(part, {}) if isinstance(value, dict) else value[part]
+        value = value[part] if isinstance(part, int) else value.setdefault(part, {})
     if new is None:
         value.pop(last, None)
     else:
@@ -159,10 +163,12 @@ def _set(value: Any, path: tuple[str | int, ...], new: Any) -> None:  # noqa: AN
 
 
 def _at(value: Any, path: tuple[str | int, ...]) -> Any:  # noqa: ANN401 - JSON
-    for part in path:
-        if value is None or (isinstance(part, int) and part >= len(value)):
-            return None
-        value = value.get(part) if isinstance(value, dict) else value[part]
+    """What stands at a path; None where there is nothing."""
+    try:
+        for part in path:
+            value = value[part]
+    except (KeyError, IndexError, TypeError):
+        return None
     return value
 
 

@@ -14,7 +14,7 @@ def value_at(body: Mapping[str, object], *path: str) -> object:
     """The value at a path; None where there is none."""
     inner: object = dict(body)
     for part in path:
-        inner = cast("dict[str, object]", inner).get(part) if isinstance(inner, dict) else None
+        inner = inner.get(part) if isinstance(inner, dict) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - JSON
     return inner
 
 

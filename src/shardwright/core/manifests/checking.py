@@ -30,6 +30,7 @@ FlawKind = Literal["type", "required", "value", "duplicate"]
 _QUANTITY = re.compile(
     r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+))?"
 )
+_WHOLE = re.compile(r"-?[0-9]+")
 _BITS = {"int32": 31, "int": 63, "int64": 63}
 
 
@@ -182,7 +183,7 @@ def _scalar_flaw(value: Value, field: Field, path: Path) -> Flaw | None:
 def _hint(value: Value, type_name: str) -> str:
     if type_name == "string" and (_is_number(value) or isinstance(value, bool)):
         return QUOTED
-    if type_name in {"int", "int32", "int64", "number"} and isinstance(value, str) and value.strip("-").isdigit():
+    if type_name in {"int", "int32", "int64", "number"} and isinstance(value, str) and _WHOLE.fullmatch(value):
         return BARE
     if type_name == "bool" and isinstance(value, str) and value.lower() in {"true", "false"}:
         return BARE

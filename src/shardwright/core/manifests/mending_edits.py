@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import functools
 import itertools
-import json
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from shardwright.core.manifests import mending_spans, mending_words
-from shardwright.core.manifests.mending_spans import Entry, Items, Text
+from shardwright.core.manifests.mending_flow import Edit, FlowWriter
+from shardwright.core.manifests.mending_spans import Items, Text
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -21,16 +21,6 @@ if TYPE_CHECKING:
     from shardwright.core.manifests.objects import Value
 
 __all__ = ["Edit", "edits", "spliced"]
-
-
-class Edit(NamedTuple):
-    """What is to stand in the place of some characters."""
-
-    start: int
-    end: int
-    text: str
-    column: int = 0
-    """Indentation of what is inserted; of several insertions at one place the deepest stands first."""
 
 
 def edits(text: str, works: Iterable[Work], emptied: Collection[str]) -> Iterator[Edit]:
@@ -53,26 +43,12 @@ def spliced(text: str, made: Sequence[Edit]) -> str | None:
     return "".join((*parts, text[at:]))
 
 
-def _settled(work: Work) -> tuple[dict[int, dict[str | int, Value]], dict[str | int, Value]]:
-    """What is added in the place of an entry that is removed, by its index, and what is added at the end."""
-    settled: dict[int, dict[str | int, Value]] = {}
-    added = dict(work.added)
-    for key, index in work.homes.items():
-        if index in work.gone:
-            settled.setdefault(index, {})[key] = added.pop(key)
-    # Where nothing else is left there is no end to add to.
-    if added and len(work.gone) == len(work.span.entries) and work.gone:
-        settled.setdefault(min(work.gone), {}).update(added)
-        added = {}
-    return settled, added
-
-
 class _Writer:
     """Writes into one text; holds how it is written."""
 
     def __init__(self, text: str) -> None:
         self._text = text
-        self._is_json = text.lstrip("\ufeff \t\r\n")[:1] in {"{", "["}
+        self._flow = FlowWriter(text)
         self._newline = "\r\n" if "\r\n" in text else "\n"
 
     def edits(self, work: Work) -> Iterator[Edit]:
@@ -82,7 +58,7 @@ class _Writer:
                 yield self._emptied(inner.span)
             elif index not in work.gone:
                 yield from self.edits(inner)
-        yield from self._flow(work) if work.span.is_flow else self._block(work)
+        yield from self._flow.edits(work) if work.span.is_flow else self._block(work)
 
     def _emptied(self, span: Items) -> Edit:
         """What has no entries left stays as an empty mapping or list."""
@@ -98,14 +74,14 @@ class _Writer:
 
     def _block(self, work: Work) -> Iterator[Edit]:
         span = work.span
-        settled, added = _settled(work)
+        settled, added = work.settled()
         for index, value in work.new.items():
             if index not in work.gone:
                 yield self._replaced(span, index, value)
         for index in sorted(work.gone):
-            start, end = self._extent(span, index)
+            start, end = mending_spans.extent(self._text, span, index)
             if index in settled:
-                glue = self._newline + " " * self._column(self._first(span))
+                glue = self._newline + " " * _column(self._text, self._first(span))
                 words = glue.join(self._lines(span, settled[index]))
                 # The dash of an item stays where it is.
                 yield Edit(start, end, words if span.is_map else words.removeprefix("- "))
@@ -124,8 +100,8 @@ class _Writer:
         """How lists stand below keys here: as the nearest one inside does, else as the first one of the text."""
         for entry in span.entries:
             if entry.key is not None and isinstance(entry.value, Items) and not entry.value.is_map:
-                return not entry.value.is_flow and self._column(self._first(entry.value)) > self._column(
-                    entry.key.start
+                return not entry.value.is_flow and _column(self._text, self._first(entry.value)) > _column(
+                    self._text, entry.key.start
                 )
         return self._is_indented
 
@@ -137,13 +113,13 @@ class _Writer:
         return False
 
     def _appended(self, span: Items, lines: list[str]) -> Edit:
-        column = self._column(self._first(span))
-        end = self._line_end(mending_spans.content_end(self._text, span))
+        column = _column(self._text, self._first(span))
+        end = _line_end(self._text, mending_spans.content_end(self._text, span))
         glue = self._newline + " " * column
         return Edit(end, end, glue + glue.join(lines), column)
 
     def _replaced(self, span: Items, index: int, value: Value) -> Edit:
-        start, end = self._extent(span, index)
+        start, end = mending_spans.extent(self._text, span, index)
         entry = span.entries[index]
         old = entry.value
         if isinstance(old, Text) and not isinstance(value, dict | list):
@@ -153,7 +129,7 @@ class _Writer:
             lines = mending_words.block_lines(value, is_indented=is_indented)
         else:
             lines = mending_words.block_lines({entry.key.value: value}, is_indented=is_indented)
-        return Edit(start, end, (self._newline + " " * self._column(start)).join(lines))
+        return Edit(start, end, (self._newline + " " * _column(self._text, start)).join(lines))
 
     def _scalar(self, old: Text, value: Value) -> Edit:
         end = mending_spans.content_end(self._text, old)
@@ -171,18 +147,13 @@ class _Writer:
             before = line - 1 if line else 0
             if line and text[before - 1 : before] == "\r":
                 before -= 1
-            after = self._line_end(end)
+            after = _line_end(self._text, end)
             return Edit(before, after, "") if line else Edit(0, min(after + len(self._newline), len(text)), "")
         following = span.entries[index + 1] if index + 1 < len(span.entries) else None
         if following is None:
             return Edit(start, end, "{}" if span.is_map else "[]")
-        until = self._extent(span, index + 1)[0]
+        until = mending_spans.extent(self._text, span, index + 1)[0]
         return Edit(start, end if "#" in text[end:until] else until, "")
-
-    def _extent(self, span: Items, index: int) -> tuple[int, int]:
-        entry = span.entries[index]
-        start = entry.value.start if entry.key is None else entry.key.start
-        return start, max(mending_spans.content_end(self._text, entry.value), start)
 
     def _first(self, span: Items) -> int:
         """Where the first key or dash of a block stands."""
@@ -191,74 +162,16 @@ class _Writer:
             return first.key.start
         return self._text.rfind("-", 0, max(first.value.start, span.start + 1))
 
-    def _column(self, at: int) -> int:
-        return at - (self._text.rfind("\n", 0, at) + 1)
 
-    def _line_end(self, at: int) -> int:
-        found = self._text.find("\n", at)
-        if found < 0:
-            return len(self._text)
-        return found - 1 if self._text[found - 1] == "\r" else found
+def _column(text: str, at: int) -> int:
+    return at - (text.rfind("\n", 0, at) + 1)
 
-    # Flow style and JSON
 
-    def _flow(self, work: Work) -> Iterator[Edit]:
-        span, entries = work.span, work.span.entries
-        settled, added = _settled(work)
-        for index, value in work.new.items():
-            if index not in work.gone:
-                yield self._replaced_flow(entries[index], value)
-        left = [index for index in range(len(entries)) if index not in work.gone or index in settled]
-        for index in sorted(work.gone):
-            start, end = self._extent(span, index)
-            if index in settled:
-                yield Edit(start, end, ", ".join(self._flow_entries(span, settled[index], start)))
-            elif left and index > left[0]:
-                yield Edit(self._extent(span, index - 1)[1], end, "")
-            else:
-                yield Edit(start, self._extent(span, index + 1)[0] if index + 1 < len(entries) else end, "")
-        if added:
-            yield self._appended_flow(span, added)
-
-    def _replaced_flow(self, entry: Entry, value: Value) -> Edit:
-        old = entry.value
-        is_json = self._is_json or (entry.key is not None and entry.key.style == '"')
-        if isinstance(old, Text) and not isinstance(value, dict | list) and not is_json:
-            words = mending_words.like(value, old.style) if old.style else mending_words.flow_text(value)
-        else:
-            words = mending_words.json_text(value, None) if is_json else mending_words.flow_text(value)
-        is_bare = self._text[old.start - 1 : old.start] in {":", ","}
-        return Edit(old.start, old.end, f" {words}" if is_bare and old.start == old.end else words)
-
-    def _appended_flow(self, span: Items, added: dict[str | int, Value]) -> Edit:
-        if not span.entries:
-            return Edit(span.start + 1, span.start + 1, ", ".join(self._flow_entries(span, added, None)))
-        start, end = self._extent(span, len(span.entries) - 1)
-        line = self._text.rfind("\n", 0, start) + 1
-        is_own_line = not self._text[line:start].strip(" \t") and line > span.start
-        glue = f",{self._newline}{self._text[line:start]}" if is_own_line else ", "
-        return Edit(
-            end, end, "".join(glue + each for each in self._flow_entries(span, added, start if is_own_line else None))
-        )
-
-    def _flow_entries(self, span: Items, added: dict[str | int, Value], at: int | None) -> list[str]:
-        first = span.entries[0] if span.entries else None
-        sample = None if first is None else first.key or first.value
-        is_json = self._is_json or (isinstance(sample, Text) and sample.style == '"')
-        column = None
-        if at is not None and not self._text[self._text.rfind("\n", 0, at) + 1 : at].strip(" "):
-            column = self._column(at)
-        return [
-            (f"{self._flow_key(str(key), is_json=is_json)}: " if span.is_map else "")
-            + (mending_words.json_text(each, column) if is_json else mending_words.flow_text(each)).replace(
-                "\n", self._newline
-            )
-            for key, each in added.items()
-        ]
-
-    @staticmethod
-    def _flow_key(key: str, *, is_json: bool) -> str:
-        return json.dumps(key, ensure_ascii=False) if is_json else mending_words.flow_text(key)
+def _line_end(text: str, at: int) -> int:
+    found = text.find("\n", at)
+    if found < 0:
+        return len(text)
+    return found - 1 if text[found - 1] == "\r" else found
 
 
 def _part(source: str, old: str, new: str) -> Edit | None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from yaml.events import Event
 
-__all__ = ["Alias", "Entry", "Items", "Span", "Text", "Walked", "content_end", "objects_in", "read_spans"]
+__all__ = ["Alias", "Entry", "Items", "Span", "Text", "Walked", "content_end", "extent", "objects_in", "read_spans"]
 
 # The parser in C where the library was built with it: ten times as fast.
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -113,6 +113,13 @@ def content_end(text: str, span: Span) -> int:
         while end > span.start and text[end - 1] in " \r\n":
             end -= 1
     return end
+
+
+def extent(text: str, span: Items, index: int) -> tuple[int, int]:
+    """Where an entry begins, with its key, and where its value ends."""
+    entry = span.entries[index]
+    start = entry.value.start if entry.key is None else entry.key.start
+    return start, max(content_end(text, entry.value), start)
 
 
 class _Reader:

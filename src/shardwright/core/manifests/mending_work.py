@@ -118,6 +118,19 @@ class Work:
                 self.gone.add(index)
                 del self.inner[index]
 
+    def settled(self) -> tuple[dict[int, dict[str | int, Value]], dict[str | int, Value]]:
+        """What is added in the place of an entry that is removed, by its index, and what is added at the end."""
+        settled: dict[int, dict[str | int, Value]] = {}
+        added = dict(self.added)
+        for key, index in self.homes.items():
+            if index in self.gone:
+                settled.setdefault(index, {})[key] = added.pop(key)
+        # Where nothing else is left there is no end to add to.
+        if added and len(self.gone) == len(self.span.entries) and self.gone:
+            settled.setdefault(min(self.gone), {}).update(added)
+            added = {}
+        return settled, added
+
     def is_emptied(self) -> bool:
         """Whether everything is removed and nothing is added."""
         return bool(self.gone) and len(self.gone) == len(self.span.entries) and not self.added

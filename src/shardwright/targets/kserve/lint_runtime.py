@@ -153,6 +153,12 @@ def _sizes(manifest: Object, context: Context) -> Iterator[Breach]:
                 yield Breach(_WORKER, f"{field} is not set; with 0.15.0 it must be")
 
 
+def _replicas(manifest: Object, _: Context) -> Iterator[Breach]:
+    count = manifest.number_at("spec", "replicas")
+    if count is not None and not 0 <= count < 2**16:
+        yield Breach(("spec", "replicas"), f"replicas are {count}; the webhook reads 0 to 65535", str(count))
+
+
 def _blocked(manifest: Object, _: Context) -> Iterator[Breach]:
     for pod in (("spec",), _WORKER):
         for container in manifest_pods.containers(manifest, pod):
@@ -255,6 +261,17 @@ RULES = (
         _asked(_sizes),
         since="0.15",
         requirements=("R035", "R036", "R037"),
+    ),
+    Rule(
+        "kserve.runtime-replicas",
+        "error",
+        components.RUNTIMES,
+        "The replicas of a runtime fit in 16 bits.",
+        "The webhook cannot read a larger or a negative number, and refuses the runtime.",
+        "write a smaller number, or leave it to the InferenceService",
+        "webhook",
+        "kserve/kserve v0.20.0 pkg/apis/serving/v1alpha1/servingruntime_types.go",
+        components.live(_replicas),
     ),
     Rule(
         "kserve.runtime-blocked-variable",

@@ -23,17 +23,18 @@ __all__ = ["RULES"]
 
 _SOURCE = "kserve/kserve v0.20.0 pkg/apis/serving/v1beta1/inference_service_validation.go"
 _NAME = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
+_LONGEST_NAME = 253
 _BLOCKED = "PYTHONPATH"
 _STORAGE = "storageUri"
 _OWN = ("containers", "initContainers")
 
 
 def _name(manifest: Object, _: Context) -> Iterator[Breach]:
-    if manifest.name and not _NAME.fullmatch(manifest.name):
+    if manifest.name and not (_NAME.fullmatch(manifest.name) and len(manifest.name) <= _LONGEST_NAME):
         yield Breach(
             ("metadata", "name"),
             "a name starts with a small letter and goes on with small letters, digits and '-', with no '-' at the end",
-            manifest.name,
+            manifest.name[:80],
         )
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from shardwright.core.manifests import versions
 from shardwright.core.rules.rule import Breach, Rule
-from shardwright.kubernetes import names
+from shardwright.kubernetes import metadata_lint, names
 from shardwright.kubernetes.manifest_pods import items
 from shardwright.targets.kubernetes_plain import releases, workloads
 
@@ -24,6 +24,7 @@ __all__ = ["KINDS", "RULES", "api_rule"]
 
 KINDS = (*workloads.WORKLOADS, "Service", "PersistentVolumeClaim")
 _LONGEST_CRON_JOB = 52
+_NAMED = ("Service", "CronJob")
 _SELECTED = workloads.LASTING
 _SHOWN = 80
 _OPERATORS = ("In", "NotIn", "Exists", "DoesNotExist")
@@ -54,20 +55,17 @@ def _name(each: Object, context: Context) -> Iterator[Breach]:
         yield Breach(at, f"the name has {len(name)} characters; {_LONGEST_CRON_JOB} are possible", name)
 
 
-def _namespace(each: Object, _: Context) -> Iterator[Breach]:
-    if each.namespace and not names.is_dns_1123_label(each.namespace):
-        message = f"{each.namespace[:_SHOWN]!r} is no DNS label: small letters, digits and -"
-        yield Breach(("metadata", "namespace"), message, each.namespace)
-
-
 def _labels(each: Object, _: Context) -> Iterator[Breach]:
-    places: list[Path] = [("metadata", "labels")]
-    if each.kind in workloads.WORKLOADS:
-        places += [(*workloads.template_metadata(each), "labels"), ("spec", "selector", "matchLabels")]
-    if each.kind == "Service":
-        places.append(("spec", "selector"))
-    for place in dict.fromkeys(places):
+    places: list[Path] = [("spec", "selector")] if each.kind == "Service" else [("spec", "selector", "matchLabels")]
+    places += _of_template(each, "labels")
+    for place in places:
         yield from _bad_labels(each, place)
+
+
+def _of_template(each: Object, field: str) -> list[Path]:
+    """The place in the template of pods; the metadata of the object itself has rules of its own."""
+    has_template = each.kind in workloads.WORKLOADS and each.kind != "Pod"
+    return [(*workloads.template_metadata(each), field)] if has_template else []
 
 
 def _bad_labels(each: Object, place: Path) -> Iterator[Breach]:
@@ -84,10 +82,7 @@ def _bad_labels(each: Object, place: Path) -> Iterator[Breach]:
 
 
 def _annotations(each: Object, _: Context) -> Iterator[Breach]:
-    places: list[Path] = [("metadata", "annotations")]
-    if each.kind in workloads.WORKLOADS:
-        places.append((*workloads.template_metadata(each), "annotations"))
-    for place in dict.fromkeys(places):
+    for place in _of_template(each, "annotations"):
         for key in each.map_at(*place):
             if not names.is_qualified_name(key.lower()):
                 yield Breach((*place, key), f"{key[:_SHOWN]!r} is no key of an annotation", key)
@@ -134,26 +129,19 @@ def _selector_kept(each: Object, context: Context) -> Iterator[Breach]:
 
 
 RULES = (
+    *metadata_lint.metadata_rules(KINDS, named=_NAMED),
     api_rule(
         "kubernetes.name",
-        kinds=KINDS,
-        title="Names of objects are DNS names",
+        kinds=_NAMED,
+        title="Names of Services and CronJobs leave room for what is made of them",
         why="the API server refuses it",
         fix="use small letters, digits and - only, and begin with a letter",
         check=_name,
     ),
     api_rule(
-        "kubernetes.namespace",
-        kinds=KINDS,
-        title="Names of namespaces are DNS labels",
-        why="the API server refuses it",
-        fix="use small letters, digits and - only, at most 63",
-        check=_namespace,
-    ),
-    api_rule(
         "kubernetes.label",
         kinds=KINDS,
-        title="Labels and selectors have keys and values that can be labels",
+        title="Labels of pods and selectors have keys and values that can be labels",
         why="the API server refuses it",
         fix="use letters, digits, -, _ and . with a letter or digit at both ends; at most 63 characters",
         check=_labels,
@@ -161,7 +149,7 @@ RULES = (
     api_rule(
         "kubernetes.annotation",
         kinds=KINDS,
-        title="Annotations have keys that can be keys",
+        title="Annotations of pods have keys that can be keys",
         why="the API server refuses it",
         fix="use letters, digits, -, _ and . after the domain and its /; at most 63 characters",
         check=_annotations,

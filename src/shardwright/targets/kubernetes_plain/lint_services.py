@@ -80,7 +80,7 @@ def _numbers(each: Object, port: dict[str, Value], at: Path) -> Iterator[Breach]
         if isinstance(value, int | float) and not is_left_out and not 0 < value <= LARGEST_PORT:
             yield Breach((*at, field), f"{value} is no port: 1 to {LARGEST_PORT}", str(value))
     target, node = port.get("targetPort"), port.get("nodePort")
-    if isinstance(target, str) and not is_port_name(target):
+    if isinstance(target, str) and target and not is_port_name(target):
         yield Breach(
             (*at, "targetPort"), f"{target[:_SHOWN]!r} is no port and no name of one; numbers have no quotes", target
         )

@@ -59,7 +59,7 @@ def test_findings_stand_where_the_template_has_the_value() -> None:
     """What a parameter's value breaks is found at the line that uses it."""
     wrong = template({"name": "NAME", "value": "Chat_1"}, {"name": "REPLICAS", "value": "two"}, IMAGE)
     assert found(wrong) == [
-        ("kubernetes.name", "metadata.name", 8),
+        ("object.name", "metadata.name", 8),
         ("kubernetes.wrong-type", "spec.replicas", 10),
     ]
 

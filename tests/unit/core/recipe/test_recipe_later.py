@@ -19,7 +19,7 @@ class Inner:
 class Outer:
     """What holds it."""
 
-    inner: Inner = model.setting("A section.", Inner)
+    inner: Inner = model.setting("A section.", Inner)  # noqa: RUF009 - it makes a field
 
 
 def test_every_field_of_a_recipe_is_used() -> None:
