@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from shardwright.cli import options, recipes
+
+if TYPE_CHECKING:
+    from shardwright.core.plan.types import Plan
+    from shardwright.kubernetes.client import Place
+    from shardwright.settings import Settings
 
 __all__ = ["EXIT_DIFFERENT", "diff"]
 
@@ -25,16 +32,35 @@ def diff(
     shardwright diff -f recipe.yaml
     shardwright diff -f recipe.yaml --set parallelism.tensor=4
     """
-    from shardwright.cli import rollout_view
     from shardwright.kubernetes.client.kubeconfig import Place
-    from shardwright.service import clusters, rollout
+    from shardwright.service import clusters
     from shardwright.settings import load_settings
 
-    is_different = False
-    with clusters.connected(Place(kubeconfig, context)) as client:
-        for plan in recipes.plans(paths, sets, {}, load_settings().hub):
-            prepared = rollout.prepare(plan, client, rollout.Options(force=force_conflicts))
-            click.echo(rollout_view.rollout_text(prepared))
-            is_different |= prepared.is_needed
+    settings, place, is_different = load_settings(), Place(kubeconfig, context), False
+    for plan in recipes.plans(paths, sets, {}, settings.hub):
+        if clusters.is_local(plan.recipe):
+            is_different |= _on_this_machine(plan, settings)
+        else:
+            is_different |= _in_a_cluster(plan, place, force=force_conflicts)
     if is_different:
         raise click.exceptions.Exit(EXIT_DIFFERENT)
+
+
+def _in_a_cluster(plan: Plan, place: Place, *, force: bool) -> bool:
+    from shardwright.cli import rollout_view
+    from shardwright.service import clusters, rollout
+
+    with clusters.connected(place) as client:
+        prepared = rollout.prepare(plan, client, rollout.Options(force=force))
+    click.echo(rollout_view.rollout_text(prepared))
+    return prepared.is_needed
+
+
+def _on_this_machine(plan: Plan, settings: Settings) -> bool:
+    from shardwright.cli import rollout_view
+    from shardwright.service import local_past
+
+    found = local_past.changes_of(plan, settings)
+    for line in rollout_view.fields_text(found):
+        click.echo(line)
+    return bool(found)

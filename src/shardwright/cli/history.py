@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from shardwright.cli import options
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from shardwright.core.lifecycle.revision import Revision
+    from shardwright.kubernetes.client import Place
 
 __all__ = ["history"]
 
@@ -29,36 +28,57 @@ def history(name: str, namespace: str, *, context: str, kubeconfig: str, number:
     shardwright history llama -n demo
     shardwright history llama -n demo --revision 3 > recipe.yaml
     """
+    from shardwright import errors
     from shardwright.cli.output import print_data
     from shardwright.kubernetes.client.kubeconfig import Place
-    from shardwright.service import clusters, past
 
-    with clusters.connected(Place(kubeconfig, context, namespace)) as client:
-        found = past.history(client, namespace, name)
+    found = _documents(name, Place(kubeconfig, context, namespace))
     if number is not None:
-        print_data(past.back_to(found, number).recipe, "json" if output == "json" else "yaml")
+        chosen = [each["recipe"] for each in found if each["revision"] == number]
+        if not chosen or chosen[0] is None:
+            raise errors.NotFound(f"no recipe of revision {number} is kept")
+        print_data(chosen[0], "json" if output == "json" else "yaml")
     elif output == "table":
         click.echo(_table(found))
     else:
-        print_data([_document(each) for each in found], output)
+        print_data(found, output)
 
 
-def _table(found: Sequence[Revision]) -> str:
+def _documents(name: str, place: Place) -> list[dict[str, Any]]:
+    from shardwright.service import clusters, local_past, past, whereabouts
+    from shardwright.settings import load_settings
+
+    settings = load_settings()
+    if whereabouts.where(name, place.namespace, settings, place) == "machine":
+        return local_past.documents(local_past.history(place.namespace, name, settings))
+    with clusters.connected(place) as client:
+        return [_document(each) for each in past.history(client, place.namespace, name)]
+
+
+def _table(found: list[dict[str, Any]]) -> str:
     from shardwright.cli.tables import table
 
     rows = [
-        (str(each.number), each.at, each.outcome, _layout(each), each.digest[:12], each.by, each.message)
+        (
+            str(each["revision"]),
+            each["at"],
+            each["outcome"],
+            _layout(each["plan"]),
+            each["recipeDigest"][:12],
+            each["by"],
+            each["message"],
+        )
         for each in found
     ]
     return table(("REVISION", "AT", "OUTCOME", "LAYOUT", "RECIPE", "BY", "NOTE"), rows, right=(0,))
 
 
-def _layout(each: Revision) -> str:
-    layout: dict[str, object] = each.plan.get("layout") or {}
+def _layout(plan: dict[str, Any]) -> str:
+    layout: dict[str, object] = plan.get("layout") or {}
     return f"TP{layout.get('tensor')} x PP{layout.get('pipeline')}"
 
 
-def _document(each: Revision) -> dict[str, object]:
+def _document(each: Revision) -> dict[str, Any]:
     return {
         "revision": each.number,
         "at": each.at,

@@ -40,10 +40,18 @@ def rollback(  # noqa: PLR0913 - the command's options
     """
     from shardwright.cli import apply, rollout_view
     from shardwright.kubernetes.client.kubeconfig import Place
-    from shardwright.service import clusters, past, rollout
+    from shardwright.service import clusters, local_past, past, rollout, whereabouts
+    from shardwright.settings import load_settings
 
+    settings, place = load_settings(), Place(kubeconfig, context, namespace)
+    if whereabouts.where(name, namespace, settings, place) == "machine":
+        if dry_run:
+            raise click.UsageError("--dry-run is for clusters; on this machine see: shardwright history NAME")
+        apply.confirm(f"end {namespace}/{name} and start an earlier revision of it?", yes=yes)
+        click.echo(f"back to revision {local_past.roll_back(namespace, name, number, settings)}", err=True)
+        return
     allowed = rollout.Options(force=force_conflicts, recreate=recreate)
-    with clusters.connected(Place(kubeconfig, context, namespace)) as client:
+    with clusters.connected(place) as client:
         prepared, wanted = past.prepare_rollback(client, namespace, name, number, allowed)
         click.echo(f"back to revision {wanted.number} of {wanted.at} ({wanted.outcome})", err=True)
         click.echo(rollout_view.rollout_text(prepared), err=not dry_run)

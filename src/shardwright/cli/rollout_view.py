@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from shardwright.core.manifests.differences import Difference
     from shardwright.service.rollout import Rollout, Step
 
-__all__ = ["changes_text", "rollout_text", "step_text"]
+__all__ = ["changes_text", "fields_text", "rollout_text", "step_text"]
 
 _SIGNS = {"create": "+", "update": "~", "unchanged": " ", "recreate": "!", "prune": "-"}
 _WIDEST = 100
@@ -57,8 +57,13 @@ def changes_text(changes: Sequence[ObjectChange]) -> Iterator[str]:
         yield f"{_SIGNS[change.action]} {change}"
         if change.why:
             yield f"    {change.why}"
-        for field in change.fields:
-            yield from _field(field)
+        yield from fields_text(change.fields)
+
+
+def fields_text(fields: Sequence[Difference]) -> Iterator[str]:
+    """Lines for fields of one object."""
+    for field in fields:
+        yield from _field(field)
 
 
 def _field(field: Difference) -> Iterator[str]:

@@ -90,6 +90,11 @@ class LocalRunner:
         """The group as it was started; NotFound if there is none."""
         return spec.parse_group(state.read_json(_existing(self._state_dir, namespace, name).spec))
 
+    def history(self, namespace: str, name: str) -> tuple[Mapping[str, object], ...]:
+        """What was started under that name and what became of it, oldest first; NotFound if there is none."""
+        place = _existing(self._state_dir, namespace, name)
+        return tuple(state.read_json(place.revision(number)) for number in place.revisions())
+
     def changes(self, namespace: str, name: str) -> Iterator[Change]:
         """States and log lines as they come, until the group serves; then raises what it ended with if it does not."""
         place = _existing(self._state_dir, namespace, name)

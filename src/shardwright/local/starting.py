@@ -115,7 +115,9 @@ def _write(place: Place, group: LocalGroup, run: str, *, tied: bool) -> None:
     body = spec.render_group(group)
     place.clear_run()
     state.write_json(place.spec, body)
-    revision = state.write_revision(place, {"run": run, "tied": tied, "group": body, "outcome": None})
+    revision = state.write_revision(
+        place, {"run": run, "tied": tied, "at": round(time.time(), 3), "group": body, "outcome": None}
+    )
     unknown_yet = ("reason", "hostKind", "address", "servePort", "groupPort", "url", "warmSeconds", "readySeconds")
     state.write_json(
         place.status,
