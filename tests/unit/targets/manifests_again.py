@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import yaml
@@ -17,6 +18,7 @@ from shardwright.core.layout import Layout, split_layers
 from shardwright.core.manifests import differences as core_differences
 from shardwright.core.manifests import reading
 from shardwright.core.plan.types import EngineChoice
+from shardwright.core.recipe.canonical import to_document
 from shardwright.service import deploying, recipes
 from shardwright.testing import builders
 
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from shardwright.core.plugins import Manifest
     from shardwright.core.recipe import Recipe
 
+EXAMPLES = Path(__file__).parents[3] / "examples"
 DIGEST = "shardwright.dev/recipe-digest"
 
 
@@ -127,3 +130,18 @@ def differences(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> li
         return [f"{kinds[0]} -> {kinds[1]}"]
     pairs = zip(before, after, strict=True)
     return [f"{one['kind']} {each.path}" for one, other in pairs for each in core_differences.differences(one, other)]
+
+
+def changes(recipe: Recipe, example: str) -> dict[str, Any]:
+    """Where a recipe differs from an example, with what it has in its place; the target apart."""
+    (loaded,) = recipes.load_recipes([str(EXAMPLES / f"{example}.yaml")])
+    ours, theirs = (_leaves(to_document(each)) for each in (recipe, loaded.recipe))
+    names = (name for name in {**theirs, **ours} if not name.startswith("target."))
+    return {name: ours.get(name) for name in names if ours.get(name) != theirs.get(name)}
+
+
+def _leaves(tree: Any, path: str = "") -> dict[str, Any]:  # noqa: ANN401 - JSON
+    if not isinstance(tree, dict) or not tree:
+        return {path.removeprefix("."): tree}
+    held = cast("dict[str, Any]", tree)
+    return {name: value for key, each in held.items() for name, value in _leaves(each, f"{path}.{key}").items()}

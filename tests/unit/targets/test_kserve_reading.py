@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from manifests_again import differences, documents, read, recipe_of, rendered
+from manifests_again import changes, differences, documents, read, recipe_of, rendered
 
 from shardwright import errors
 from shardwright.targets.kserve.reading import READER
@@ -95,6 +95,32 @@ def test_the_guides_sizes_are_taken_from_its_variables() -> None:
     assert (found.fields["hardware.nodes"], found.fields["engine.executor"]) == (2, "ray")
     assert ids(found) == ["import.size-by-variable", "import.size-ignored", "import.runtime-assumed"]
     assert "engine.env" not in {name for name, value in found.fields.items() if value}
+
+
+def test_the_guide_gives_the_example() -> None:
+    """What differs from the example is what the guide has otherwise, or does not say."""
+    text = BY_VARIABLES.replace("'%fileStorageClassName%'", "nfs")
+    assert changes(recipe_of(imported(text, "0.17"), "kserve", "0.17"), "llama-3-8b-kserve") == {
+        # Files that somebody put into the claim; the example's Job fills a cache of the hub.
+        "model.source": "pvc://llama-3-8b-pvc/hf/8b_instruction_tuned",
+        "model.shape": None,
+        "model.token.secret": None,
+        "model.token.key": None,
+        "storage.class": "nfs",
+        # The server's image is named, as the engine's own may have no Ray.
+        "engine.image": "docker.io/kserve/huggingfaceserver:v0.17.0-gpu",
+        # Load, length and kind of GPU stand in no manifest.
+        "workload.maxModelLen": None,
+        "workload.concurrency": None,
+        "workload.outputTokens": None,
+        "hardware.gpu": None,
+        # The guide's requests reach the head alone; workers have the runtime's.
+        "pods.cpu": "2",
+        "pods.memory": "12Gi",
+        "pods.leader.cpu": "6",
+        "pods.leader.memory": "24Gi",
+        "pods.sharedMemory": "3Gi",
+    }
 
 
 def test_workers_by_their_number_mean_one_node_more() -> None:

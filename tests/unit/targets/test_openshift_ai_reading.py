@@ -6,20 +6,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from manifests_again import differences, documents, objects_of, read, recipe_of, rendered, surroundings
+from manifests_again import changes, differences, documents, objects_of, read, recipe_of, rendered, surroundings
 
-from shardwright.core.recipe.canonical import to_document
-from shardwright.service import recipes
 from shardwright.targets.openshift_ai.reading import READER
 
 if TYPE_CHECKING:
     from shardwright.core.importing import Imported
 
 TESTS = Path(__file__).parents[2]
-EXAMPLES = TESTS.parent / "examples"
 GOLDEN = sorted((TESTS / "golden" / "openshift_ai").glob("*.yaml"))
 VERSIONS = {"guide-of-2.14": "2.14"}
 
@@ -38,22 +35,6 @@ def ids(found: Imported) -> list[str]:
     return [each.id for each in found.findings if each.id != "import.gpu-unknown"]
 
 
-def changes(found: Imported, example: str) -> dict[str, Any]:
-    """Where a recipe differs from an example, with what it has in its place."""
-    (loaded,) = recipes.load_recipes([str(EXAMPLES / f"{example}.yaml")])
-    ours, theirs = (leaves(to_document(each)) for each in (recipe_of(found, "openshift-ai", "3.5"), loaded.recipe))
-    names = (name for name in {**theirs, **ours} if not name.startswith(("apiVersion", "kind", "target.")))
-    return {name: ours.get(name) for name in names if ours.get(name) != theirs.get(name)}
-
-
-def leaves(tree: Any, path: str = "") -> dict[str, Any]:  # noqa: ANN401 - JSON
-    """Values by their dotted path."""
-    if not isinstance(tree, dict) or not tree:
-        return {path.removeprefix("."): tree}
-    held = cast("dict[str, Any]", tree)
-    return {name: value for key, each in held.items() for name, value in leaves(each, f"{path}.{key}").items()}
-
-
 @pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
 def test_what_is_rendered_again_is_what_was_read(path: Path) -> None:
     """Every manifest that we write comes back: runtime or Template, Route, namespace, machines, shared volumes."""
@@ -68,7 +49,7 @@ def test_what_is_rendered_again_is_what_was_read(path: Path) -> None:
 def test_the_guide_to_two_nodes_gives_the_example() -> None:
     """Sizes of an empty workerSpec are the runtime's; what differs from the example is what the guide has otherwise."""
     found = imported(data("openshift-ai-two-nodes"), "2.19")
-    assert changes(found, "llama-3-8b-openshift-ai") == {
+    assert changes(recipe_of(found, "openshift-ai", "3.5"), "llama-3-8b-openshift-ai") == {
         # Files that a Pod puts into the claim, where the example's Job fills a cache of the hub.
         "model.source": "pvc://model-pvc/hf/instruction_tuned",
         "model.shape": None,
@@ -96,7 +77,7 @@ def test_the_guide_to_two_nodes_gives_the_example() -> None:
 def test_the_guide_to_two_t4_gives_the_example() -> None:
     """A runtime for one node; the token in clear text becomes a reference, and is never carried."""
     found = imported(data("openshift-ai-two-t4"))
-    assert set(changes(found, "mistral-7b-two-t4")) == {
+    assert set(changes(recipe_of(found, "openshift-ai", "3.5"), "mistral-7b-two-t4")) == {
         *("model.shape", "model.token.secret", "engine.version", "engine.image", "workload.maxModelLen"),
         *("workload.concurrency", "pods.nodeSelector.nvidia.com/gpu.product", "storage.cacheDir", "storage.download"),
         *("expose.kind", "expose.tls"),
