@@ -5,7 +5,10 @@ Thread-safe: reads that do not depend on each other run side by side in the call
 
 from __future__ import annotations
 
+import contextlib
+import socket
 import threading
+import weakref
 from typing import TYPE_CHECKING, Any, Literal, Self, cast
 from urllib.parse import quote
 
@@ -21,7 +24,7 @@ from shardwright.kubernetes.client.refs import Ref, Tree, ref_of
 from shardwright.kubernetes.client.refusals import Asked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Generator, Iterator, Mapping
     from types import TracebackType
 
     from lightkube.config.kubeconfig import SingleConfig
@@ -63,6 +66,7 @@ class Client:
         self.namespace = namespace or config.namespace
         self._kinds: Kinds | None = None
         self._lock = threading.Lock()
+        self._streams: weakref.WeakSet[socket.socket] = weakref.WeakSet()
 
     def __enter__(self) -> Self:
         return self
@@ -70,7 +74,13 @@ class Client:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.hang_up()
         self.http.close()
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether nothing can be asked any more."""
+        return self.http.is_closed
 
     @property
     def url(self) -> str:
@@ -229,6 +239,48 @@ class Client:
             with attempt:
                 return self._once(method, quote(path), asked, params=kept, headers=given, content=content)
         raise AssertionError  # stamina raises the last error
+
+    @contextlib.contextmanager
+    def stream(
+        self,
+        path: str,
+        *,
+        asked: Asked,
+        query: Mapping[str, str] | None = None,
+        content: bytes | None = None,
+        read_seconds: float | None = None,
+    ) -> Generator[httpx2.Response]:
+        """An answer that comes bit by bit, of a POST if there is content; refusals and breaks as errors of ours.
+
+        `read_seconds`: how long it may say nothing. `hang_up`, from any thread, ends it with TemporaryError.
+        """
+        timeout = httpx2.Timeout(_TIMEOUT_SECONDS, read=read_seconds)
+        headers = {} if content is None else {"Content-Type": "application/json"}
+        method = "GET" if content is None else "POST"
+        try:
+            with self.http.stream(
+                method, path, params=query or {}, content=content, headers=headers, timeout=timeout
+            ) as answer:
+                self._register(answer)
+                if not answer.is_success:
+                    answer.read()
+                    raise refusals.refusal_of(asked, answer.status_code, status_of(answer), answer.headers)
+                yield answer
+        except httpx2.TransportError as problem:
+            raise refusals.transport_error(asked, self.url, problem) from problem
+
+    def _register(self, answer: httpx2.Response) -> None:
+        connection = answer.extensions.get("network_stream")
+        found = connection.get_extra_info("socket") if connection is not None else None
+        if isinstance(found, socket.socket):
+            self._streams.add(found)
+
+    def hang_up(self) -> None:
+        """End all answers that still come bit by bit; whoever reads them is woken."""
+        for each in list(self._streams):
+            with contextlib.suppress(OSError):
+                # Of the plain socket: TLS would first say goodbye, and another thread is using it.
+                socket.socket.shutdown(each, socket.SHUT_RDWR)
 
     def _once(self, method: str, path: str, asked: Asked, **content: Any) -> httpx2.Response:  # noqa: ANN401 - as httpx takes it
         try:

@@ -24,7 +24,7 @@ __all__ = ["Excerpt", "Output", "log_lines", "request_through", "run_in"]
 
 _PROTOCOLS = ["v5.channel.k8s.io", "v4.channel.k8s.io"]
 _STDOUT, _STDERR, _STATUS = 1, 2, 3
-_SILENCE_SECONDS = 300.0
+_LOG_SECONDS = 60.0
 
 
 @frozen
@@ -48,6 +48,8 @@ class Excerpt:
     since_seconds: int | None = None
     tail: int | None = None
     """So many last lines."""
+    since_time: str = ""
+    """From this time on (RFC 3339); the API knows whole seconds only."""
 
     def query(self) -> dict[str, str]:
         """As the API takes it, each line with its time."""
@@ -55,6 +57,7 @@ class Excerpt:
         wanted = {name: "true" for name, value in flags.items() if value}
         wanted |= {"container": self.container} if self.container else {}
         wanted |= {} if self.since_seconds is None else {"sinceSeconds": str(max(1, self.since_seconds))}
+        wanted |= {"sinceTime": self.since_time} if self.since_time else {}
         return wanted | ({} if self.tail is None else {"tailLines": str(self.tail)})
 
 
@@ -68,17 +71,11 @@ def log_lines(client: Client, namespace: str, pod: str, wanted: Excerpt = WHOLE_
     """
     asked = Asked("get", "pods/log", pod, namespace)
     path = f"/api/v1/namespaces/{namespace}/pods/{pod}/log"
-    timeout = httpx2.Timeout(30.0, read=None if wanted.follow else 60.0)
-    try:
-        with client.http.stream("GET", path, params=wanted.query(), timeout=timeout) as answer:
-            if not answer.is_success:
-                answer.read()
-                raise refusals.refusal_of(asked, answer.status_code, status_of(answer), answer.headers)
-            for line in answer.iter_lines():
-                time, _, text = line.partition(" ")
-                yield time, text
-    except httpx2.TransportError as problem:
-        raise refusals.transport_error(asked, client.url, problem) from problem
+    seconds = None if wanted.follow else _LOG_SECONDS
+    with client.stream(path, asked=asked, query=wanted.query(), read_seconds=seconds) as answer:
+        for line in answer.iter_lines():
+            time, _, text = line.partition(" ")
+            yield time, text
 
 
 def run_in(

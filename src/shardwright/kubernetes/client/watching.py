@@ -9,12 +9,10 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Literal
 
-import httpx2
 import msgspec
 
 from shardwright import errors
 from shardwright.kubernetes.client import refusals
-from shardwright.kubernetes.client.client import status_of
 from shardwright.kubernetes.client.refusals import Asked
 from shardwright.values import frozen
 
@@ -44,14 +42,14 @@ class Event:
 
 
 def follow(client: Client, ref: Ref, *, labels: str = "", fields: str = "") -> Iterator[Event]:
-    """Every object as it is now, `listed`, then every change; goes on until the caller stops, or may not read it any more.
+    """Every object as it is now, `listed`, then every change; until the caller stops or closes the client, or may not read.
 
     Errors that pass (TemporaryError) are waited out without end; Forbidden and NotFound of the kind are raised.
     """
     kind = client.kinds.find(ref)
     known: dict[str, Tree] = {}
     is_first = True
-    while True:
+    while not client.is_closed:
         try:
             version, present = _listed(client, kind, ref, labels=labels, fields=fields)
         except errors.TemporaryError as problem:
@@ -91,7 +89,7 @@ def _watched(
     query = {"watch": "true", "allowWatchBookmarks": "true", "timeoutSeconds": str(_ASKED_SECONDS)}
     query |= {key: value for key, value in (("labelSelector", labels), ("fieldSelector", fields)) if value}
     asked = Asked("watch", kind.resource, namespace=ref.namespace)
-    while True:
+    while not client.is_closed:
         try:
             for line in _lines(client, kind.path(ref.namespace), query | {"resourceVersion": version}, asked):
                 told = _told(line, known)
@@ -126,15 +124,8 @@ def _object(event: Tree) -> Tree:
 
 
 def _lines(client: Client, path: str, query: dict[str, str], asked: Asked) -> Iterator[str]:
-    timeout = httpx2.Timeout(30.0, read=_READ_SECONDS)
-    try:
-        with client.http.stream("GET", path, params=query, timeout=timeout) as answer:
-            if not answer.is_success:
-                answer.read()
-                raise refusals.refusal_of(asked, answer.status_code, status_of(answer), answer.headers)
-            yield from (line for line in answer.iter_lines() if line)
-    except httpx2.TransportError as problem:
-        raise refusals.transport_error(asked, client.url, problem) from problem
+    with client.stream(path, asked=asked, query=query, read_seconds=_READ_SECONDS) as answer:
+        yield from (line for line in answer.iter_lines() if line)
 
 
 def uid_of(body: Tree) -> str:
