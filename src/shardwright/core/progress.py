@@ -46,6 +46,12 @@ class Progress:
                 moved.append(self.ranks[index])
         return tuple(moved)
 
+    def forget(self, member: int) -> None:
+        """The member was made anew: its ranks wait again."""
+        for rank in self.ranks:
+            if rank.node == member:
+                self.ranks[rank.rank] = RankProgress(rank.rank, rank.node)
+
     def finish(self) -> tuple[RankProgress, ...]:
         """The group serves: ranks whose logs end earlier, as those of headless members do, are ready as well."""
         moved = [RankProgress(rank.rank, rank.node, "ready", 100) for rank in self.ranks if rank.percent < 100]

@@ -9,7 +9,20 @@ from typing import Any
 
 import msgspec
 
-__all__ = ["Condition", "Container", "ContainerStatus", "Event", "Job", "Meta", "Pod", "Root", "State", "Terminated"]
+__all__ = [
+    "Condition",
+    "Container",
+    "ContainerStatus",
+    "Event",
+    "Job",
+    "Meta",
+    "Pod",
+    "Root",
+    "Service",
+    "ServicePort",
+    "State",
+    "Terminated",
+]
 
 
 class _View(msgspec.Struct, rename="camel", frozen=True):
@@ -37,12 +50,35 @@ class Resources(_View, frozen=True):
     limits: dict[str, str | int | float] = {}
 
 
+class ContainerPort(_View, frozen=True):
+    """A port that a container tells of."""
+
+    name: str = ""
+    container_port: int = 0
+
+
+class HttpGet(_View, frozen=True):
+    """A request of a probe."""
+
+    path: str = ""
+    port: int | str = 0
+    scheme: str = "HTTP"
+
+
+class Probe(_View, frozen=True):
+    """How the node asks a container."""
+
+    http_get: HttpGet | None = None
+
+
 class Container(_View, frozen=True):
     """One container as it was asked for."""
 
     name: str = ""
     image: str = ""
     resources: Resources = Resources()
+    ports: list[ContainerPort] = []
+    readiness_probe: Probe | None = None
 
 
 class PodSpec(_View, frozen=True):
@@ -169,6 +205,30 @@ class Event(_View, frozen=True):
     event_time: str | None = None
     series: Series | None = None
     involved_object: Reference = Reference()
+
+
+class ServicePort(_View, frozen=True):
+    """A port of a Service, and the pods' port behind it: a number, or the name of one."""
+
+    name: str = ""
+    port: int = 0
+    target_port: int | str = 0
+    app_protocol: str = ""
+
+
+class ServiceSpec(_View, frozen=True):
+    """Whom a Service leads to."""
+
+    cluster_ip: str = msgspec.field(name="clusterIP", default="")
+    ports: list[ServicePort] = []
+    selector: dict[str, str] = {}
+
+
+class Service(_View, frozen=True):
+    """A Service."""
+
+    metadata: Meta = Meta()
+    spec: ServiceSpec = ServiceSpec()
 
 
 class RootStatus(_View, frozen=True):

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from shardwright.local.spec import LocalGroup
     from shardwright.local.state import Place
 
-__all__ = ["LocalRunner"]
+__all__ = ["LocalRunner", "history"]
 
 _REQUEST_SECONDS = 300.0
 
@@ -90,11 +90,6 @@ class LocalRunner:
         """The group as it was started; NotFound if there is none."""
         return spec.parse_group(state.read_json(_existing(self._state_dir, namespace, name).spec))
 
-    def history(self, namespace: str, name: str) -> tuple[Mapping[str, object], ...]:
-        """What was started under that name and what became of it, oldest first; NotFound if there is none."""
-        place = _existing(self._state_dir, namespace, name)
-        return tuple(state.read_json(place.revision(number)) for number in place.revisions())
-
     def changes(self, namespace: str, name: str) -> Iterator[Change]:
         """States and log lines as they come, until the group serves; then raises what it ended with if it does not."""
         place = _existing(self._state_dir, namespace, name)
@@ -136,6 +131,12 @@ class LocalRunner:
         with starting.commanding(place):
             ending.end(place)
             place.remove()
+
+
+def history(state_dir: Path, namespace: str, name: str) -> tuple[Mapping[str, object], ...]:
+    """What was started under that name and what became of it, oldest first; NotFound if there is none."""
+    place = _existing(state_dir, namespace, name)
+    return tuple(state.read_json(place.revision(number)) for number in place.revisions())
 
 
 def _existing(state_dir: Path, namespace: str, name: str) -> Place:

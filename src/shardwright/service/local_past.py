@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from shardwright import errors
 from shardwright.core.manifests.differences import differences
 from shardwright.core.plugins import Manifest
-from shardwright.local import spec
-from shardwright.local.runner import LocalRunner
+from shardwright.local import runner, spec
 from shardwright.service import applying
 
 if TYPE_CHECKING:
@@ -24,7 +23,7 @@ __all__ = ["changes_of", "documents", "history", "roll_back"]
 
 def history(namespace: str, name: str, settings: Settings) -> tuple[Mapping[str, Any], ...]:
     """All kept revisions, oldest first; NotFound if there is no such deployment."""
-    return cast("tuple[Mapping[str, Any], ...]", LocalRunner(settings.state_dir).history(namespace, name))
+    return cast("tuple[Mapping[str, Any], ...]", runner.history(settings.state_dir, namespace, name))
 
 
 def documents(found: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -68,7 +67,7 @@ def roll_back(namespace: str, name: str, number: int | None, settings: Settings)
     served = [each["revision"] for each in earlier if each["outcome"] == "ready"]
     chosen = number if number is not None else (served or numbers[:-1])[-1]
     body = history(namespace, name, settings)[numbers.index(chosen)]["group"]
-    LocalRunner(settings.state_dir).apply(Manifest(spec.KIND, name, body))
+    runner.LocalRunner(settings.state_dir).apply(Manifest(spec.KIND, name, body))
     return int(chosen)
 
 
@@ -77,7 +76,7 @@ def changes_of(plan: Plan, settings: Settings) -> tuple[Difference, ...]:
     wanted = applying.manifest_of(plan, settings)
     metadata = plan.recipe.metadata
     try:
-        running = spec.render_group(LocalRunner(settings.state_dir).group(metadata.namespace, metadata.name))
+        running = spec.render_group(runner.LocalRunner(settings.state_dir).group(metadata.namespace, metadata.name))
     except errors.NotFound:
         running = {}
     return differences(running, dict(wanted))

@@ -113,7 +113,7 @@ def test_what_fits_nowhere_leaves_with_three_and_the_cheapest_change(shardwright
         (["render", "llama-3-8b", "--gpu", "L40S"], 2, ["target.kind"]),
         (["render", "llama-3-8b", "--gpu", "L40S", "--target", "knative"], 2, ["knative", "lws"]),
         (["render", "llama-3-8b", "--gpu", "L40S", "--target", "lsw"], 2, ["lsw", "lws"]),
-        (["apply", "-f", str(EXAMPLE), "-y"], 2, ["lws", "render"]),
+        (["apply", "-f", str(EXAMPLE), "-y", "--kubeconfig", "/nowhere"], 1, ["/nowhere", "no such file"]),
         (["status", "nothing"], 1, ["nothing"]),
         (["logs", "nothing"], 1, ["nothing"]),
         (["delete", "nothing", "-y"], 1, ["nothing"]),

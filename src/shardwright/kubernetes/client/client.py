@@ -1,44 +1,27 @@
-"""One connection to an API server: objects read, applied and deleted; what may be repeated is repeated.
-
-Thread-safe: reads that do not depend on each other run side by side in the caller's threads.
-"""
+"""Objects of one API server: read, applied, deleted."""
 
 from __future__ import annotations
 
-import contextlib
-import socket
-import threading
-import weakref
-from typing import TYPE_CHECKING, Any, Literal, Self, cast
-from urllib.parse import quote
+from typing import TYPE_CHECKING, Literal
 
-import httpx2
 import msgspec
-import stamina
-from stamina.instrumentation import set_on_retry_hooks
 
 from shardwright import errors
-from shardwright.kubernetes.client import kinds, refusals
+from shardwright.kubernetes.client.connection import Connection
 from shardwright.kubernetes.client.kubeconfig import find_config
 from shardwright.kubernetes.client.refs import Ref, Tree, ref_of
 from shardwright.kubernetes.client.refusals import Asked
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Mapping
-    from types import TracebackType
+    from collections.abc import Iterator, Mapping
 
-    from lightkube.config.kubeconfig import SingleConfig
-
-    from shardwright.kubernetes.client.kinds import ApiKind, Kinds
+    from shardwright.kubernetes.client.kinds import ApiKind
     from shardwright.kubernetes.client.kubeconfig import Place
 
 __all__ = ["MANAGER", "Client", "connect"]
 
 MANAGER = "shardwright"
 """Field manager of all that is written."""
-_TIMEOUT_SECONDS = 30.0
-_TRIES = 8
-_TRIES_SECONDS = 45.0
 _PAGE = 500
 
 Propagation = Literal["Foreground", "Background", "Orphan"]
@@ -49,58 +32,17 @@ def connect(place: Place) -> Client:
     return Client(find_config(place), namespace=place.namespace)
 
 
-class Client:
+class _Meta(msgspec.Struct):
+    continued: str = msgspec.field(name="continue", default="")
+    resource_version: str = msgspec.field(name="resourceVersion", default="")
+
+
+class _ListHead(msgspec.Struct):
+    metadata: _Meta = msgspec.field(default_factory=_Meta)
+
+
+class Client(Connection):
     """Close it, or use it in a `with` block."""
-
-    def __init__(self, config: SingleConfig, *, namespace: str = "") -> None:
-        from lightkube.config import client_adapter  # noqa: PLC0415 - slow to import
-
-        timeout = httpx2.Timeout(_TIMEOUT_SECONDS)
-        try:
-            self.http = client_adapter.Client(config, client_adapter.ConnectionParams(timeout=timeout))
-        except (OSError, ValueError) as problem:
-            raise errors.AccessError(
-                f"context {config.context_name!r}: its certificates cannot be used: {problem}"
-            ) from problem
-        self.context = config.context_name
-        self.namespace = namespace or config.namespace
-        self._kinds: Kinds | None = None
-        self._lock = threading.Lock()
-        self._streams: weakref.WeakSet[socket.socket] = weakref.WeakSet()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.hang_up()
-        self.http.close()
-
-    @property
-    def is_closed(self) -> bool:
-        """Whether nothing can be asked any more."""
-        return self.http.is_closed
-
-    @property
-    def url(self) -> str:
-        """Address of the server."""
-        return str(self.http.base_url)
-
-    @property
-    def kinds(self) -> Kinds:
-        """All kinds of the server, asked once."""
-        with self._lock:
-            if self._kinds is None:
-                headers = {"Accept": kinds.DISCOVERY}
-                documents = [self.tree("get", path, headers=headers) for path in ("/api", "/apis")]
-                self._kinds = kinds.kinds_of(*documents)
-            return self._kinds
-
-    def forget_kinds(self) -> None:
-        """Ask for the kinds again when they are next needed."""
-        with self._lock:
-            self._kinds = None
 
     def get(self, ref: Ref) -> Tree:
         """The object; NotFound if there is none, or the server does not have its kind."""
@@ -193,138 +135,7 @@ class Client:
         answer = self.tree("create", path, content=msgspec.json.encode(body), is_repeatable=True)
         return bool(answer.get("status", {}).get("allowed"))
 
-    def tree(
-        self,
-        verb: str,
-        path: str,
-        *,
-        asked: Asked | None = None,
-        query: Mapping[str, str] | None = None,
-        headers: Mapping[str, str] | None = None,
-        content: bytes | None = None,
-        is_repeatable: bool | None = None,
-    ) -> Tree:
-        """One request by its verb; the answer as a tree."""
-        method = _METHODS[verb]
-        repeat = method in {"GET", "PATCH", "DELETE", "PUT"} if is_repeatable is None else is_repeatable
-        answer = self.request(
-            method,
-            path,
-            asked=asked or Asked(verb, path),
-            query=query,
-            headers=headers,
-            content=content,
-            is_repeatable=repeat,
-        )
-        return cast("Tree", msgspec.json.decode(answer.content))
-
-    def request(
-        self,
-        method: str,
-        path: str,
-        *,
-        asked: Asked,
-        query: Mapping[str, str] | None = None,
-        headers: Mapping[str, str] | None = None,
-        content: bytes | None = None,
-        is_repeatable: bool = True,
-    ) -> httpx2.Response:
-        """One request; repeated while the server or the way to it is in trouble, if that does no harm."""
-        kept = {key: value for key, value in (query or {}).items() if value}
-        given = (
-            {"Content-Type": "application/json"} | dict(headers or {}) if content is not None else dict(headers or {})
-        )
-        tries = _TRIES if is_repeatable else 1
-        for attempt in stamina.retry_context(on=_wait_of, attempts=tries, timeout=_TRIES_SECONDS):
-            with attempt:
-                return self._once(method, quote(path), asked, params=kept, headers=given, content=content)
-        raise AssertionError  # stamina raises the last error
-
-    @contextlib.contextmanager
-    def stream(
-        self,
-        path: str,
-        *,
-        asked: Asked,
-        query: Mapping[str, str] | None = None,
-        content: bytes | None = None,
-        read_seconds: float | None = None,
-    ) -> Generator[httpx2.Response]:
-        """An answer that comes bit by bit, of a POST if there is content; refusals and breaks as errors of ours.
-
-        `read_seconds`: how long it may say nothing. `hang_up`, from any thread, ends it with TemporaryError.
-        """
-        timeout = httpx2.Timeout(_TIMEOUT_SECONDS, read=read_seconds)
-        headers = {} if content is None else {"Content-Type": "application/json"}
-        method = "GET" if content is None else "POST"
-        try:
-            with self.http.stream(
-                method, path, params=query or {}, content=content, headers=headers, timeout=timeout
-            ) as answer:
-                self._register(answer)
-                if not answer.is_success:
-                    answer.read()
-                    raise refusals.refusal_of(asked, answer.status_code, status_of(answer), answer.headers)
-                yield answer
-        except httpx2.TransportError as problem:
-            raise refusals.transport_error(asked, self.url, problem) from problem
-
-    def _register(self, answer: httpx2.Response) -> None:
-        connection = answer.extensions.get("network_stream")
-        found = connection.get_extra_info("socket") if connection is not None else None
-        if isinstance(found, socket.socket):
-            self._streams.add(found)
-
-    def hang_up(self) -> None:
-        """End all answers that still come bit by bit; whoever reads them is woken."""
-        for each in list(self._streams):
-            with contextlib.suppress(OSError):
-                # Of the plain socket: TLS would first say goodbye, and another thread is using it.
-                socket.socket.shutdown(each, socket.SHUT_RDWR)
-
-    def _once(self, method: str, path: str, asked: Asked, **content: Any) -> httpx2.Response:  # noqa: ANN401 - as httpx takes it
-        try:
-            answer = self.http.request(method, path, **content)
-        except httpx2.TransportError as problem:
-            raise refusals.transport_error(asked, self.url, problem) from problem
-        if answer.is_success:
-            return answer
-        raise refusals.refusal_of(asked, answer.status_code, status_of(answer), answer.headers)
-
-
-# A repeated request is no news to whoever waits for it; stamina would write a line for each.
-set_on_retry_hooks(())
-
-_METHODS = {"get": "GET", "list": "GET", "create": "POST", "update": "PUT", "patch": "PATCH", "delete": "DELETE"}
-
-
-class _Meta(msgspec.Struct):
-    continued: str = msgspec.field(name="continue", default="")
-    resource_version: str = msgspec.field(name="resourceVersion", default="")
-
-
-class _ListHead(msgspec.Struct):
-    metadata: _Meta = msgspec.field(default_factory=_Meta)
-
 
 def asked_of(verb: str, kind: ApiKind, ref: Ref) -> Asked:
     """A request for an object, as it is told and as rules of access have it."""
     return Asked(verb, kind.resource, ref.name, ref.namespace if kind.is_namespaced else "")
-
-
-def status_of(answer: httpx2.Response) -> Tree:
-    """What the server says of a refusal; its text where that is no Status."""
-    try:
-        body: Any = msgspec.json.decode(answer.content)
-    except msgspec.DecodeError:
-        return {"message": answer.text[:500]}
-    return body if isinstance(body, dict) else {"message": answer.text[:500]}  # pyright: ignore[reportUnknownVariableType] - JSON
-
-
-def _wait_of(problem: Exception) -> bool | float:
-    """Whether a request is repeated, and after how many seconds if the server says so."""
-    if isinstance(problem, refusals.Expired):
-        return False
-    if isinstance(problem, errors.TemporaryError):
-        return problem.retry_after_seconds or True
-    return False

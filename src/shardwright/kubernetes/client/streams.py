@@ -10,7 +10,7 @@ from httpx2.websockets import HTTPXWSException, WebSocketUpgradeError
 
 from shardwright import errors
 from shardwright.kubernetes.client import refusals
-from shardwright.kubernetes.client.client import status_of
+from shardwright.kubernetes.client.connection import status_of
 from shardwright.kubernetes.client.refusals import Asked
 from shardwright.values import frozen
 

@@ -65,7 +65,7 @@ def _initializing_timeout(thing: Object, context: Context) -> Iterator[Breach]:
     if not text:
         return
     seconds = names.duration_seconds(text)
-    if seconds is None and re.fullmatch(r"[-+]?[0-9]+", text, re.ASCII):
+    if seconds is None and re.fullmatch(r"[-+]?0*[0-9]{1,18}", text, re.ASCII):
         seconds = float(text)
     if seconds is None:
         yield Breach(path, f"{_TIMEOUT} is {text!r}; it may be a duration such as 30m, or seconds", text)
