@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar
 
 import msgspec
 
@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from shardwright.core.lifecycle.snapshot import Snapshot
     from shardwright.kubernetes.client import Client
 
-__all__ = ["look", "view_of"]
+__all__ = ["Kind", "look", "pods_of", "services_of", "view_of", "watched"]
+
+Kind: TypeAlias = Literal["pod", "root", "job", "warning"]
+"""What of a deployment is looked at."""
 
 _WIDTH = 8
 _INSTANCE = "app.kubernetes.io/instance"
@@ -32,13 +35,12 @@ def look(client: Client, namespace: str, target: str, parts: Parts) -> Snapshot:
     """The deployment as it is now; events that may not be read are left out."""
     client.kinds  # noqa: B018 - asked once, before the threads
     root = Ref(parts.root.api_version, parts.root.kind, parts.root.name, namespace)
-    downloads = f"{_INSTANCE}={parts.root.name},{_COMPONENT}=download"
-    pods, jobs, events = Ref("v1", "Pod", namespace=namespace), Ref("batch/v1", "Job", namespace=namespace), "v1"
+    _, _, (_, jobs, downloads, _), (_, events, _, _) = watched(namespace, parts)
     with ThreadPoolExecutor(_WIDTH) as pool:
         asked_root = pool.submit(client.find, root)
-        asked_pods = pool.submit(partial(_all, client, pods, views.Pod, labels=parts.pod_selector))
+        asked_pods = pool.submit(pods_of, client, namespace, parts)
         asked_jobs = pool.submit(partial(_all, client, jobs, views.Job, labels=downloads))
-        asked_events = pool.submit(partial(_warnings, client, Ref(events, "Event", namespace=namespace)))
+        asked_events = pool.submit(partial(_warnings, client, events))
     found = asked_root.result()
     looked_pods = asked_pods.result()
     names = {
@@ -53,6 +55,28 @@ def look(client: Client, namespace: str, target: str, parts: Parts) -> Snapshot:
         events=[each for each in asked_events.result() if each.involved_object.name in names],
     )
     return seen.snapshot_of(namespace, target, parts, looked)
+
+
+def watched(namespace: str, parts: Parts) -> tuple[tuple[Kind, Ref, str, str], ...]:
+    """What of a deployment is looked at: of each kind which objects, by labels and by fields."""
+    root = Ref(parts.root.api_version, parts.root.kind, namespace=namespace)
+    downloads = f"{_INSTANCE}={parts.root.name},{_COMPONENT}=download"
+    return (
+        ("pod", Ref("v1", "Pod", namespace=namespace), parts.pod_selector, ""),
+        ("root", root, "", f"metadata.name={parts.root.name}"),
+        ("job", Ref("batch/v1", "Job", namespace=namespace), downloads, ""),
+        ("warning", Ref("v1", "Event", namespace=namespace), "", "type=Warning"),
+    )
+
+
+def pods_of(client: Client, namespace: str, parts: Parts) -> list[views.Pod]:
+    """The pods of the engine."""
+    return _all(client, Ref("v1", "Pod", namespace=namespace), views.Pod, labels=parts.pod_selector)
+
+
+def services_of(client: Client, namespace: str) -> list[views.Service]:
+    """All Services of the namespace."""
+    return _all(client, Ref("v1", "Service", namespace=namespace), views.Service)
 
 
 def view_of(body: object, kind: type[_T]) -> _T:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from shardwright.core.lifecycle.parts import Parts
     from shardwright.core.lifecycle.revision import Revision
     from shardwright.core.lifecycle.snapshot import Member, Snapshot
-    from shardwright.core.plugins import Engine
+    from shardwright.core.plugins import Engine, LogEvent
     from shardwright.core.progress import RankProgress
     from shardwright.kubernetes.client import Client
 
@@ -70,6 +70,14 @@ class Subject:
     def engine(self) -> Engine | None:
         """What serves; None where that is not known."""
         return registry.load_engine(self.revision.plan["engine"]["name"]) if self.revision else None
+
+    def read_log(self, line: str) -> LogEvent | None:
+        """What a line of a member's log says; where the engine is not known, as any of them would say it."""
+        engine = self.engine
+        if engine is not None:
+            return engine.read_log(line)
+        found = (registry.load_engine(name).read_log(line) for name in registry.ENGINES)
+        return next((event for event in found if event is not None), None)
 
     @property
     def served_name(self) -> str:

@@ -12,7 +12,7 @@ from shardwright.core.manifests import judge, reading
 from shardwright.core.manifests.objects import Context
 
 
-def said(**metadata: Any) -> set[str]:
+def said(**metadata: object) -> set[str]:
     """Ids of what is said of the metadata of a runtime."""
     body = {
         "apiVersion": "serving.kserve.io/v1alpha1",
@@ -28,7 +28,10 @@ def said(**metadata: Any) -> set[str]:
 @pytest.mark.parametrize(
     ("metadata", "expected"),
     [
-        ({"name": "a.b-c", "namespace": "n", "labels": {"a/b": "C_d"}, "annotations": {"Example.com/a": "b c"}}, set()),
+        (
+            {"name": "a.b-c", "namespace": "n", "labels": {"a/b": "C_d"}, "annotations": {"Example.com/a": "b c"}},
+            set[str](),
+        ),
         ({"name": "A"}, {"object.name"}),
         ({"namespace": "a.b"}, {"object.namespace"}),
         ({"labels": {"a b": "c"}}, {"object.labels"}),

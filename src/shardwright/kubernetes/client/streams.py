@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from shardwright.kubernetes.client.client import Client
     from shardwright.kubernetes.client.refs import Tree
 
-__all__ = ["Excerpt", "Output", "log_lines", "request_through", "run_in"]
+__all__ = ["Excerpt", "Output", "lines_through", "log_lines", "request_through", "run_in"]
 
 _PROTOCOLS = ["v5.channel.k8s.io", "v4.channel.k8s.io"]
 _STDOUT, _STDERR, _STATUS = 1, 2, 3
@@ -134,9 +134,7 @@ def request_through(
     The answer is the pod's own, whatever its status; TemporaryError if it cannot be reached. The API server keeps the
     Authorization header for itself: a service that wants a key cannot be asked this way.
     """
-    kind, _, target = what.partition("/")
-    asked = Asked("get" if body is None else "create", f"{kind}/proxy", target, namespace)
-    address = f"/api/v1/namespaces/{namespace}/{kind}/{target}/proxy{path}"
+    asked, address = _proxied(namespace, what, path, "get" if body is None else "create")
     try:
         if body is None:
             answer = client.http.get(address, timeout=timeout_seconds)
@@ -151,3 +149,20 @@ def request_through(
     if said.get("kind") == "Status":
         raise refusals.refusal_of(asked, answer.status_code, said, answer.headers)
     return answer
+
+
+def lines_through(
+    client: Client, namespace: str, what: str, path: str, body: Mapping[str, object], *, read_seconds: float = 300.0
+) -> Iterator[str]:
+    """The lines of an answer as they come, by the same way."""
+    asked, address = _proxied(namespace, what, path, "create")
+    content = msgspec.json.encode(body)
+    with client.stream(address, asked=asked, content=content, read_seconds=read_seconds) as answer:
+        yield from answer.iter_lines()
+
+
+def _proxied(namespace: str, what: str, path: str, verb: str) -> tuple[Asked, str]:
+    kind, _, target = what.partition("/")
+    return Asked(
+        verb, f"{kind}/proxy", target, namespace
+    ), f"/api/v1/namespaces/{namespace}/{kind}/{target}/proxy{path}"

@@ -6,11 +6,14 @@ Source: ray-operator/controllers/ray/utils/validation.go of KubeRay v1.5.1 to v1
 from __future__ import annotations
 
 import functools
+import re
 from typing import TYPE_CHECKING
 
+from shardwright.core.manifests import versions
 from shardwright.core.marked import document, tree
 from shardwright.core.rules.rule import Breach, Rule
 from shardwright.kubernetes import cron
+from shardwright.targets.kuberay import gates
 from shardwright.targets.kuberay.ray_objects import JOB_KINDS, has, in_jobs, is_long, is_true, text_of
 
 if TYPE_CHECKING:
@@ -115,12 +118,15 @@ def _deadline(thing: Object, job: Path, context: Context) -> Iterator[Breach]:
 
 
 def _schedule(thing: Object, context: Context) -> Iterator[Breach]:
-    del context
     path = ("spec", "schedule")
     text = thing.text_at(*path)
-    if "TZ" in text:
+    # Before 1.7 the zone stood in the schedule, and the parser takes it off.
+    zone = re.match(r"(?:CRON_)?TZ=(\S*) +", text)
+    if "TZ" in text and versions.holds(gates.version_of(context), "1.7", ""):
         yield Breach(path, "the schedule names a time zone, which has a field of its own", text)
-    elif complaint := cron.complaint_of(text):
+    elif zone and not cron.is_zone(zone[1]):
+        yield Breach(path, f"the schedule names the zone {zone[1]!r}, which there is not", text)
+    elif complaint := cron.complaint_of(text[zone.end() :] if zone else text):
         yield Breach(path, f"the schedule {text!r} cannot be read: {complaint}", text)
 
 

@@ -28,6 +28,7 @@ __all__ = [
     "Definition",
     "Release",
     "install",
+    "is_in_place",
     "module_folder",
     "read_module",
     "read_release",
@@ -43,6 +44,8 @@ _DEFINITION = re.compile(
 """A definition with a schema; of files that change another one, as kustomize has them, nothing is taken."""
 _KIND = re.compile(r"""^ +kind: "?(\w+)"?$""", re.MULTILINE)
 """The first one is that of the objects."""
+_NAME = re.compile(r"""^  name: "?([\w.-]+)"?$""", re.MULTILINE)
+"""The first one is that of the definition."""
 _POLL_SECONDS = 0.02
 _TIMEOUT_SECONDS = 60.0
 
@@ -133,6 +136,12 @@ def install(api: Api, release: Release, kinds: Iterable[str] | None = None) -> t
         remove(api, made)
         raise
     return tuple(made)
+
+
+def is_in_place(api: Api, release: Release, kind: str) -> bool:
+    """Whether a definition of that name is there, of this release or another."""
+    named = _NAME.search(release.definitions[kind])
+    return named is not None and api.has(f"{_COLLECTION}/{named[1]}")
 
 
 def remove(api: Api, definitions: Iterable[Definition]) -> None:

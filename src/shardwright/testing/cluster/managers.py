@@ -17,7 +17,7 @@ from shardwright.testing.cluster.certificates import Pair
 from shardwright.values import frozen
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from shardwright.testing.cluster.api import Api, Tree
@@ -29,7 +29,6 @@ __all__ = ["Manager", "Order", "Start", "start"]
 
 _LOOPBACK = "127.0.0.1"
 _TIMEOUT_SECONDS = 90.0
-_COLLECTION = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 
 
 @frozen
@@ -79,10 +78,8 @@ class Manager:
     """What is changed in those objects."""
 
 
-def start(
-    manager: Manager, programs: Programs, plane: ControlPlane, started: Processes, folder: Path
-) -> Mapping[str, tuple[str, ...]]:
-    """Start it and wait until it answers and judges; returns the webhook configurations that were put in place.
+def start(manager: Manager, programs: Programs, plane: ControlPlane, started: Processes, folder: Path) -> None:
+    """Start it and wait until it answers and judges; its webhook configurations begin with its program's name.
 
     TargetError, with what it logged, if it ends or is not ready in time.
     """
@@ -100,9 +97,8 @@ def start(
         argv = (programs.path(manager.program), *command.flags)
         started.start(manager.program, argv, environment=command.environment)
         _wait_until_ready(manager, order, started)
-        placed = tuple(_apply_hooks(api, manager, plane, order.hook_port))
+        _apply_hooks(api, manager, plane, order.hook_port)
         _apply_files(api, manager, manager.after)
-    return {manager.program: placed}
 
 
 def _install_kinds(api: Api, manager: Manager, plane: ControlPlane, hook_port: int) -> None:
@@ -112,18 +108,8 @@ def _install_kinds(api: Api, manager: Manager, plane: ControlPlane, hook_port: i
         if project == manager.project and manager.converted:
             url = f"https://{_LOOPBACK}:{hook_port}/convert"
             release = crds.with_conversion(release, manager.converted, url, plane.signer.bundle)
-        present = {item["spec"]["names"]["kind"] for item in _definitions_of(api, release)}
-        crds.install(api, release, [kind for kind in kinds or release.definitions if kind not in present])
-
-
-def _definitions_of(api: Api, release: crds.Release) -> list[Tree]:
-    """Names of definitions that are in place, without their megabytes of schema."""
-    found: list[Tree] = []
-    for kind, text in release.definitions.items():
-        name = yaml.safe_load(text[text.index("\nmetadata:") : text.index("\nspec:")])["metadata"]["name"]
-        if api.has(f"{_COLLECTION}/{name}"):
-            found.append({"spec": {"names": {"kind": kind}}})
-    return found
+        wanted = kinds or tuple(release.definitions)
+        crds.install(api, release, [kind for kind in wanted if not crds.is_in_place(api, release, kind)])
 
 
 def _wait_until_ready(manager: Manager, order: Order, started: Processes) -> None:
@@ -142,7 +128,7 @@ def _is_ready(port: int) -> bool:
         return False
 
 
-def _apply_hooks(api: Api, manager: Manager, plane: ControlPlane, hook_port: int) -> Iterator[str]:
+def _apply_hooks(api: Api, manager: Manager, plane: ControlPlane, hook_port: int) -> None:
     if not manager.hooks:
         return
     text = (crds.module_folder(manager.project) / manager.hooks).read_text("utf-8")
@@ -154,7 +140,6 @@ def _apply_hooks(api: Api, manager: Manager, plane: ControlPlane, hook_port: int
                 hook["objectSelector"] = {"matchExpressions": [{"key": manager.pod_label, "operator": "Exists"}]}
         body["metadata"] = {"name": f"{manager.program}-{body['metadata']['name']}"}
         api.apply(body)
-        yield body["metadata"]["name"]
 
 
 def _apply_files(api: Api, manager: Manager, pattern: str) -> None:

@@ -1,0 +1,249 @@
+"""Use case: what happens to a deployment in a cluster, as it happens: its state, members, ranks, warnings, first errors.
+
+Built on watches and followed logs, so nothing is asked again and again; what comes faster than `_LEAST_SECONDS` is told
+together.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from shardwright import errors
+from shardwright.core.lifecycle import happenings
+from shardwright.core.lifecycle.happenings import Happening
+from shardwright.core.lifecycle.snapshot import state_of
+from shardwright.core.lifecycle.starts import RankStart, Starts
+from shardwright.values import frozen
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from shardwright.core.lifecycle.snapshot import Member, Snapshot, State
+    from shardwright.kubernetes import views
+    from shardwright.kubernetes.client import Client
+    from shardwright.kubernetes.feed import Feed, Item, LogEnd, Seen
+    from shardwright.service.seeing import Subject
+
+__all__ = ["View", "as_document", "follow", "until_ready"]
+
+_LEAST_SECONDS = 0.1
+_TICK_SECONDS = 1.0
+_TAIL = 2000
+_OLD_READY_SECONDS = 30.0
+"""How long a group whose pods were to be made anew may stay ready with the old ones before it counts as it is. Operators
+answer to a change within a few seconds."""
+_LOGGED = frozenset({"running", "ready", "waiting", "ended"})
+
+
+@frozen(kw_only=True)
+class View:
+    """A deployment at one moment, and what is new since the view before."""
+
+    seconds: float
+    """Since it is followed."""
+    state: State
+    snapshot: Snapshot
+    starts: tuple[RankStart, ...]
+    news: tuple[Happening, ...] = ()
+    unfollowed: tuple[str, ...] = ()
+    """Members whose logs are not read: there are more than can be followed at once."""
+
+
+def follow(client: Client, subject: Subject) -> Iterator[View]:
+    """Views until the caller stops: one a change, and one a second so that time is seen to pass.
+
+    Forbidden if it or its pods may not be watched; what else may not be is told as a note.
+    """
+    from shardwright.kubernetes.feed import Feed  # noqa: PLC0415 - see clusters
+
+    began = time.monotonic()
+    feed = Feed(client, subject.namespace, subject.parts)
+    told = _Told(subject)
+    try:
+        while True:
+            started = time.monotonic()
+            told.take(feed.batch(_TICK_SECONDS))
+            if feed.is_complete:
+                yield told.view(feed, time.monotonic() - began)
+            time.sleep(max(0.0, _LEAST_SECONDS - (time.monotonic() - started)))
+    finally:
+        feed.close()
+
+
+class _Told:
+    """What the stream said so far."""
+
+    def __init__(self, subject: Subject) -> None:
+        self._subject = subject
+        self._root: views.Root | None = None
+        self._pods: dict[str, views.Pod] = {}
+        self._jobs: dict[str, views.Job] = {}
+        self._warnings: dict[str, views.Event] = {}
+        self._names: set[str] = {subject.parts.root.name}
+        self._before: Snapshot | None = None
+        self._starts = Starts(subject.layout)
+        self._logs: dict[str, Member] = {}
+        """Members by the key of the log that is followed."""
+        self._followed: set[str] = set()
+        """Keys of all logs that were ever followed: of a life once."""
+        self._failed: set[str] = set()
+        self._news: list[Happening] = []
+        self._moved: dict[tuple[int, int | None, int], Happening] = {}
+
+    def take(self, items: Iterable[Item]) -> None:
+        from shardwright.kubernetes import feed  # noqa: PLC0415 - see clusters
+
+        for item in items:
+            match item:
+                case feed.Seen():
+                    self._see(item)
+                case feed.Line():
+                    self._read(item.key, item.text)
+                case feed.LogEnd():
+                    self._end(item)
+                case feed.Trouble(kind, problem):
+                    if kind in {"pod", "root"}:
+                        raise problem
+                    self._news.append(Happening(what="note", subject=f"{kind}s are not watched", text=problem.message))
+                case _:
+                    pass
+
+    def _see(self, item: Seen) -> None:
+        from shardwright.kubernetes import views  # noqa: PLC0415 - see clusters
+
+        match item.body:
+            case views.Pod() as pod:
+                self._pods[item.uid] = pod
+                self._names.add(pod.metadata.name)
+            case views.Job() as job:
+                self._jobs[item.uid] = job
+                self._names.add(job.metadata.name)
+            case views.Event() as event:
+                self._warnings[item.uid] = event
+            case views.Root() as root:
+                self._root = root
+            case None:
+                self._forget(item)
+
+    def _forget(self, item: Seen) -> None:
+        if item.kind == "root" and self._root is not None and self._root.metadata.uid == item.uid:
+            self._root = None
+        for table in (self._pods, self._jobs, self._warnings):
+            table.pop(item.uid, None)
+
+    def _read(self, key: str, text: str) -> None:
+        event = self._subject.read_log(text)
+        member = self._logs.get(key)
+        if event is None or member is None:
+            return
+        if event.kind in {"error", "death"} and key not in self._failed:
+            self._failed.add(key)
+            self._news.append(
+                Happening(what="error", subject=member.name, text=event.text, replica=member.group, member=member.index)
+            )
+        for start in self._starts.feed(member.group, member.index, event):
+            # Of many steps that came at once only the last is news.
+            self._moved[start.replica, start.rank, start.member] = happenings.of_rank(start, member.name)
+
+    def _end(self, item: LogEnd) -> None:
+        member = self._logs.pop(item.key, None)
+        if member is None or item.problem is None or isinstance(item.problem, errors.NotFound):
+            return
+        text = f"its log cannot be read: {item.problem.message}"
+        self._news.append(Happening(what="note", subject=member.name, text=text))
+
+    def view(self, feed: Feed, seconds: float) -> View:
+        """The deployment now; starts to follow the logs of members that are new."""
+        from shardwright.kubernetes import seen  # noqa: PLC0415 - see clusters
+
+        subject = self._subject
+        looked = seen.Looked(
+            root=self._root,
+            pods=tuple(self._pods.values()),
+            jobs=tuple(self._jobs.values()),
+            events=[each for each in self._warnings.values() if each.involved_object.name in self._names],
+        )
+        snapshot = seen.snapshot_of(subject.namespace, subject.target, subject.parts, looked)
+        news = [*happenings.between(self._before, snapshot), *self._news]
+        self._before, self._news = snapshot, []
+        unfollowed = tuple(self._lives(snapshot, feed))
+        news += [*self._moved.values(), *self._ready(snapshot)]
+        self._moved = {}
+        return View(
+            seconds=seconds,
+            state=state_of(snapshot),
+            snapshot=snapshot,
+            starts=self._starts.all(),
+            news=tuple(news),
+            unfollowed=unfollowed,
+        )
+
+    def _lives(self, snapshot: Snapshot, feed: Feed) -> Iterator[str]:
+        """Follow the log of each life of each member once; the names of those that are too many."""
+        from shardwright.kubernetes.feed import MAX_LOGS  # noqa: PLC0415 - see clusters
+
+        for member in snapshot.members:
+            if member.state == "ending":
+                continue
+            key = f"{member.uid}/{member.restarts}"
+            self._starts.begin(member.group, member.index, key)
+            if member.state not in _LOGGED or key in self._followed:
+                continue
+            if len(self._logs) >= MAX_LOGS:
+                yield member.name
+            else:
+                self._followed.add(key)
+                self._logs[key] = member
+                feed.follow_log(key, member.name, tail=_TAIL)
+
+    def _ready(self, snapshot: Snapshot) -> Iterator[Happening]:
+        for member in snapshot.members:
+            if member.index == 0 and member.state == "ready":
+                names = {each.index: each.name for each in snapshot.group(member.group)}
+                for start in self._starts.finish(member.group):
+                    yield happenings.of_rank(start, names.get(start.member, member.name))
+
+
+def until_ready(
+    client: Client, subject: Subject, *, timeout_seconds: float, old: frozenset[str] = frozenset()
+) -> Iterator[View]:
+    """Views until it is ready, with none of the pods whose uids are `old`.
+
+    TimeoutError if that takes longer; TargetError if it cannot become ready: its download failed, or it was deleted.
+    """
+    ready_since: float | None = None
+    for view in follow(client, subject):
+        yield view
+        if view.state in {"failed", "absent"}:
+            said = next((each.message for each in view.snapshot.downloads if each.message), "")
+            why = f"the download of the model failed: {said}" if view.state == "failed" else "it was deleted"
+            raise errors.TargetError(f"{subject.namespace}/{subject.name} will not become ready: {why}")
+        if view.state != "ready":
+            ready_since = None
+        else:
+            ready_since = view.seconds if ready_since is None else ready_since
+            is_new = not any(each.uid in old for each in view.snapshot.members)
+            if is_new or view.seconds - ready_since > _OLD_READY_SECONDS:
+                return
+        if view.seconds > timeout_seconds:
+            raise TimeoutError
+
+
+def as_document(view: View, news: Happening) -> Mapping[str, object]:
+    """One line of a stream of JSON values; what does not apply is null."""
+    return {
+        "seconds": round(view.seconds, 1),
+        "namespace": view.snapshot.namespace,
+        "name": view.snapshot.name,
+        "what": news.what,
+        "subject": news.subject,
+        "state": news.state or None,
+        "replica": news.replica,
+        "member": news.member,
+        "rank": news.rank,
+        "phase": news.phase or None,
+        "percent": news.percent,
+        "node": news.node or None,
+        "text": news.text or None,
+    }
