@@ -29,7 +29,7 @@ TAGS: dict[tuple[str, str], dict[str, str]] = {
 }
 _PROJECTS = {"llmisvc": "kserve", "openshift-ai": "kserve"}
 # Projects whose kinds have been the same in all releases of interest: the release at hand stands for all.
-STEADY = {"gateway-api"}
+STEADY = {"gateway-api", "openshift"}
 
 
 class NotAtHandError(Exception):

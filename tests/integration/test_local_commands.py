@@ -19,6 +19,8 @@ from shardwright.core.plugins import Manifest
 from shardwright.local import spec
 from shardwright.local.runner import LocalRunner
 from shardwright.local.spec import EngineProcess
+from shardwright.service import local_past
+from shardwright.settings import HubSettings, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -100,6 +102,21 @@ def test_applying_again_changes_only_what_differs(runner: LocalRunner) -> None:
     assert local_groups.run_of(runner) != first
     assert runner.observe("tests", "fake")["revision"] == 2
     local_groups.bring_up(runner, ranks=2)
+
+
+def test_an_earlier_revision_is_started_again(runner: LocalRunner, tmp_path: Path) -> None:
+    """Going back starts what was; the history says what served, the newest last."""
+    kept = Settings(tmp_path / "state", tmp_path, tmp_path, (), HubSettings("", offline=True))
+    runner.apply(manifest(local_groups.group(recipe_digest="one")))
+    local_groups.bring_up(runner)
+    runner.apply(manifest(local_groups.group(recipe_digest="two")))
+    assert local_past.roll_back("tests", "fake", None, kept) == 1
+    found = local_past.documents(local_past.history("tests", "fake", kept))
+    assert [(each["revision"], each["recipeDigest"]) for each in found] == [(1, "one"), (2, "two"), (3, "one")]
+    assert [found[0]["outcome"], found[2]["outcome"]] == ["ready", "applying"]
+    with pytest.raises(errors.NotFound, match="no revision 9") as refused:
+        local_past.roll_back("tests", "fake", 9, kept)
+    assert refused.value.hint == "kept are: 1, 2, 3"
 
 
 def test_one_name_runs_once(runner: LocalRunner, tmp_path: Path) -> None:

@@ -207,6 +207,8 @@ class ClusterFacts:
     nodes: tuple[Node, ...] | Untold = NOT_ASKED
     used: Mapping[str, Mapping[str, float]] | Untold = NOT_ASKED
     """By node: what pods of others have asked for there."""
+    own: Mapping[str, float] = field(default_factory=dict[str, float])
+    """What pods of this very deployment take already, under the names that quotas have: `requests.cpu`, `pods`."""
     claims: Mapping[str, Claim | Untold | None] = field(default_factory=dict[str, "Claim | Untold | None"])
     storage_classes: Mapping[str, bool] | Untold = NOT_ASKED
     """Name -> whether it is the default."""
@@ -215,9 +217,7 @@ class ClusterFacts:
     priority_classes: frozenset[str] | Untold = NOT_ASKED
     secrets: Mapping[str, Secret | Untold | None] = field(default_factory=dict[str, "Secret | Untold | None"])
     service_accounts: Mapping[str, bool | Untold] = field(default_factory=dict[str, "bool | Untold"])
-    networks: Mapping[tuple[str, str], bool | Untold] = field(
-        default_factory=dict["tuple[str, str]", "bool | Untold"]
-    )
+    networks: Mapping[tuple[str, str], bool | Untold] = field(default_factory=dict["tuple[str, str]", "bool | Untold"])
     present: Mapping[ObjectNeed, Owner | Untold | None] = field(
         default_factory=dict["ObjectNeed", "Owner | Untold | None"]
     )

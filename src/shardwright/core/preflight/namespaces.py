@@ -41,7 +41,7 @@ def check_namespace(needs: Needs, facts: ClusterFacts) -> Iterator[Finding]:
         yield telling.fine("cluster.namespace", f"the namespace {needs.namespace} is there")
         yield from _security(needs, found)
         yield from _sidecar(needs, found)
-    yield from _quota(needs, facts.quotas)
+    yield from _quota(needs, facts)
     yield from _limits(needs, facts.limits)
 
 
@@ -97,47 +97,55 @@ def _sidecar(needs: Needs, found: Namespace) -> Iterator[Finding]:
         yield telling.fine("cluster.sidecar", "Istio injects its proxy in this namespace; its pods are left out")
 
 
-def _quota(needs: Needs, quotas: tuple[Quota, ...] | Untold) -> Iterator[Finding]:
+def _quota(needs: Needs, facts: ClusterFacts) -> Iterator[Finding]:
     """What is asked for fits what is left of every quota."""
+    quotas = facts.quotas
     if isinstance(quotas, Untold):
         yield telling.unknown("cluster.quota", "whether a quota stands in the way", quotas)
         return
-    asked = asked_of_quota(needs)
-    is_fine = True
-    for quota in quotas:
-        over = {
-            key: (quota.used.get(key, 0.0), hard)
-            for key, hard in quota.hard.items()
-            if asked.get(key, 0.0) and quota.used.get(key, 0.0) + asked[key] > hard
-        }
-        unsaid = sorted({key for key in quota.hard for pod in needs.pods if key in pod.lacks})
-        for key, (used, hard) in over.items():
-            is_fine = False
+    asked = asked_of_quota(needs, facts)
+    found = [finding for quota in quotas for finding in (*_over(needs, quota, asked), *_unsaid(needs, quota))]
+    yield from found
+    if not found:
+        told = f"{', '.join(quota.name for quota in quotas)}: enough is left" if quotas else "there is no quota"
+        yield telling.fine("cluster.quota", told)
+
+
+def _over(needs: Needs, quota: Quota, asked: Mapping[str, float]) -> Iterator[Finding]:
+    """No resource goes beyond a quota."""
+    for key, hard in quota.hard.items():
+        used, more = quota.used.get(key, 0.0), asked.get(key, 0.0)
+        if more > 0 and used + more > hard:
             yield telling.wrong(
                 "cluster.quota",
                 f"quota {quota.name}: {key} is {_shown(key, hard)}, {_shown(key, used)} are used; "
-                f"{_shown(key, asked[key])} are asked for",
+                f"{_shown(key, more)} more are asked for",
                 why="the API server refuses what goes beyond a quota",
                 fix=f"kubectl describe quota {quota.name} -n {needs.namespace}; end something, or have the quota raised",
                 value=key,
             )
-        if unsaid and not quota.is_scoped:
-            is_fine = False
-            yield telling.warn(
-                "cluster.quota",
-                f"quota {quota.name} counts {', '.join(unsaid)}, which containers of these pods do not say",
-                why="pods that do not say what a quota counts are refused, unless a LimitRange says it for them",
-                fix="set pods.cpu and pods.memory, or have a LimitRange with defaults in the namespace",
-                value=unsaid[0],
-            )
-    if is_fine and quotas:
-        yield telling.fine("cluster.quota", f"{', '.join(quota.name for quota in quotas)}: enough is left")
-    elif not quotas:
-        yield telling.fine("cluster.quota", "there is no quota")
 
 
-def asked_of_quota(needs: Needs) -> dict[str, float]:
-    """What is asked for under the names that quotas have for it."""
+def _unsaid(needs: Needs, quota: Quota) -> Iterator[Finding]:
+    """Pods say what a quota counts."""
+    unsaid = sorted({_full(key) for key in quota.hard if any(_full(key) in pod.lacks for pod in needs.pods)})
+    if unsaid and not quota.is_scoped:
+        yield telling.warn(
+            "cluster.quota",
+            f"quota {quota.name} counts {', '.join(unsaid)}, which containers of these pods do not say",
+            why="pods that do not say what a quota counts are refused, unless a LimitRange says it for them",
+            fix="set pods.cpu and pods.memory, or have a LimitRange with defaults in the namespace",
+            value=unsaid[0],
+        )
+
+
+def _full(key: str) -> str:
+    """Quotas on `cpu` and `memory` are on requests."""
+    return f"requests.{key}" if key in {"cpu", "memory"} else key
+
+
+def asked_of_quota(needs: Needs, facts: ClusterFacts) -> dict[str, float]:
+    """What is asked for beyond what the deployment has already, under the names that quotas have for it."""
     found: dict[str, float] = {}
     for pod in needs.pods:
         for part, amounts in (("requests", pod.requests), ("limits", pod.limits)):
@@ -146,11 +154,13 @@ def asked_of_quota(needs: Needs) -> dict[str, float]:
                     _add(found, f"{part}.{key}", amount * pod.count)
         _add(found, "pods", pod.count)
         _add(found, "count/pods", pod.count)
+    for key, amount in facts.own.items():
+        _add(found, key, -amount)
     for key in ("cpu", "memory"):
         if f"requests.{key}" in found:
             found[key] = found[f"requests.{key}"]
     for claim in needs.claims:
-        if claim.is_made:
+        if claim.is_made and facts.claims.get(claim.name) is None:
             _add(found, "requests.storage", claim.size_bytes)
             _add(found, "persistentvolumeclaims", 1)
             if claim.storage_class:

@@ -232,7 +232,10 @@ def _driver(needs: Needs, nodes: Sequence[Node]) -> Iterator[Finding]:
 
 def cuda_of(node: Node) -> tuple[int, int] | None:
     """The newest CUDA release that a node's driver runs, as GPU feature discovery labels it; None without labels."""
-    for major, minor in (("cuda.runtime-version.major", "cuda.runtime-version.minor"), ("cuda.runtime.major", "cuda.runtime.minor")):
+    for major, minor in (
+        ("cuda.runtime-version.major", "cuda.runtime-version.minor"),
+        ("cuda.runtime.major", "cuda.runtime.minor"),
+    ):
         one, other = node.labels.get(f"nvidia.com/{major}", ""), node.labels.get(f"nvidia.com/{minor}", "")
         if one.isdigit() and other.isdigit():
             return int(one), int(other)
@@ -259,7 +262,9 @@ def _discovery(gpu: GpuNeed, nodes: Sequence[Node]) -> Iterator[Finding]:
     cards = [node for node in nodes if any(_NVIDIA_CARD.fullmatch(key) for key in node.labels)]
     if cards:
         yield telling.fine(
-            "cluster.feature-discovery", f"{_nodes(len(cards))} are labelled as having NVIDIA cards", requirements=("R015",)
+            "cluster.feature-discovery",
+            f"{_nodes(len(cards))} are labelled as having NVIDIA cards",
+            requirements=("R015",),
         )
     elif any(key.startswith(_NFD) for node in nodes for key in node.labels):
         yield telling.warn(

@@ -113,9 +113,7 @@ def allocatable_for(nodes: Iterable[Node], pod: PodNeed) -> tuple[Node, ...]:
     return tuple(node for node in nodes if not refusal(node, pod))
 
 
-def place(
-    nodes: Iterable[Node], pods: Sequence[PodNeed], used: Mapping[str, Mapping[str, float]]
-) -> dict[str, int]:
+def place(nodes: Iterable[Node], pods: Sequence[PodNeed], used: Mapping[str, Mapping[str, float]]) -> dict[str, int]:
     """How many pods of each kind found no room, by the kind's name; empty if all did."""
     free = {
         node.name: {key: amount - used.get(node.name, {}).get(key, 0.0) for key, amount in node.allocatable.items()}
