@@ -54,7 +54,7 @@ typecheck: dev  ## strict types
 unit: dev  ## tests that need nothing
 	$(BIN)/pytest tests/unit tests/contract tests/golden tests/structure
 
-# Counting against the engine's own code computes on one core; so do types and unit tests: two at a time they take half as long.
+# Counting against the engine's own code computes on one core; so do types and unit tests.
 TRUTHS := $(wildcard tests/integration/test_engine_[cw]*.py tests/integration/test_vllm_arguments.py)
 truths: dev engine  ## what is planned against the engine's own classes, cache and parser
 	$(BIN)/pytest $(TRUTHS)
@@ -62,9 +62,9 @@ truths: dev engine  ## what is planned against the engine's own classes, cache a
 integration: dev engine  ## tests with the real engine, root and emulated hosts
 	$(BIN)/pytest tests/integration tests/acceptance $(TRUTHS:%=--ignore=%) -m "not soak"
 
-test: lint  ## all of the above
-	$(MAKE) --jobs=2 --output-sync=target --no-print-directory unit typecheck truths
-	$(MAKE) --no-print-directory integration
+# Groups of processes wait more than they compute: all else runs beside them, one after the other.
+test: lint engine  ## all of the above
+	$(MAKE) --jobs=2 --output-sync=line --no-print-directory integration unit typecheck truths
 
 test-cluster: dev  ## tests with a real Kubernetes; builds it the first time, with Go (half an hour)
 	@$(BIN)/python -m shardwright.testing.cluster > /dev/null

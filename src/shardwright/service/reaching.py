@@ -6,7 +6,7 @@ The API server keeps the Authorization header for itself, so what wants a key is
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from shardwright import errors
 from shardwright.values import frozen
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from shardwright.kubernetes.entrance import Entrance
     from shardwright.service.seeing import Subject
 
-__all__ = ["Answer", "Direct", "ThroughServer", "Way", "entrance_of"]
+__all__ = ["Answer", "Direct", "ThroughServer", "Way", "entrance_of", "refused"]
 
 _CONNECT_SECONDS = 10.0
 
@@ -127,9 +127,10 @@ class Direct:
 
 def refused(answer: Answer, path: str) -> errors.ShardwrightError:
     """The error for an answer of the engine that is no success."""
-    said = answer.tree.get("message") or (answer.tree.get("error") or {})
-    text = said.get("message") if isinstance(said, dict) else said  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - JSON
-    told = str(text or answer.text)[:500]  # pyright: ignore[reportUnknownArgumentType] - JSON
+    tree = dict(answer.tree)
+    inner: Any = tree.get("error")
+    said = tree.get("message") or (cast("dict[str, Any]", inner).get("message") if isinstance(inner, dict) else inner)
+    told = str(said or answer.text)[:500]
     if answer.status in {401, 403}:
         return errors.AccessError(
             f"{path}: {answer.status}: {told or 'a key is wanted'}",
