@@ -57,19 +57,26 @@ class NoTwin:
     reason: str
 
 
-def twin_config(shape: ModelShape, layout: Layout, available_bytes: int, *, has_copies: bool = True) -> Twin | NoTwin:
+def twin_config(
+    shape: ModelShape,
+    layout: Layout,
+    available_bytes: int,
+    *,
+    has_copies: bool = True,
+    ranks_per_node: int | None = None,
+) -> Twin | NoTwin:
     """The twin of a model in a layout, for a machine with so much free memory.
 
-    Nodes, stages and the architecture stay. The tensor parallel size shrinks only where the ranks would not fit; without
-    `has_copies` one data-parallel copy is kept, on its nodes.
+    Nodes, stages and the architecture stay. The tensor parallel size shrinks only where the ranks would not fit, or a
+    node can have only so many (`ranks_per_node`); without `has_copies` one data-parallel copy is kept, on its nodes.
     """
     family = family_of(shape.architecture)
     if family is None:
         return NoTwin(f"there is no twin of {shape.architecture or 'an unnamed architecture'}: its family is not known")
     kept = layout if has_copies else _one_copy(layout)
-    twin_layout = _shrunken_layout(kept, len(shape.layers), available_bytes)
+    twin_layout = _shrunken_layout(kept, len(shape.layers), available_bytes, ranks_per_node or kept.gpus_per_node)
     if twin_layout is None:
-        return NoTwin(_too_little_memory(kept, available_bytes))
+        return NoTwin(_too_little_memory(kept, available_bytes, ranks_per_node))
     sizes = _sizes(shape, twin_layout)
     config = {
         "architectures": [shape.architecture],
@@ -97,12 +104,13 @@ def _one_copy(layout: Layout) -> Layout:
     return replace(layout, data=1, nodes=nodes, gpus_per_node=ranks // nodes, expert=expert)
 
 
-def _shrunken_layout(layout: Layout, layers: int, available_bytes: int) -> Layout | None:
+def _shrunken_layout(layout: Layout, layers: int, available_bytes: int, ranks_per_node: int) -> Layout | None:
     """The largest tensor parallel size that fits and still fills every node; None if not even the smallest does."""
     others = layout.pipeline * layout.data
     for tensor in range(layout.tensor, 0, -1):
         ranks = tensor * others
-        if layout.tensor % tensor == 0 and ranks % layout.nodes == 0 and rank_bytes(ranks) <= available_bytes:
+        is_even = layout.tensor % tensor == 0 and ranks % layout.nodes == 0
+        if is_even and ranks <= ranks_per_node * layout.nodes and rank_bytes(ranks) <= available_bytes:
             stages = _scaled_stages(layout.stages, layers)
             expert = layout.expert and tensor * layout.data > 1
             return replace(layout, tensor=tensor, gpus_per_node=ranks // layout.nodes, stages=stages, expert=expert)
@@ -153,8 +161,10 @@ def _heads(shape: ModelShape, tensor: int) -> tuple[int, int]:
     return heads, min(possible, key=lambda count: abs(math.log(heads / count / ratio)))
 
 
-def _too_little_memory(layout: Layout, available_bytes: int) -> str:
+def _too_little_memory(layout: Layout, available_bytes: int, ranks_per_node: int | None) -> str:
     fewest = math.lcm(layout.pipeline * layout.data, layout.nodes)
+    if ranks_per_node is not None and fewest > ranks_per_node * layout.nodes:
+        return f"{layout} needs at least {fewest} ranks on {layout.nodes} nodes, and {ranks_per_node} a node can be had"
     return (
         f"{layout} needs at least {fewest} ranks, one a stage and node, which take"
         f" {units.format_bytes(rank_bytes(fewest))}; this machine has {units.format_bytes(available_bytes)} free"
@@ -194,7 +204,7 @@ def _layout_notes(layout: Layout, twin: Layout) -> list[str]:
         notes.append("expert parallel -> none: a single rank holds all experts")
     if twin.tensor != layout.tensor:
         notes.append(
-            f"tensor parallel {layout.tensor} -> {twin.tensor}: more ranks would not fit this machine's memory"
+            f"tensor parallel {layout.tensor} -> {twin.tensor}: there is no room here for more ranks"
         )
     if len(set(twin.stages)) > 1:
         before, after = (",".join(map(str, stages)) for stages in (layout.stages, twin.stages))

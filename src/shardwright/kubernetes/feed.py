@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from shardwright.kubernetes.client import Client, Tree
     from shardwright.kubernetes.observing import Kind
 
-__all__ = ["MAX_LOGS", "Feed", "Item", "Line", "LogEnd", "Seen", "Trouble", "lines_of"]
+__all__ = ["MAX_LOGS", "Feed", "Item", "Line", "Listed", "LogEnd", "Seen", "Trouble", "lines_of"]
 
 MAX_LOGS = 64
 """Logs followed at once: each is a connection, and a client has a hundred."""
@@ -88,14 +88,17 @@ Item: TypeAlias = "Seen | Listed | Line | LogEnd | Trouble"
 class Feed:
     """One deployment's stream. Ends when the client is closed; `close` stops it before."""
 
-    def __init__(self, client: Client, namespace: str, parts: Parts) -> None:
+    def __init__(
+        self, client: Client, namespace: str, parts: Parts, *, kinds: frozenset[Kind] = frozenset(_VIEWS)
+    ) -> None:
         self._client, self._namespace, self._container = client, namespace, parts.container
         self._items: queue.Queue[Item] = queue.Queue(_QUEUE)
         self._stopped = threading.Event()
-        self._waiting: set[Kind] = set(_VIEWS)
+        self._waiting: set[Kind] = set(kinds)
         client.kinds  # noqa: B018 - asked once, before the threads
         for kind, ref, labels, fields in observing.watched(namespace, parts):
-            self._start(self._watch, kind, ref, labels, fields)
+            if kind in kinds:
+                self._start(self._watch, kind, ref, labels, fields)
 
     def batch(self, wait_seconds: float) -> list[Item]:
         """What came, in its order, after at most so many seconds; more than one queue full is left for the next call."""
@@ -116,9 +119,9 @@ class Feed:
         """Whether all that there was at the beginning has been told, as far as it may be read."""
         return not self._waiting
 
-    def follow_log(self, key: str, pod: str, *, tail: int) -> None:
+    def follow_log(self, key: str, pod: str, *, tail: int | None, since_seconds: int | None = None) -> None:
         """Bring the lines of a pod's container too, the last `tail` that there are and then as they come."""
-        self._start(self._read, key, pod, tail)
+        self._start(self._read, key, pod, tail, since_seconds)
 
     def close(self) -> None:
         """Bring no more; threads end when what they wait for comes, at the latest when the client is closed."""
@@ -145,9 +148,11 @@ class Feed:
         except errors.ShardwrightError as problem:
             self._put(Trouble(kind, problem))
 
-    def _read(self, key: str, pod: str, tail: int) -> None:
+    def _read(self, key: str, pod: str, tail: int | None, since_seconds: int | None) -> None:
+        container = self._container
+        lines = lines_of(self._client, self._namespace, pod, container, tail=tail, since_seconds=since_seconds)
         try:
-            for moment, text in lines_of(self._client, self._namespace, pod, self._container, tail=tail):
+            for moment, text in lines:
                 if not self._put(Line(key, moment, text)):
                     return
         except errors.ShardwrightError as problem:

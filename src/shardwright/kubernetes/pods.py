@@ -21,7 +21,6 @@ from shardwright.kubernetes.podspec import (
     FieldRef,
     Metadata,
     NameRef,
-    PodSecurity,
     PodSpec,
     PodTemplate,
     SeccompProfile,
@@ -44,12 +43,14 @@ __all__ = [
     "HOME_VARIABLES",
     "HOME_VOLUME",
     "NO_SIDECAR",
+    "OF_PODS",
     "OWN_ADDRESS",
     "OWN_ADDRESS_VARIABLE",
     "Extras",
     "Role",
     "environment",
     "overrides",
+    "pod_context",
     "security_context",
     "template",
     "variable",
@@ -65,6 +66,18 @@ HOME_VOLUME = Volume(name="home", empty_dir=EmptyDir())
 HOME_MOUNT = VolumeMount(name="home", mount_path=_HOME)
 # A user number without an entry in the image's passwd has neither a writable home nor a name; torch asks for both.
 HOME_VARIABLES = (EnvVar(name="HOME", value=_HOME), EnvVar(name="USER", value="engine"))
+
+OF_PODS = frozenset(
+    {
+        "fsGroup",
+        "fsGroupChangePolicy",
+        "seLinuxChangePolicy",
+        "supplementalGroups",
+        "supplementalGroupsPolicy",
+        "sysctls",
+    }
+)
+"""Fields of a security context that pods have and containers have not."""
 
 NO_SIDECAR = {"sidecar.istio.io/inject": "false"}
 """As label and as annotation: versions of Istio differ in which one counts. A sidecar keeps a Job from ending and
@@ -122,7 +135,7 @@ def template(
             node_selector={**pods.node_selector, **own.node_selector},
             affinity=pods.affinity,
             tolerations=pods.tolerations,
-            security_context=_volume_owner(pods),
+            security_context=pod_context(pods),
             init_containers=init_containers,
             containers=containers,
             volumes=volumes,
@@ -131,14 +144,17 @@ def template(
 
 
 def security_context(pods: Pods, *, locks_memory: bool = False) -> Tree:
-    """Least privilege, with the recipe's own context over it, field by field; RDMA locks memory whatever that says."""
+    """Least privilege of a container, with the recipe's context over it, field by field; RDMA locks memory whatever that says."""
     least = SecurityContext(
         allow_privilege_escalation=False,
         capabilities=Capabilities(drop=("ALL",)),
         seccomp_profile=SeccompProfile("RuntimeDefault"),
     )
     asked: Tree = pods.security_context or {}
-    made = {**cast("Tree", dump.as_tree(least)), **asked}
+    made = {
+        **cast("Tree", dump.as_tree(least)),
+        **{name: value for name, value in asked.items() if name not in OF_PODS},
+    }
     return {**made, "capabilities": _with_locking(made["capabilities"])} if locks_memory else made
 
 
@@ -166,11 +182,11 @@ def environment(own: Iterable[EnvVar], given: Iterable[Variable]) -> tuple[EnvVa
     return (*(entry for entry in own if entry.name not in theirs), *theirs.values())
 
 
-def _volume_owner(pods: Pods) -> PodSecurity | None:
-    """Volumes that a chosen user can write: a new volume belongs to root."""
+def pod_context(pods: Pods) -> Tree | None:
+    """What only a pod can have of the recipe's context; volumes belong to a chosen user's group, as new ones are root's."""
     asked: Tree = pods.security_context or {}
     user: object = asked.get("runAsUser")
     group: object = asked.get("runAsGroup", user)
-    if not isinstance(group, int) or not user:
-        return None
-    return PodSecurity(fs_group=group, fs_group_change_policy="OnRootMismatch")
+    owner: Tree = {"fsGroup": group} if user and isinstance(group, int) else {}
+    made = {**owner, **{name: value for name, value in asked.items() if name in OF_PODS}}
+    return {"fsGroupChangePolicy": "OnRootMismatch", **made} if "fsGroup" in made else made or None

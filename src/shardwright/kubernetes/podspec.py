@@ -22,7 +22,6 @@ __all__ = [
     "HttpGet",
     "Metadata",
     "NameRef",
-    "PodSecurity",
     "PodSpec",
     "PodTemplate",
     "Probe",
@@ -205,14 +204,6 @@ class NameRef:
 
 
 @frozen(kw_only=True)
-class PodSecurity:
-    """Who owns the files of volumes."""
-
-    fs_group: int
-    fs_group_change_policy: str
-
-
-@frozen(kw_only=True)
 class PodSpec:
     """What a pod runs and where it may run."""
 
@@ -226,7 +217,7 @@ class PodSpec:
     node_selector: dict[str, str] = field(default_factory=_texts)
     affinity: Tree | None = None
     tolerations: tuple[Tree, ...] = ()
-    security_context: PodSecurity | None = None
+    security_context: Tree | None = None
     init_containers: tuple[Container, ...] = ()
     containers: tuple[Container, ...]
     volumes: tuple[Volume, ...] = ()

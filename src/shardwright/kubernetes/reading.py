@@ -166,8 +166,10 @@ def _shared(leader: dict[str, Any], worker: dict[str, Any]) -> Fields:
 
 
 def _security(pod: ReadPod, *, has_rdma: bool) -> dict[str, Any]:
-    """What the container's own context says more than what is written for every pod."""
-    asked = dict(maps_of(pod.container, "securityContext"))
+    """What counts for the container, by its own context or its pod's, more than what is written for every pod."""
+    of_the_pod = maps_of(pod.spec, "securityContext")
+    inherited = {name: value for name, value in of_the_pod.items() if name not in pods.OF_PODS}
+    asked: dict[str, Any] = {**inherited, **maps_of(pod.container, "securityContext")}
     if has_rdma and isinstance(asked.get("capabilities"), dict):
         capabilities = dict(maps_of(asked, "capabilities"))
         given = capabilities.pop("add", None)
@@ -176,4 +178,9 @@ def _security(pod: ReadPod, *, has_rdma: bool) -> dict[str, Any]:
         )
         asked["capabilities"] = {**capabilities, **({"add": added} if added else {})}
     least = pods.security_context(Pods())
-    return {name: value for name, value in asked.items() if value != least.get(name) and value != {}}
+    said = {name: value for name, value in asked.items() if value != least.get(name) and value != {}}
+    follows: Mapping[str, Any] = pods.pod_context(Pods(security_context=said)) or {}
+    own = {name: value for name, value in of_the_pod.items() if name in pods.OF_PODS and value != follows.get(name)}
+    if own.keys() == {"fsGroupChangePolicy"}:  # it says how, and nothing says whose
+        own = {}
+    return {**said, **own}

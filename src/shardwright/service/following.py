@@ -17,7 +17,7 @@ from shardwright.core.lifecycle.starts import RankStart, Starts
 from shardwright.values import frozen
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
 
     from shardwright.core.lifecycle.snapshot import Member, Snapshot, State
     from shardwright.kubernetes import views
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from shardwright.kubernetes.feed import Feed, Item, LogEnd, Seen
     from shardwright.service.seeing import Subject
 
-__all__ = ["View", "as_document", "follow", "until_ready"]
+__all__ = ["View", "follow", "until_ready"]
 
 _LEAST_SECONDS = 0.1
 _TICK_SECONDS = 1.0
@@ -228,22 +228,3 @@ def until_ready(
                 return
         if view.seconds > timeout_seconds:
             raise TimeoutError
-
-
-def as_document(view: View, news: Happening) -> Mapping[str, object]:
-    """One line of a stream of JSON values; what does not apply is null."""
-    return {
-        "seconds": round(view.seconds, 1),
-        "namespace": view.snapshot.namespace,
-        "name": view.snapshot.name,
-        "what": news.what,
-        "subject": news.subject,
-        "state": news.state or None,
-        "replica": news.replica,
-        "member": news.member,
-        "rank": news.rank,
-        "phase": news.phase or None,
-        "percent": news.percent,
-        "node": news.node or None,
-        "text": news.text or None,
-    }

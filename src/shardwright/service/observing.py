@@ -13,10 +13,11 @@ from shardwright.service import watching
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from shardwright.core.plugins import Engine
     from shardwright.local.spec import LocalGroup
     from shardwright.settings import Settings
 
-__all__ = ["all_statuses", "delete", "logs", "require", "status"]
+__all__ = ["all_statuses", "delete", "layout_and_engine", "logs", "require", "status"]
 
 
 def status(namespace: str, name: str, settings: Settings) -> dict[str, Any]:
@@ -30,6 +31,12 @@ def status(namespace: str, name: str, settings: Settings) -> dict[str, Any]:
         "ranks": _ranks(runner, group, found),
         "curl": _curl(group, found),
     }
+
+
+def layout_and_engine(runner: LocalRunner, namespace: str, name: str) -> tuple[Layout, Engine]:
+    """What its logs are read with; NotFound if there is no such deployment."""
+    group = runner.group(namespace, name)
+    return _layout(group), registry.load_engine(group.engine_name)
 
 
 def require(namespace: str, name: str, settings: Settings) -> None:

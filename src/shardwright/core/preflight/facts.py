@@ -91,7 +91,7 @@ class Claim:
     access_modes: tuple[str, ...] = ()
     size_bytes: float = 0.0
     volume: str = ""
-    node_affinity: Tree | None | Untold = None
+    node_affinity: Tree | Untold | None = None
     """Of the volume, as Kubernetes has it; None: it is reached from everywhere."""
 
 

@@ -147,29 +147,33 @@ def _full(key: str) -> str:
 def asked_of_quota(needs: Needs, facts: ClusterFacts) -> dict[str, float]:
     """What is asked for beyond what the deployment has already, under the names that quotas have for it."""
     found: dict[str, float] = {}
-    for pod in needs.pods:
-        for part, amounts in (("requests", pod.requests), ("limits", pod.limits)):
-            for key, amount in amounts.items():
-                if key != "pods":
-                    _add(found, f"{part}.{key}", amount * pod.count)
-        _add(found, "pods", pod.count)
-        _add(found, "count/pods", pod.count)
-    for key, amount in facts.own.items():
-        _add(found, key, -amount)
+    for key, amount in (
+        *_of_pods(needs),
+        *_of_claims(needs, facts),
+        *((key, -each) for key, each in facts.own.items()),
+    ):
+        found[key] = found.get(key, 0.0) + amount
     for key in ("cpu", "memory"):
         if f"requests.{key}" in found:
             found[key] = found[f"requests.{key}"]
-    for claim in needs.claims:
-        if claim.is_made and facts.claims.get(claim.name) is None:
-            _add(found, "requests.storage", claim.size_bytes)
-            _add(found, "persistentvolumeclaims", 1)
-            if claim.storage_class:
-                _add(found, f"{claim.storage_class}.storageclass.storage.k8s.io/requests.storage", claim.size_bytes)
     return found
 
 
-def _add(found: dict[str, float], key: str, amount: float) -> None:
-    found[key] = found.get(key, 0.0) + amount
+def _of_pods(needs: Needs) -> Iterator[tuple[str, float]]:
+    for pod in needs.pods:
+        for part, amounts in (("requests", pod.requests), ("limits", pod.limits)):
+            yield from ((f"{part}.{key}", amount * pod.count) for key, amount in amounts.items() if key != "pods")
+        yield "pods", pod.count
+        yield "count/pods", pod.count
+
+
+def _of_claims(needs: Needs, facts: ClusterFacts) -> Iterator[tuple[str, float]]:
+    for claim in needs.claims:
+        if claim.is_made and facts.claims.get(claim.name) is None:
+            yield "requests.storage", claim.size_bytes
+            yield "persistentvolumeclaims", 1
+            if claim.storage_class:
+                yield f"{claim.storage_class}.storageclass.storage.k8s.io/requests.storage", claim.size_bytes
 
 
 def _limits(needs: Needs, limits: tuple[Limits, ...] | Untold) -> Iterator[Finding]:

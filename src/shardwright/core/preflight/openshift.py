@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from shardwright.core.preflight import pod_levels, telling
+from shardwright.core.preflight import pod_levels, telling, trees
 from shardwright.core.preflight.facts import Untold
 
 if TYPE_CHECKING:
@@ -189,8 +189,6 @@ def _names_user(spec: Tree) -> bool:
 
 
 def _users(spec: Tree) -> set[int]:
-    contexts = [spec.get("securityContext") or {}]
-    contexts += [
-        one.get("securityContext") or {} for part in ("containers", "initContainers") for one in spec.get(part) or ()
-    ]
-    return {context["runAsUser"] for context in contexts if context.get("runAsUser") is not None}
+    containers = [one for part in ("containers", "initContainers") for one in trees.items(spec, part)]
+    contexts = [trees.part(each, "securityContext") for each in (spec, *containers)]
+    return {int(context["runAsUser"]) for context in contexts if context.get("runAsUser") is not None}

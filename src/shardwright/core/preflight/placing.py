@@ -7,7 +7,9 @@ where pods of many sizes share nodes. Source: Kubernetes 1.36, scheduler plug-in
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
+
+from shardwright.core.preflight import trees
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["allocatable_for", "is_selected", "matches_terms", "place", "refusal", "tolerates", "untolerated"]
 
 _HARD = frozenset({"NoSchedule", "NoExecute"})
+_REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 _UNSCHEDULABLE = "node.kubernetes.io/unschedulable"
 
 
@@ -39,23 +42,20 @@ def refusal(node: Node, pod: PodNeed) -> str:
 
 def is_selected(node: Node, spec: Tree) -> bool:
     """Whether the node has the labels that a pod demands."""
-    wanted: dict[str, str] = spec.get("nodeSelector") or {}
+    wanted = trees.part(spec, "nodeSelector")
     if any(node.labels.get(key) != str(value) for key, value in wanted.items()):
         return False
-    affinity: dict[str, Any] = (spec.get("affinity") or {}).get("nodeAffinity") or {}
-    required: dict[str, Any] | None = affinity.get("requiredDuringSchedulingIgnoredDuringExecution")
-    return required is None or matches_terms(node, required)
+    required = trees.part(spec, "affinity", "nodeAffinity", _REQUIRED)
+    return not required or matches_terms(node, required)
 
 
 def matches_terms(node: Node, selector: Tree) -> bool:
     """Whether a node has what one of the terms of a node selector says."""
-    terms: list[dict[str, Any]] = selector.get("nodeSelectorTerms") or []
-    return any(_matches(node, term) for term in terms)
+    return any(_matches(node, term) for term in trees.items(selector, "nodeSelectorTerms"))
 
 
 def _matches(node: Node, term: Mapping[str, Any]) -> bool:
-    expressions: list[dict[str, Any]] = term.get("matchExpressions") or []
-    fields: list[dict[str, Any]] = term.get("matchFields") or []
+    expressions, fields = trees.items(term, "matchExpressions"), trees.items(term, "matchFields")
     if not expressions and not fields:
         return False
     by_name = {"metadata.name": node.name}
@@ -64,7 +64,7 @@ def _matches(node: Node, term: Mapping[str, Any]) -> bool:
 
 def _holds(labels: Mapping[str, str], expression: Mapping[str, Any]) -> bool:
     key, operator = str(expression.get("key", "")), expression.get("operator")
-    values = [str(value) for value in cast("list[object]", expression.get("values") or [])]
+    values = trees.texts(expression, "values")
     seen = labels.get(key)
     if operator in {"Gt", "Lt"}:
         return _compares(seen, values, is_greater=operator == "Gt")
@@ -87,7 +87,7 @@ def _compares(seen: str | None, values: Sequence[str], *, is_greater: bool) -> b
 
 def untolerated(node: Node, spec: Tree) -> tuple[Taint, ...]:
     """Taints that keep a pod away."""
-    given: list[dict[str, Any]] = spec.get("tolerations") or []
+    given = trees.items(spec, "tolerations")
     return tuple(
         taint for taint in node.taints if taint.effect in _HARD and not any(tolerates(each, taint) for each in given)
     )
@@ -104,7 +104,7 @@ def tolerates(toleration: Mapping[str, Any], taint: Taint) -> bool:
 
 
 def _tolerates_key(pod: PodNeed, key: str) -> bool:
-    given: list[dict[str, Any]] = pod.spec.get("tolerations") or []
+    given = trees.items(pod.spec, "tolerations")
     return any(each.get("operator") == "Exists" and each.get("key") in {key, None, ""} for each in given)
 
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
+from shardwright.core.preflight import trees
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -54,18 +56,17 @@ def obstacles(spec: Tree, level: str) -> Iterator[str]:
 
 def _containers(spec: Tree) -> Iterator[dict[str, Any]]:
     for part in ("initContainers", "containers", "ephemeralContainers"):
-        yield from spec.get(part) or ()
+        yield from trees.items(spec, part)
 
 
 def _context(container: Mapping[str, Any]) -> dict[str, Any]:
-    return container.get("securityContext") or {}
+    return trees.part(container, "securityContext")
 
 
 def added_capabilities(spec: Tree) -> frozenset[str]:
     """Linux capabilities that any container adds."""
-    return frozenset(
-        str(each) for one in _containers(spec) for each in (_context(one).get("capabilities") or {}).get("add") or ()
-    )
+    given = (trees.part(one, "securityContext", "capabilities") for one in _containers(spec))
+    return frozenset(name for capabilities in given for name in trees.texts(capabilities, "add"))
 
 
 def host_access(spec: Tree) -> frozenset[str]:
@@ -73,13 +74,13 @@ def host_access(spec: Tree) -> frozenset[str]:
     found = {name for name in ("hostNetwork", "hostPID", "hostIPC") if spec.get(name)}
     for one in _containers(spec):
         found |= {"privileged"} if _context(one).get("privileged") else set()
-        found |= {"hostPorts"} if any(port.get("hostPort") for port in one.get("ports") or ()) else set()
+        found |= {"hostPorts"} if any(port.get("hostPort") for port in trees.items(one, "ports")) else set()
     return frozenset(found)
 
 
 def volume_kinds(spec: Tree) -> frozenset[str]:
     """Kinds of its volumes: emptyDir, persistentVolumeClaim, hostPath ..."""
-    return frozenset(str(key) for volume in spec.get("volumes") or () for key in volume if key != "name")
+    return frozenset(str(key) for volume in trees.items(spec, "volumes") for key in volume if key != "name")
 
 
 def _beyond_baseline(spec: Tree) -> Iterator[str]:
@@ -88,24 +89,24 @@ def _beyond_baseline(spec: Tree) -> Iterator[str]:
         yield "a hostPath volume"
     if odd := sorted(added_capabilities(spec) - _BASELINE_CAPABILITIES):
         yield f"capabilities {', '.join(odd)}"
-    contexts: list[dict[str, Any]] = [spec.get("securityContext") or {}, *(_context(one) for one in _containers(spec))]
-    if any((context.get("seccompProfile") or {}).get("type") == "Unconfined" for context in contexts):
+    contexts = [trees.part(spec, "securityContext"), *(_context(one) for one in _containers(spec))]
+    if any(trees.part(context, "seccompProfile").get("type") == "Unconfined" for context in contexts):
         yield "seccompProfile Unconfined"
     if any(context.get("procMount") not in {None, "Default"} for context in contexts):
         yield "procMount"
-    sysctls = {str(each.get("name")) for each in contexts[0].get("sysctls") or ()}
+    sysctls = {str(each.get("name")) for each in trees.items(contexts[0], "sysctls")}
     if odd := sorted(sysctls - _SYSCTLS):
         yield f"sysctls {', '.join(odd)}"
 
 
 def _beyond_restricted(spec: Tree) -> Iterator[str]:
-    pod: dict[str, Any] = spec.get("securityContext") or {}
+    pod = trees.part(spec, "securityContext")
     contexts = [_context(one) for one in _containers(spec)]
     if odd := sorted(volume_kinds(spec) - _RESTRICTED_VOLUMES):
         yield f"volumes {', '.join(odd)}"
     if any(context.get("allowPrivilegeEscalation") is not False for context in contexts):
         yield "allowPrivilegeEscalation is not false"
-    if any("ALL" not in ((context.get("capabilities") or {}).get("drop") or ()) for context in contexts):
+    if any("ALL" not in trees.texts(trees.part(context, "capabilities"), "drop") for context in contexts):
         yield "capabilities are not dropped"
     if odd := sorted(added_capabilities(spec) - {"NET_BIND_SERVICE"}):
         yield f"capabilities {', '.join(odd)}"
@@ -113,6 +114,6 @@ def _beyond_restricted(spec: Tree) -> Iterator[str]:
         yield "runAsNonRoot is not true"
     if any(context.get("runAsUser", pod.get("runAsUser")) == 0 for context in contexts):
         yield "runAsUser is 0"
-    profiles = [(context.get("seccompProfile") or pod.get("seccompProfile") or {}).get("type") for context in contexts]
-    if any(profile not in {"RuntimeDefault", "Localhost"} for profile in profiles):
+    profiles = [trees.part(context, "seccompProfile") or trees.part(pod, "seccompProfile") for context in contexts]
+    if any(profile.get("type") not in {"RuntimeDefault", "Localhost"} for profile in profiles):
         yield "seccompProfile is neither RuntimeDefault nor Localhost"

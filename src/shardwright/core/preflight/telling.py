@@ -17,14 +17,14 @@ def fine(name: str, message: str, *, value: str = "", requirements: tuple[str, .
     return Finding(name, "pass", "info", message, value=value, requirements=requirements)
 
 
-def wrong(  # noqa: PLR0913 - the fields of a finding
+def wrong(
     name: str, message: str, *, why: str, fix: str, value: str = "", requirements: tuple[str, ...] = ()
 ) -> Finding:
     """It cannot work."""
     return Finding(name, "fail", "error", message, why=why, fix=fix, value=value, requirements=requirements)
 
 
-def warn(  # noqa: PLR0913 - the fields of a finding
+def warn(
     name: str, message: str, *, why: str, fix: str, value: str = "", requirements: tuple[str, ...] = ()
 ) -> Finding:
     """It may work, and often does not."""

@@ -224,7 +224,7 @@ class Pods:
     priority_class: str | None = setting("Priority class of the pods.", None, form="dns-name")
     labels: dict[str, str] = setting("Labels of the pods.", dict, form="labels")
     annotations: dict[str, str] = setting("Annotations of the pods.", dict, form="annotations")
-    security_context: Json = setting("Security context of the container, as Kubernetes has it.", None)
+    security_context: Json = setting("Security context of containers and their pod, as Kubernetes has it.", None)
     leader: PodOverrides | None = setting("What differs for the leader.", None)
     worker: PodOverrides | None = setting("What differs for the workers.", None)
 

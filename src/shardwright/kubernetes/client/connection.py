@@ -10,7 +10,8 @@ import contextlib
 import socket
 import threading
 import weakref
-from typing import TYPE_CHECKING, Any, Self, cast
+from functools import partial
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 from urllib.parse import quote
 
 import httpx2
@@ -23,7 +24,7 @@ from shardwright.kubernetes.client import kinds, refusals
 from shardwright.kubernetes.client.refusals import Asked
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping
+    from collections.abc import Callable, Generator, Mapping
     from types import TracebackType
 
     from lightkube.config.kubeconfig import SingleConfig
@@ -33,9 +34,15 @@ if TYPE_CHECKING:
 
 __all__ = ["Connection", "status_of"]
 
+_Read = TypeVar("_Read")
+
 _TIMEOUT_SECONDS = 30.0
-_TRIES = 8
+_TRIES_AT_FIRST = 8
+"""Of a request to a server that has not answered yet: the address may be wrong."""
+_TRIES_GIVEN_UP = 2
+"""Of a request after one was given up: who ends a command does not wait as long again."""
 _TRIES_SECONDS = 45.0
+"""How long a request is repeated to a server that has answered before: it may be starting anew."""
 # A repeated request is no news to whoever waits for it; stamina would write a line for each.
 set_on_retry_hooks(())
 
@@ -60,6 +67,7 @@ class Connection:
         self._kinds: Kinds | None = None
         self._lock = threading.Lock()
         self._streams: weakref.WeakSet[socket.socket] = weakref.WeakSet()
+        self._tries: int | None = _TRIES_AT_FIRST
 
     def __enter__(self) -> Self:
         return self
@@ -104,16 +112,8 @@ class Connection:
         """One request by its verb; the answer as a tree."""
         method = _METHODS[verb]
         repeat = method in {"GET", "PATCH", "DELETE", "PUT"} if is_repeatable is None else is_repeatable
-        answer = self.request(
-            method,
-            path,
-            asked=asked or Asked(verb, path),
-            query=query,
-            headers=headers,
-            content=content,
-            is_repeatable=repeat,
-        )
-        return cast("Tree", msgspec.json.decode(answer.content))
+        told = asked or Asked(verb, path)
+        return self._read(told, _tree_of, _sent(method, path, query, headers, content), is_repeatable=repeat)
 
     def request(
         self,
@@ -127,14 +127,27 @@ class Connection:
         is_repeatable: bool = True,
     ) -> httpx2.Response:
         """One request; repeated while the server or the way to it is in trouble, if that does no harm."""
-        kept = {key: value for key, value in (query or {}).items() if value}
-        given = (
-            {"Content-Type": "application/json"} | dict(headers or {}) if content is not None else dict(headers or {})
-        )
-        tries = _TRIES if is_repeatable else 1
-        for attempt in stamina.retry_context(on=_wait_of, attempts=tries, timeout=_TRIES_SECONDS):
-            with attempt:
-                return self._once(method, quote(path), asked, params=kept, headers=given, content=content)
+        return self._read(asked, _whole, _sent(method, path, query, headers, content), is_repeatable=is_repeatable)
+
+    def read(
+        self, path: str, reader: Callable[[httpx2.Response], _Read], *, asked: Asked, query: Mapping[str, str]
+    ) -> _Read:
+        """What a reader makes of the answer to a GET; asked again where the JSON that it reads is cut off."""
+        return self._read(asked, reader, _sent("GET", path, query), is_repeatable=True)
+
+    def _read(
+        self, asked: Asked, reader: Callable[[httpx2.Response], _Read], sent: dict[str, Any], *, is_repeatable: bool
+    ) -> _Read:
+        on = partial(_wait_of, is_repeatable=is_repeatable)
+        try:
+            for attempt in stamina.retry_context(on=on, attempts=self._tries, timeout=_TRIES_SECONDS):
+                with attempt:
+                    found = self._once(asked, reader, sent)
+                    self._tries = None
+                    return found
+        except errors.TemporaryError:
+            self._tries = _TRIES_GIVEN_UP
+            raise
         raise AssertionError  # stamina raises the last error
 
     @contextlib.contextmanager
@@ -179,14 +192,38 @@ class Connection:
                 # Of the plain socket: TLS would first say goodbye, and another thread is using it.
                 socket.socket.shutdown(each, socket.SHUT_RDWR)
 
-    def _once(self, method: str, path: str, asked: Asked, **content: Any) -> httpx2.Response:  # noqa: ANN401 - as httpx takes it
+    def _once(self, asked: Asked, reader: Callable[[httpx2.Response], _Read], sent: dict[str, Any]) -> _Read:
         try:
-            answer = self.http.request(method, path, **content)
-        except httpx2.TransportError as problem:
+            answer = self.http.request(**sent)
+            if answer.is_success:
+                return reader(answer)
+        except (httpx2.TransportError, httpx2.DecodingError) as problem:
             raise refusals.transport_error(asked, self.url, problem) from problem
-        if answer.is_success:
-            return answer
+        except msgspec.DecodeError as problem:
+            raise refusals.cut_off(asked, self.url) from problem
         raise refusals.refusal_of(asked, answer.status_code, status_of(answer), answer.headers)
+
+
+def _sent(
+    method: str,
+    path: str,
+    query: Mapping[str, str] | None,
+    headers: Mapping[str, str] | None = None,
+    content: bytes | None = None,
+) -> dict[str, Any]:
+    """A request as httpx takes it."""
+    kinds_of_content = {} if content is None else {"Content-Type": "application/json"}
+    params = {key: value for key, value in (query or {}).items() if value}
+    given = kinds_of_content | dict(headers or {})
+    return {"method": method, "url": quote(path), "params": params, "headers": given, "content": content}
+
+
+def _whole(answer: httpx2.Response) -> httpx2.Response:
+    return answer
+
+
+def _tree_of(answer: httpx2.Response) -> Tree:
+    return cast("Tree", msgspec.json.decode(answer.content))
 
 
 def status_of(answer: httpx2.Response) -> Tree:
@@ -194,14 +231,15 @@ def status_of(answer: httpx2.Response) -> Tree:
     try:
         body: Any = msgspec.json.decode(answer.content)
     except msgspec.DecodeError:
-        return {"message": answer.text[:500]}
+        is_page = "html" in answer.headers.get("Content-Type", "")
+        return {"message": answer.reason_phrase if is_page else answer.text[:500]}
     return body if isinstance(body, dict) else {"message": answer.text[:500]}  # pyright: ignore[reportUnknownVariableType] - JSON
 
 
-def _wait_of(problem: Exception) -> bool | float:
+def _wait_of(problem: Exception, *, is_repeatable: bool) -> bool | float:
     """Whether a request is repeated, and after how many seconds if the server says so."""
-    if isinstance(problem, refusals.Expired):
+    if isinstance(problem, refusals.Expired) or not isinstance(problem, errors.TemporaryError):
         return False
-    if isinstance(problem, errors.TemporaryError):
-        return problem.retry_after_seconds or True
-    return False
+    if not is_repeatable and not isinstance(problem, refusals.NotTaken):
+        return False
+    return problem.retry_after_seconds or True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 from typing import TYPE_CHECKING, Any
 
@@ -15,12 +16,26 @@ if TYPE_CHECKING:
 
     from shardwright.kubernetes.client.refs import Tree
 
-__all__ = ["Asked", "Expired", "FieldConflict", "Forbidden", "Invalid", "refusal_of", "transport_error"]
+__all__ = [
+    "Asked",
+    "Expired",
+    "FieldConflict",
+    "Forbidden",
+    "Invalid",
+    "Modified",
+    "NotTaken",
+    "cut_off",
+    "refusal_of",
+    "transport_error",
+]
 
 _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _CONFLICT, _GONE, _INVALID = 401, 403, 404, 409, 410, 422
 _BAD, _TOO_LARGE = 400, 413
-_LATER = frozenset({429, 500, 502, 503, 504})
+_BUSY = 429
+_LATER = frozenset({_BUSY, 500, 502, 503, 504})
 _RETRY_SECONDS = 1.0
+_WEBHOOK = re.compile(r'failed calling webhook "([^"]+)"')
+_AGAIN = "is the cluster up, and the address in the kubeconfig the right one? The same command again goes on from here"
 
 
 @frozen
@@ -69,6 +84,14 @@ class Expired(errors.TemporaryError):
     """The version to go on from is no longer kept: list again."""
 
 
+class NotTaken(errors.TemporaryError):
+    """The server did not take the request: it may be repeated even where repeating one that was taken does harm."""
+
+
+class Modified(errors.Conflict):
+    """Somebody else wrote the object at the same moment, or it is there already."""
+
+
 class Invalid(errors.TargetError):
     """The server refuses the object itself; `fields` are the paths that it names."""
 
@@ -85,12 +108,28 @@ def refusal_of(asked: Asked, code: int, body: Tree, headers: Mapping[str, str]) 
         # Server-side apply says 500 of an unknown field.
         code = _INVALID
     if code in _LATER:
-        seconds = _seconds(headers.get("Retry-After") or details.get("retryAfterSeconds"))
-        return errors.TemporaryError(f"{asked}: {code}: {said}", retry_after_seconds=seconds)
+        return _later(asked, code, said, _seconds(headers.get("Retry-After") or details.get("retryAfterSeconds")))
     if body.get("reason") == "Expired":
         code = _GONE
     known = _REFUSALS.get(code)
-    return known(asked, said, details) if known else errors.TargetError(f"{asked}: {code}: {said}")
+    if known:
+        return known(asked, said, details)
+    return errors.TargetError(f"{asked}: {code}: {said}", hint="the API server's log may say more")
+
+
+def _later(asked: Asked, code: int, said: str, seconds: float) -> errors.ShardwrightError:
+    """Busy, in trouble, or waiting in vain for a webhook, which it tells by its text alone."""
+    if code == _BUSY:
+        hint = "the API server is busy; the same command again goes on from here"
+        return NotTaken(f"{asked}: {code}: {said}", retry_after_seconds=seconds, hint=hint)
+    webhook = _WEBHOOK.search(said)
+    hint = "kubectl get --raw /readyz?verbose shows what is wrong; the same command again goes on from here"
+    if webhook:
+        hint = (
+            f"the webhook {webhook[1]} does not answer: start its Pods again, or ask who keeps it; "
+            "kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations shows where it is"
+        )
+    return errors.TemporaryError(f"{asked}: {code}: {said}", retry_after_seconds=seconds, hint=hint)
 
 
 def _unauthorized(asked: Asked, said: str, details: Tree) -> errors.ShardwrightError:  # noqa: ARG001 - all refusals are told alike
@@ -130,7 +169,7 @@ def _conflict(asked: Asked, said: str, details: Tree) -> errors.ShardwrightError
         for cause in causes
         if cause.get("reason") == "FieldManagerConflict"
     )
-    return FieldConflict(asked, owners) if owners else errors.Conflict(f"{asked}: {said}", hint="try again")
+    return FieldConflict(asked, owners) if owners else Modified(f"{asked}: {said}", hint="try again")
 
 
 _REFUSALS: dict[int, Callable[[Asked, str, Tree], errors.ShardwrightError]] = {
@@ -158,7 +197,7 @@ def _seconds(given: object) -> float:
         return _RETRY_SECONDS
 
 
-def transport_error(asked: Asked, url: str, problem: httpx2.TransportError) -> errors.ShardwrightError:
+def transport_error(asked: Asked, url: str, problem: httpx2.TransportError | httpx2.DecodingError) -> errors.ShardwrightError:
     """The error for a request that got no answer."""
     import httpx2  # noqa: PLC0415 - slow to import, and imported by whoever has such an error
 
@@ -169,10 +208,15 @@ def transport_error(asked: Asked, url: str, problem: httpx2.TransportError) -> e
             f"{url}: its certificate is not trusted: {reason}",
             hint="the kubeconfig's certificate-authority does not belong to this server",
         )
-    if isinstance(problem, httpx2.TimeoutException):
-        return errors.TemporaryError(f"{asked}: no answer from {url} in time", retry_after_seconds=_RETRY_SECONDS)
+    kind = NotTaken if isinstance(problem, (httpx2.ConnectError, httpx2.ConnectTimeout)) else errors.TemporaryError
+    told = "no answer from {} in time" if isinstance(problem, httpx2.TimeoutException) else "{} cannot be reached: {}"
+    return kind(f"{asked}: {told.format(url, reason)}", retry_after_seconds=_RETRY_SECONDS, hint=_AGAIN)
+
+
+def cut_off(asked: Asked, url: str) -> errors.ShardwrightError:
+    """The error for an answer that is no whole JSON."""
     return errors.TemporaryError(
-        f"{asked}: {url} cannot be reached: {reason}",
+        f"{asked}: the answer of {url} is cut off or no JSON",
         retry_after_seconds=_RETRY_SECONDS,
-        hint="is the cluster up, and the address in the kubeconfig the right one?",
+        hint="is there a proxy or a login page in between? The same command again goes on from here",
     )

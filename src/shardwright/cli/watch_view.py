@@ -1,0 +1,211 @@
+"""A deployment as it changes: a table that redraws itself on a terminal, elsewhere one plain line or one JSON line a change."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from shardwright.units import format_seconds
+from shardwright.values import frozen
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from rich.console import RenderableType
+
+    from shardwright.core.lifecycle.happenings import Happening
+    from shardwright.core.lifecycle.starts import RankStart
+    from shardwright.service.following import View
+    from shardwright.service.local_watching import Moment
+
+__all__ = ["Frame", "Row", "frame_of", "frames_of", "line_of", "show"]
+
+_LAST = 6
+"""Things that happened which stand below the table."""
+_SPARE_LINES = 14
+
+
+@frozen(kw_only=True)
+class Row:
+    """One rank; or one member, where nothing is known of ranks."""
+
+    place: str
+    member: str
+    node: str = ""
+    state: str = ""
+    start: RankStart | None = None
+
+
+@frozen(kw_only=True)
+class Frame:
+    """What is shown at one moment."""
+
+    seconds: float
+    namespace: str
+    name: str
+    state: str
+    rows: tuple[Row, ...]
+    news: tuple[Happening, ...] = ()
+    note: str = ""
+
+
+def frame_of(view: View) -> Frame:
+    """A view of a cluster's deployment."""
+    unfollowed = view.unfollowed
+    note = (
+        f"logs not followed, there are too many: {unfollowed[0]} and {len(unfollowed) - 1} more" if unfollowed else ""
+    )
+    snapshot = view.snapshot
+    return Frame(
+        seconds=view.seconds,
+        namespace=snapshot.namespace,
+        name=snapshot.name,
+        state=view.state,
+        rows=tuple(_rows(view)),
+        news=view.news,
+        note=note,
+    )
+
+
+def _rows(view: View) -> Iterator[Row]:
+    for member in view.snapshot.members:
+        starts = [each for each in view.starts if (each.replica, each.member) == (member.group, member.index)]
+        state = f"{member.state} {member.reason}".strip()
+        place = f"{member.group}.{member.index}"
+        whole = Row(place=place, member=member.name, node=member.node, state=state)
+        if not starts or member.state == "ending":
+            yield whole
+        for start in starts if member.state != "ending" else ():
+            rank = "" if start.rank is None else f" rank {start.rank}"
+            yield dataclasses.replace(whole, place=f"{place}{rank}", start=start)
+
+
+def frames_of(moments: Iterable[Moment], namespace: str, name: str) -> Iterator[Frame]:
+    """What happens on this machine."""
+    rows: dict[int, Row] = {}
+    for moment in moments:
+        start = moment.start
+        if start is not None and start.rank is not None:
+            rows[start.rank] = Row(
+                place=f"0.{start.member} rank {start.rank}", member=f"host-{start.member}", start=start
+            )
+        yield Frame(
+            seconds=moment.seconds,
+            namespace=namespace,
+            name=name,
+            state=moment.state,
+            rows=tuple(rows[rank] for rank in sorted(rows)),
+            news=(moment.news,),
+        )
+
+
+def show(frames: Iterable[Frame], output: str, *, err: bool = False, at_most_seconds: float = 0) -> Iterator[Frame]:
+    """Show frames as they come, on stderr if `err`; gives them on. `output`: text or json."""
+    stream = sys.stderr if err else sys.stdout
+    if output == "json":
+        return _as_json(frames)
+    return _on_terminal(frames, at_most_seconds, err=err) if stream.isatty() else _as_lines(frames, err=err)
+
+
+def line_of(seconds: float, news: Happening) -> str:
+    """One thing that happened."""
+    return f"{seconds:6.1f} s  {news}"
+
+
+def _as_lines(frames: Iterable[Frame], *, err: bool) -> Iterator[Frame]:
+    note = ""
+    for frame in frames:
+        for news in frame.news:
+            click.echo(line_of(frame.seconds, news), err=err)
+        if frame.note != note:
+            note = frame.note
+            click.echo(f"{frame.seconds:6.1f} s  {note or 'all logs are followed'}", err=err)
+        yield frame
+
+
+def _as_json(frames: Iterable[Frame]) -> Iterator[Frame]:
+    for frame in frames:
+        for news in frame.news:
+            click.echo(json.dumps(document_of(frame, news), ensure_ascii=False))
+        sys.stdout.flush()
+        yield frame
+
+
+def document_of(frame: Frame, news: Happening) -> dict[str, object]:
+    """One line of the stream; what does not apply is null."""
+    return {
+        "seconds": round(frame.seconds, 1),
+        "namespace": frame.namespace,
+        "name": frame.name,
+        "what": news.what,
+        "subject": news.subject,
+        "state": news.state or None,
+        "replica": news.replica,
+        "member": news.member,
+        "rank": news.rank,
+        "phase": news.phase or None,
+        "percent": news.percent,
+        "node": news.node or None,
+        "text": news.text or None,
+    }
+
+
+def _on_terminal(frames: Iterable[Frame], at_most_seconds: float, *, err: bool) -> Iterator[Frame]:
+    from rich.console import Console
+    from rich.live import Live
+
+    console = Console(stderr=err)
+    told: list[str] = []
+    with Live(console=console, refresh_per_second=8, transient=False) as live:
+        for frame in frames:
+            shown = [line_of(frame.seconds, news) for news in frame.news if news.what not in {"rank", "state"}]
+            told = [*told, *shown][-_LAST:]
+            live.update(_picture(frame, told, at_most_seconds, console.height))
+            yield frame
+
+
+def _picture(frame: Frame, told: Sequence[str], at_most_seconds: float, height: int) -> RenderableType:
+    from rich.console import Group
+    from rich.text import Text
+
+    limit = f" of at most {format_seconds(at_most_seconds)}" if at_most_seconds else ""
+    head = f"{frame.namespace}/{frame.name}: {frame.state}, {format_seconds(frame.seconds)}{limit}"
+    rows, hidden = _visible(frame.rows, max(4, height - _SPARE_LINES))
+    below = [*([f"{hidden} more, all further on"] if hidden else []), *([frame.note] if frame.note else []), *told]
+    return Group(
+        Text(head, style="bold"), _table(rows), *(Text(line, overflow="ellipsis", no_wrap=True) for line in below)
+    )
+
+
+def _visible(rows: Sequence[Row], count: int) -> tuple[list[Row], int]:
+    """Where there are more than fit, the slowest; in their order."""
+    if len(rows) <= count:
+        return list(rows), 0
+    slow = sorted(range(len(rows)), key=lambda place: (_percent(rows[place]), place))
+    return [rows[place] for place in sorted(slow[:count])], len(rows) - count
+
+
+def _percent(row: Row) -> int:
+    return row.start.percent if row.start else 0
+
+
+def _table(rows: Sequence[Row]) -> RenderableType:
+    from rich import box
+    from rich.progress_bar import ProgressBar
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE, pad_edge=False)
+    for heading in ("MEMBER", "POD", "NODE", "STATE", "PHASE", "", "%", ""):
+        table.add_column(heading, no_wrap=True)
+    for row in rows:
+        place, start = (row.place, row.member, row.node, row.state), row.start
+        if start is None:
+            table.add_row(*place)
+        else:
+            bar = ProgressBar(total=100, completed=start.percent, width=20)
+            table.add_row(*place, start.phase, bar, str(start.percent), start.text)
+    return table

@@ -1,0 +1,128 @@
+"""Use case: proof that a deployment in a cluster serves as planned: a real request, answered, and what else can be seen."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from typing import TYPE_CHECKING, cast
+
+from shardwright import errors
+from shardwright.core.lifecycle import proof
+from shardwright.core.lifecycle.happenings import Happening
+from shardwright.core.lifecycle.proof import Point
+from shardwright.service import reaching
+from shardwright.service.reaching import ThroughServer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from shardwright.core.lifecycle.snapshot import Snapshot
+    from shardwright.kubernetes.client import Client
+    from shardwright.service.reaching import Answer, Way
+    from shardwright.service.seeing import Subject
+
+__all__ = ["as_happening", "failure", "prove"]
+
+_TOKENS = 8
+_PAUSE_SECONDS = 1.0
+_LOG_LINES = 20_000
+"""Of the beginning of a log; an engine tells its KV cache before it serves."""
+_OK = 200
+_KEY_WANTED = frozenset({401, 403})
+
+
+def prove(client: Client, subject: Subject, snapshot: Snapshot, *, timeout_seconds: float) -> Iterator[Point]:
+    """Point by point, as each is known; an answer is waited for until the time is over, since a Service needs a moment.
+
+    Nothing is raised for a deployment that does not do as planned: that is what points are for.
+    """
+    deadline = time.monotonic() + timeout_seconds
+    planned: Mapping[str, object] = subject.revision.plan if subject.revision else {}
+    yield from proof.place_points(snapshot, subject.layout, has_gpus=_has_gpus(planned))
+    entrance = reaching.entrance_of(client, subject)
+    if not entrance.through:
+        yield Point("health", "fail", "there is no Service and no leader to ask")
+        return
+    way = ThroughServer(client, subject.namespace, entrance.through)
+    yield from _answers(way, subject, deadline)
+    yield proof.kv_point(planned, _kv_tokens(client, subject, snapshot))
+
+
+def _has_gpus(plan: Mapping[str, object]) -> bool:
+    ranks = cast("list[dict[str, object]]", plan.get("ranks") or [])
+    return any(each.get("gpu") != "cpu" for each in ranks)
+
+
+def _answers(way: Way, subject: Subject, deadline: float) -> Iterator[Point]:
+    try:
+        health = _patiently(way, "/health", None, deadline)
+    except errors.ShardwrightError as problem:
+        yield Point("health", "fail", problem.message)
+        return
+    yield Point("health", "pass" if health.status == _OK else "fail", f"/health answered {health.status}")
+    base = subject.parts.base_path
+    body = {"model": subject.served_name, "prompt": proof.PROMPT, "max_tokens": _TOKENS, "temperature": 0}
+    for name, path, content in (("models", f"{base}/models", None), ("completion", f"{base}/completions", body)):
+        began = time.monotonic()
+        try:
+            answer = _patiently(way, path, content, deadline)
+        except errors.ShardwrightError as problem:
+            yield Point(name, "fail", problem.message)
+            continue
+        yield _judged(name, answer, subject.served_name, time.monotonic() - began)
+
+
+def _judged(name: str, answer: Answer, served_name: str, seconds: float) -> Point:
+    if answer.status in _KEY_WANTED:
+        return Point(name, "unknown", "a key is wanted: shardwright chat NAME --key-from VARIABLE asks with one")
+    if answer.status != _OK:
+        return Point(name, "fail", f"answered {answer.status}: {answer.text[:200]}")
+    if name == "models":
+        return proof.models_point(answer.tree, served_name)
+    return proof.answer_point(answer.tree, seconds)
+
+
+def _patiently(way: Way, path: str, body: Mapping[str, object] | None, deadline: float) -> Answer:
+    """The answer; asked again while the way there is not ready, which follows the pods by seconds."""
+    while True:
+        try:
+            answer = way.ask(path, body, seconds=max(5.0, deadline - time.monotonic()))
+        except errors.TemporaryError:
+            if time.monotonic() > deadline:
+                raise
+        else:
+            if answer.status < 500 or time.monotonic() > deadline:
+                return answer
+        time.sleep(_PAUSE_SECONDS)
+
+
+def _kv_tokens(client: Client, subject: Subject, snapshot: Snapshot) -> int | None:
+    """What the leader's log says of its KV cache: the smallest of all that it names."""
+    from shardwright.kubernetes.client import streams  # noqa: PLC0415 - see clusters
+
+    leader = next((each for each in snapshot.members if each.index == 0 and each.state == "ready"), None)
+    if leader is None:
+        return None
+    wanted = streams.Excerpt(container=subject.parts.container)
+    found: list[int] = []
+    try:
+        lines = streams.log_lines(client, subject.namespace, leader.name, wanted)
+        for _, text in itertools.islice(lines, _LOG_LINES):
+            event = subject.read_log(text)
+            numbers = dict(event.numbers) if event else {}
+            found += [int(numbers["kv_tokens"])] if "kv_tokens" in numbers else []
+            if event and event.kind == "ready":
+                break
+    except errors.ShardwrightError:
+        return None
+    return min(found, default=None)
+
+
+def failure(points: list[Point]) -> str:
+    """Why it does not serve; empty if it does. What could not be told is no failure."""
+    return "; ".join(f"{each.name}: {each.text}" for each in points if each.status == "fail")
+
+
+def as_happening(point: Point) -> Happening:
+    """A point as one thing that happened."""
+    return Happening(what="proof", subject=point.name, state=point.status, text=point.text)
