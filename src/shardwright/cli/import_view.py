@@ -73,14 +73,14 @@ def text(result: ImportResult) -> str:
 
 
 def _lines(told: Told) -> Iterator[str]:
-    original, rendered = comparing.shown(told)
+    shown: tuple[object, object] = comparing.shown(told)
+    original, rendered = shown
     yield f"    {told.difference.path or 'the whole object'}"
     if isinstance(original, list) and isinstance(rendered, list):
-        original, rendered = _words(cast("list[object]", original), cast("list[object]", rendered))
-    if original is not ABSENT:
-        yield f"      - {_value(original)}"
-    if rendered is not ABSENT:
-        yield f"      + {_value(rendered)}"
+        shown = _words(cast("list[object]", original), cast("list[object]", rendered))
+    for sign, value in zip("-+", shown, strict=True):
+        if value is not ABSENT:
+            yield f"      {sign} {_value(value)}"
     if told.reason:
         yield f"      stays: {told.reason}"
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from shardwright import errors
 from shardwright.core.rules import Finding
 from shardwright.formats import helm, kustomize, texts
-from shardwright.service import folders, prerequisites
+from shardwright.service import admitting, folders, prerequisites
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -25,13 +25,19 @@ Form: TypeAlias = Literal["yaml", "kustomize", "helm"]
 
 def render(deployment: Deployment, target: Target) -> tuple[Manifest, ...]:
     """Manifests in the order in which they are applied; InputError with all findings of severity error."""
-    wrong = [finding for finding in target.findings(deployment) if finding.severity == "error"]
+    _stop(deployment, target, [found for found in target.findings(deployment) if found.severity == "error"])
+    made = target.render(deployment)
+    _stop(deployment, target, admitting.refused(deployment, target, made))
+    return made
+
+
+def _stop(deployment: Deployment, target: Target, wrong: Sequence[Finding]) -> None:
+    """InputError with all of these, if there are any."""
     if wrong:
         name = deployment.recipe.metadata.name
         lines = [f"  {found.path}: {found.message} [{found.id}]\n    {found.fix}" for found in wrong]
         count = "1 finding" if len(wrong) == 1 else f"{len(wrong)} findings"
         raise errors.InputError(f"{name} cannot be rendered for {target.kind}: {count}\n" + "\n".join(lines))
-    return target.render(deployment)
 
 
 def remarks(deployment: Deployment, target: Target) -> tuple[Finding, ...]:

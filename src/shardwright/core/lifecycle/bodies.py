@@ -14,8 +14,12 @@ def value_at(body: Mapping[str, object], *path: str) -> object:
     """The value at a path; None where there is none."""
     inner: object = dict(body)
     for part in path:
-        inner = inner.get(part) if isinstance(inner, dict) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - JSON
+        inner = _inside(inner, part)
     return inner
+
+
+def _inside(value: object, part: str) -> object:
+    return cast("dict[str, object]", value).get(part) if isinstance(value, dict) else None
 
 
 def map_at(body: Mapping[str, object], *path: str) -> dict[str, object]:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
+import stamina
 
 from shardwright import errors
 from shardwright.kubernetes.client.connection import Connection
 from shardwright.kubernetes.client.kubeconfig import find_config
 from shardwright.kubernetes.client.refs import Ref, Tree, ref_of
-from shardwright.kubernetes.client.refusals import Asked
+from shardwright.kubernetes.client.refusals import Asked, Expired, Modified
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
+
+    import httpx2
 
     from shardwright.kubernetes.client.kinds import ApiKind
     from shardwright.kubernetes.client.kubeconfig import Place
@@ -23,6 +27,9 @@ __all__ = ["MANAGER", "Client", "connect"]
 MANAGER = "shardwright"
 """Field manager of all that is written."""
 _PAGE = 500
+
+_TRIES = 8
+_TRIES_SECONDS = 45.0
 
 Propagation = Literal["Foreground", "Background", "Orphan"]
 
@@ -41,6 +48,19 @@ class _ListHead(msgspec.Struct):
     metadata: _Meta = msgspec.field(default_factory=_Meta)
 
 
+def _page_of(answer: httpx2.Response) -> tuple[bytes, str]:
+    """A page, and where the next one begins; empty for the last."""
+    return answer.content, msgspec.json.decode(answer.content, type=_ListHead).metadata.continued
+
+
+def _in_turn(ask: Callable[[], Tree]) -> Tree:
+    """Ask again while others write the same object at the same moment."""
+    for attempt in stamina.retry_context(on=Modified, attempts=_TRIES, timeout=_TRIES_SECONDS, wait_max=1):
+        with attempt:
+            return ask()
+    raise AssertionError  # stamina raises the last error
+
+
 class Client(Connection):
     """Close it, or use it in a `with` block."""
 
@@ -57,9 +77,13 @@ class Client(Connection):
             return None
 
     def list(self, ref: Ref, *, labels: str = "", fields: str = "") -> Iterator[Tree]:
-        """All objects of a kind in the namespace, or in all of them; page by page."""
+        """All objects of a kind in the namespace, or in all of them, as they were at one moment."""
         found = self.kinds.find(ref)
-        for page in self.pages(found, ref.namespace, labels=labels, fields=fields):
+        for attempt in stamina.retry_context(on=Expired, attempts=_TRIES, timeout=None, wait_initial=0):
+            with attempt:
+                pages = list(self.pages(found, ref.namespace, labels=labels, fields=fields))
+                break
+        for page in pages:
             loaded: Tree = msgspec.json.decode(page)
             for item in loaded.get("items") or ():
                 # Items of a list do not say what they are.
@@ -68,17 +92,19 @@ class Client(Connection):
     def pages(
         self, kind: ApiKind, namespace: str, *, labels: str = "", fields: str = "", resource_version: str = ""
     ) -> Iterator[bytes]:
-        """The pages of a list as they came, for readers who want a part of them only."""
+        """The pages of a list as they came, for readers who want a part of them only.
+
+        Expired if the list is no longer kept before its last page was read: it has to be read anew.
+        """
         query = {"limit": str(_PAGE), "labelSelector": labels, "fieldSelector": fields}
-        query |= {"resourceVersion": resource_version}
         asked = Asked("list", kind.resource, namespace=namespace)
+        more = {"resourceVersion": resource_version}
         while True:
-            answer = self.request("GET", kind.path(namespace), asked=asked, query=query)
-            yield answer.content
-            following = msgspec.json.decode(answer.content, type=_ListHead).metadata.continued
+            content, following = self.read(kind.path(namespace), _page_of, asked=asked, query=query | more)
+            yield content
             if not following:
                 return
-            query = query | {"continue": following}
+            more = {"continue": following}
 
     def apply(self, body: Mapping[str, object], *, force: bool = False, dry_run: bool = False) -> Tree:
         """Server-side apply, unknown fields refused; the object as it then is.
@@ -91,8 +117,8 @@ class Client(Connection):
         query |= {"dryRun": "All"} if dry_run else {}
         headers = {"Content-Type": "application/apply-patch+yaml"}
         asked = asked_of("patch", found, ref)
-        path = found.path(ref.namespace, ref.name)
-        return self.tree("patch", path, asked=asked, query=query, headers=headers, content=msgspec.json.encode(body))
+        path, content = found.path(ref.namespace, ref.name), msgspec.json.encode(body)
+        return _in_turn(lambda: self.tree("patch", path, asked=asked, query=query, headers=headers, content=content))
 
     def create(self, body: Mapping[str, object]) -> Tree:
         """Create an object; Conflict if it is there. Not repeated: whether it was made is not known after a fault."""
@@ -101,6 +127,25 @@ class Client(Connection):
         return self.tree(
             "create", found.path(ref.namespace), asked=asked_of("create", found, ref), content=msgspec.json.encode(body)
         )
+
+    def create_own(self, body: Mapping[str, object], is_own: Callable[[Tree], bool]) -> Tree:
+        """Create an object that can be told from all others, and be sure of it; Conflict if another one is there.
+
+        Repeated after a fault: if the object is there then, `is_own` says whether the request before made it.
+        """
+        for attempt in stamina.retry_context(on=errors.TemporaryError, attempts=_TRIES, timeout=_TRIES_SECONDS):
+            with attempt:
+                try:
+                    return self.create(body)
+                except Modified:
+                    found = self.find(ref_of(body, self.namespace))
+                    if found is None:
+                        gone = f"{ref_of(body, self.namespace)} was there and is gone"
+                        raise errors.TemporaryError(gone, retry_after_seconds=0, hint="try again") from None
+                    if not is_own(found):
+                        raise
+                    return found
+        raise AssertionError  # stamina raises the last error
 
     def replace(self, body: Mapping[str, object], *, subresource: str = "") -> Tree:
         """Write an object as it is here; Conflict if it changed since it was read."""
@@ -114,8 +159,9 @@ class Client(Connection):
         found = self.kinds.find(ref)
         options: Tree = {"propagationPolicy": propagation} | ({"preconditions": {"uid": uid}} if uid else {})
         try:
-            path = found.path(ref.namespace, ref.name)
-            self.tree("delete", path, asked=asked_of("delete", found, ref), content=msgspec.json.encode(options))
+            path, asked = found.path(ref.namespace, ref.name), asked_of("delete", found, ref)
+            ask = partial(self.tree, "delete", path, asked=asked, content=msgspec.json.encode(options))
+            _ = ask() if uid else _in_turn(ask)
         except errors.NotFound:
             return
 

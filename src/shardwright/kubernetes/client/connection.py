@@ -142,11 +142,10 @@ class Connection:
         try:
             for attempt in stamina.retry_context(on=on, attempts=self._tries, timeout=_TRIES_SECONDS):
                 with attempt:
-                    found = self._once(asked, reader, sent)
-                    self._tries = None
-                    return found
-        except errors.TemporaryError:
-            self._tries = _TRIES_GIVEN_UP
+                    return self._once(asked, reader, sent)
+        except errors.TemporaryError as problem:
+            if isinstance(problem.__cause__, httpx2.TransportError):
+                self._tries = _TRIES_GIVEN_UP
             raise
         raise AssertionError  # stamina raises the last error
 
@@ -195,6 +194,7 @@ class Connection:
     def _once(self, asked: Asked, reader: Callable[[httpx2.Response], _Read], sent: dict[str, Any]) -> _Read:
         try:
             answer = self.http.request(**sent)
+            self._tries = None
             if answer.is_success:
                 return reader(answer)
         except (httpx2.TransportError, httpx2.DecodingError) as problem:

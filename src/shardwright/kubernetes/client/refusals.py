@@ -197,7 +197,9 @@ def _seconds(given: object) -> float:
         return _RETRY_SECONDS
 
 
-def transport_error(asked: Asked, url: str, problem: httpx2.TransportError | httpx2.DecodingError) -> errors.ShardwrightError:
+def transport_error(
+    asked: Asked, url: str, problem: httpx2.TransportError | httpx2.DecodingError
+) -> errors.ShardwrightError:
     """The error for a request that got no answer."""
     import httpx2  # noqa: PLC0415 - slow to import, and imported by whoever has such an error
 
