@@ -15,6 +15,7 @@ __all__ = [
     "load_kubernetes_assets",
     "load_kubernetes_settings",
     "load_settings",
+    "load_variable",
 ]
 
 
@@ -109,3 +110,8 @@ def load_kubernetes_assets() -> Path | None:
 
 def _folder(variable: str, default: Path) -> Path:
     return Path(os.environ.get(variable) or default).expanduser().absolute()
+
+
+def load_variable(name: str) -> str:
+    """A variable that the user names, a key for one; empty if it is not set."""
+    return os.environ.get(name, "")

@@ -45,7 +45,11 @@ VARIANTS: dict[str, tuple[str, ...]] = {
     AS_WRITTEN: (),
     "one node": _ONE_NODE,
     "no claim": ("storage={}", "model.token={secret: hf-token, key: token}"),
-    "claim of another's": ("storage={claim: models, download: never}", "network.ipFamily=ipv4"),
+    "claim of another's": (
+        "storage={claim: models, download: never}",
+        "model.token={secret: hf-token, key: token}",
+        "network.ipFamily=ipv4",
+    ),
     "RDMA": ("network.rdma={devices: [rdma/hca_0]}", "network.debug=true"),
     "RDMA over an extra network": ("network.rdma={devices: [openshift.io/p2rdma], networks: [rdma-network]}",),
     "three replicas": ("replicas=3", "storage={claim: models, class: fast, size: 50Gi}"),

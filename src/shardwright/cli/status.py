@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from shardwright import errors
 from shardwright.cli import options
 
 if TYPE_CHECKING:
@@ -21,15 +22,19 @@ __all__ = ["status"]
 @click.argument("name", required=False, metavar="[NAME|KIND/NAME]")
 @click.option("-n", "--namespace", help="Namespace; `default` for one deployment, all for the list.")
 @options.cluster
+@click.option("--gpu", "with_devices", is_flag=True, help="Ask the driver in every pod: used memory beside the plan's.")
 @options.output("table", "wide", "json", "yaml", "name")
-def status(name: str | None, namespace: str | None, *, context: str, kubeconfig: str, output: str) -> None:
+def status(
+    name: str | None, namespace: str | None, *, context: str, kubeconfig: str, with_devices: bool, output: str
+) -> None:
     """Show the deployment NAME, or all: of this machine, or of the cluster that is named or has it.
 
-    KIND/NAME is any object of a cluster, whoever made it: lws/NAME, isvc/NAME, llmisvc/NAME, raycluster/NAME, deploy/NAME.
+    KIND/NAME is any object of a cluster, whoever made it: lws/NAME, isvc/NAME, llmisvc/NAME, raycluster/NAME,
+    rayservice/NAME, deploy/NAME.
 
     \b
     shardwright status
-    shardwright status llama -n demo -o wide
+    shardwright status llama -n demo -o wide --gpu
     shardwright status isvc/llama -n demo --context prod
     """
     from shardwright.kubernetes.client.kubeconfig import Place
@@ -40,17 +45,19 @@ def status(name: str | None, namespace: str | None, *, context: str, kubeconfig:
     if name is None:
         _list(namespace, settings, place, output)
     else:
-        _one(name, namespace or "default", settings, place, output)
+        _one(name, namespace or "default", settings, place, output, with_devices=with_devices)
 
 
-def _one(name: str, namespace: str, settings: Settings, place: Place, output: str) -> None:
+def _one(name: str, namespace: str, settings: Settings, place: Place, output: str, *, with_devices: bool) -> None:
     from shardwright.cli import status_view
     from shardwright.service import clusters, observing, seeing, whereabouts
 
     if "/" in name or whereabouts.where(name, namespace, settings, place) == "cluster":
         with clusters.connected(place) as client:
-            found = seeing.status(client, place.namespace or client.namespace, name)
+            found = seeing.status(client, place.namespace or client.namespace, name, with_devices=with_devices)
         text = status_view.cluster_one
+    elif with_devices:
+        raise errors.InputError("--gpu: groups on this machine run without GPUs", hint="leave --gpu out")
     else:
         found, text = observing.status(namespace, name, settings), status_view.machine_one
     _print(found, output, lambda: text(found, wide=output == "wide"), [found])

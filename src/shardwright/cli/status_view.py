@@ -78,9 +78,61 @@ def cluster_one(one: Mapping[str, Any], *, wide: bool) -> str:
     lines += ["", _members(one, wide=wide)] if one["members"] else []
     lines += ["", _ranks(one)] if one["ranks"] and one["state"] != "ready" else []
     lines += list(_warnings(one)) if wide or one["state"] != "ready" else []
-    if one["state"] == "ready":
-        lines += ["", f"ask it inside the cluster: {one['access']['curl']}"]
+    lines += list(_devices(one["devices"])) if one["devices"] is not None else []
+    if one["ray"] is not None:
+        lines += [
+            "",
+            "ray status:",
+            *(f"  {line}" for line in (one["ray"]["text"] or one["ray"]["reason"]).splitlines()),
+        ]
+    lines += list(_access(one["access"])) if one["state"] in {"ready", "degraded"} else []
     return "\n".join(lines)
+
+
+def _devices(members: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    from shardwright.cli.tables import table
+    from shardwright.units import format_gib
+
+    rows = [
+        (
+            member["name"],
+            "" if device["rank"] is None else str(device["rank"]),
+            f"{device['index']} {device['device']}",
+            format_gib(device["usedBytes"]),
+            "" if device["plannedBytes"] is None else format_gib(device["plannedBytes"]),
+            format_gib(device["totalBytes"]),
+            "" if device["use"] is None else f"{device['use']:.0%}",
+        )
+        for member in members
+        for device in member["devices"]
+    ]
+    yield ""
+    if rows:
+        yield table(("POD", "RANK", "GPU", "USED", "PLANNED", "TOTAL", "USE"), rows, right=(1, 3, 4, 5, 6))
+    for member in members:
+        if member["reason"]:
+            yield f"{member['name']}: {member['reason']}"
+        if member["text"]:
+            yield f"{member['name']}:"
+            yield from (f"  {line}" for line in member["text"].splitlines())
+
+
+def _access(access: Mapping[str, Any]) -> Iterator[str]:
+    """How it is asked: where, by which name, with which key, and a line that works."""
+    yield ""
+    yield f"url inside: {access['url'] or 'none: no Service leads to it'}, base path {access['basePath']}"
+    if access["urlOutside"]:
+        yield f"url outside: {access['urlOutside']}"
+    authentication = access["authentication"]
+    how = {"none": "no key", "key": "a key as bearer token", "token": "a token of the platform as bearer token"}
+    told = how[authentication["kind"]] + (f": {authentication['command']}" if "command" in authentication else "")
+    yield f"model: {access['servedName']}; {told}"
+    if access["curl"]:
+        yield f"ask it inside the cluster:\n  {access['curl']}"
+    if access["curlOutside"]:
+        yield f"ask it from outside:\n  {access['curlOutside']}"
+    elif access["portForward"]:
+        yield f"ask it from here:\n  {access['portForward']} &\n  {access['curlForwarded']}"
 
 
 def _members(one: Mapping[str, Any], *, wide: bool) -> str:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from shardwright.core.deployment import Deployment, Launch
     from shardwright.core.plan.types import Plan
 
-__all__ = ["Coverage", "coverage_of", "flags_of"]
+__all__ = ["ClusterRun", "Coverage", "cluster_coverage_of", "coverage_of", "flags_of"]
 
 
 @frozen
@@ -23,11 +23,11 @@ class Coverage:
 
 def coverage_of(planned: Deployment, run: Deployment, shrunk: tuple[str, ...], host_kind: str) -> Coverage:
     """Compare what was planned with what was run; `shrunk` says what the twin made smaller."""
-    kept, wired, replaced = _compare(flags_of(planned.leader), flags_of(run.leader))
+    run_flags = _compare(flags_of(planned.leader), flags_of(run.leader))
     layout = run.plan.layout
     exercised = [
         f"the group: {_count(run.group.size, 'member')} on as many emulated hosts, {_count(layout.gpus_per_node, 'rank')} each",
-        _launch_line(kept, wired),
+        _launch_line(run_flags),
         "the meeting of the members over the network at the leader's address and port",
         *_splits(run.plan),
         "readiness by /health, and one real request to /v1/completions",
@@ -38,15 +38,72 @@ def coverage_of(planned: Deployment, run: Deployment, shrunk: tuple[str, ...], h
         "RDMA and the real fabric",
         f"GPU kernels and GPU memory ({planned.plan.gpu.name}): ranks ran on this machine's CPUs",
         f"the real weights of {planned.plan.shape.name}: a twin of {run.plan.shape.parameters:,} parameters was served",
-        *([f"made smaller: {', '.join(shrunk)}"] if shrunk else []),
-        *([f"replaced flags: {', '.join(replaced)}"] if replaced else []),
-        *_left_out(planned, run),
-        *_versions(planned, run),
+        *_differences(planned, run, shrunk, run_flags),
         f"the container image and the platform's objects (target {_target(planned)})",
     ]
     if host_kind == "loopback":
         not_exercised.append("separate hosts: without root all members share one network, /dev/shm and host name")
     return Coverage(tuple(exercised), tuple(not_exercised))
+
+
+@frozen(kw_only=True)
+class ClusterRun:
+    """What a rehearsal in a cluster came to."""
+
+    objects: tuple[str, ...]
+    """Of the planned manifests those that were applied: `Service llama-api`."""
+    left_out: tuple[str, ...]
+    """Those that were not, with the reason."""
+    nodes: tuple[str, ...]
+    """Nodes that members ran on."""
+    asked: str
+    """What was asked through the API server: `services/llama-api:8080`."""
+
+
+def cluster_coverage_of(planned: Deployment, run: Deployment, shrunk: tuple[str, ...], seen: ClusterRun) -> Coverage:
+    """The same for a rehearsal of the manifests themselves."""
+    run_flags = _compare(flags_of(planned.leader), flags_of(run.leader))
+    size, recipe = run.group.size, planned.recipe
+    meeting = (
+        "the meeting of the members over the cluster's own network, at the address that its platform gives the leader"
+    )
+    exercised = [
+        f"the manifests for target {_target(planned)}, accepted by the API server and carried out by the cluster's own"
+        f" controllers: {', '.join(seen.objects)}",
+        f"the group: {_count(size, 'pod')} on {_count(len(seen.nodes), 'node')},"
+        f" {_count(run.plan.layout.gpus_per_node, 'rank')} each",
+        _launch_line(run_flags),
+        *([meeting] if size > 1 else []),
+        *_splits(run.plan),
+        f"the probes, and one real request to /v1/completions through the API server and {seen.asked}",
+    ]
+    rdma = recipe.network.rdma
+    not_exercised = [
+        "NCCL: ranks exchanged tensors with Gloo over TCP",
+        f"the networks {', '.join(rdma.networks)}" if rdma and rdma.networks else "RDMA and the real fabric",
+        f"GPU kernels and GPU memory ({planned.plan.gpu.name}), and the choice of nodes that have GPUs",
+        f"the real weights of {planned.plan.shape.name}: a twin of {run.plan.shape.parameters:,} parameters with made-up"
+        " weights was served, so its words mean nothing",
+        *_differences(planned, run, shrunk, run_flags),
+        f"the image {planned.image}: {run.image} was run",
+        *seen.left_out,
+    ]
+    if size > 1 and len(seen.nodes) == 1:
+        not_exercised.append(f"the network between nodes: all {size} pods were on {seen.nodes[0]}")
+    return Coverage(tuple(exercised), tuple(not_exercised))
+
+
+def _differences(
+    planned: Deployment, run: Deployment, shrunk: tuple[str, ...], flags: tuple[list[str], list[str], list[str]]
+) -> list[str]:
+    """What was asked for otherwise than it was run."""
+    _, _, replaced = flags
+    return [
+        *([f"made smaller: {', '.join(shrunk)}"] if shrunk else []),
+        *([f"replaced flags: {', '.join(replaced)}"] if replaced else []),
+        *_left_out(planned, run),
+        *_versions(planned, run),
+    ]
 
 
 def flags_of(launch: Launch) -> dict[str, str]:
@@ -63,7 +120,8 @@ def flags_of(launch: Launch) -> dict[str, str]:
     return flags
 
 
-def _launch_line(kept: list[str], wired: list[str]) -> str:
+def _launch_line(flags: tuple[list[str], list[str], list[str]]) -> str:
+    kept, wired, _ = flags
     return (
         f"the launch: the same code made both command lines; equal flags: {', '.join(kept)};"
         f" filled in where a member starts: {', '.join(wired)}"

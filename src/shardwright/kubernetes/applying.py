@@ -13,23 +13,25 @@ from typing import TYPE_CHECKING
 
 from shardwright import errors
 from shardwright.core.lifecycle import changes
+from shardwright.kubernetes import ending
 from shardwright.kubernetes.client import Ref
 from shardwright.kubernetes.client.refs import ref_of
 from shardwright.kubernetes.client.refusals import Invalid
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from shardwright.core.lifecycle.changes import ObjectChange
     from shardwright.kubernetes.client import Client, Tree
 
-__all__ = ["apply_object", "preview", "remove_object", "wait_until_gone"]
+__all__ = ["apply_object", "is_ours", "present", "preview", "remove_object", "wait_until_gone"]
 
 _WIDTH = 8
 """Requests side by side; an API server gives one user about this many at once without queueing."""
 _IMMUTABLE = re.compile(
     r"immutable|may not be changed|updates to .* are forbidden|field can not be changed", re.IGNORECASE
 )
+_FIRST_LOOK_SECONDS = 0.02
 _LOOK_SECONDS = 0.5
 
 
@@ -71,6 +73,20 @@ def _namespace_is_missing(client: Client, body: Tree) -> bool:
     return bool(namespace) and client.find(Ref("v1", "Namespace", namespace)) is None
 
 
+def is_ours(found: Tree, name: str) -> bool:
+    """Whether an object was made by this program for that deployment."""
+    own: Tree = found["metadata"].get("labels") or {}
+    return own.get("app.kubernetes.io/managed-by") == "shardwright" and own.get("app.kubernetes.io/instance") == name
+
+
+def present(client: Client, bodies: Sequence[Tree], name: str) -> list[Tree]:
+    """Those of the objects that are there and ours, asked for side by side; a kind that is not served has none."""
+    client.kinds  # noqa: B018 - asked once, before the threads
+    with ThreadPoolExecutor(_WIDTH) as pool:
+        found = pool.map(client.find, [ref_of(body, client.namespace) for body in bodies])
+        return [body for body, live in zip(bodies, found, strict=True) if live is not None and is_ours(live, name)]
+
+
 def apply_object(client: Client, body: Tree, *, force: bool = False, recreate: bool = False) -> None:
     """Write one object; with `recreate`, by deleting it first where it cannot be changed in place."""
     try:
@@ -95,19 +111,10 @@ def wait_until_gone(client: Client, refs: Sequence[Ref], *, timeout_seconds: flo
     """Wait until none of the objects is there; TargetError naming what holds the first that stays."""
     deadline = time.monotonic() + timeout_seconds
     for ref in refs:
-        for found in _while_there(client, ref):
+        pause = _FIRST_LOOK_SECONDS
+        while (found := client.find(ref)) is not None:
             if time.monotonic() > deadline:
-                raise errors.TargetError(f"{ref} is still there after {timeout_seconds:.0f} s: {_holding(found)}")
-
-
-def _while_there(client: Client, ref: Ref) -> Iterator[Tree]:
-    while (found := client.find(ref)) is not None:
-        yield found
-        time.sleep(_LOOK_SECONDS)
-
-
-def _holding(found: Tree) -> str:
-    finalizers: list[str] = found["metadata"].get("finalizers") or []
-    if finalizers:
-        return f"it waits for whoever answers to its finalizers: {', '.join(finalizers)}"
-    return "nothing says why; kubectl describe may"
+                why, hint = ending.held_by(client, found)
+                raise errors.TargetError(f"{ref} is still there after {timeout_seconds:.0f} s: {why}", hint=hint)
+            time.sleep(pause)
+            pause = min(_LOOK_SECONDS, pause * 2)

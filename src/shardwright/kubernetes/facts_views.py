@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from shardwright.kubernetes.views import Condition
+from shardwright.kubernetes.views import Condition  # noqa: TC001 - a view is decoded by its annotations
 
 __all__ = [
     "ClaimView",
@@ -55,7 +55,7 @@ class NodeSpec(_View, frozen=True):
 
     unschedulable: bool = False
     taints: list[Taint] = []
-    pod_cidrs: list[str] = msgspec.field(name="podCIDRs", default_factory=list)
+    pod_cidrs: list[str] = msgspec.field(name="podCIDRs", default_factory=list[str])
 
 
 class NodeStatus(_View, frozen=True):

@@ -173,7 +173,9 @@ def _resources(container: Mapping[str, Any]) -> tuple[dict[str, float], dict[str
 
 
 def _claims(manifests: Sequence[Mapping[str, Any]], pods: Sequence[PodNeed]) -> Iterator[ClaimNeed]:
-    made = {text_at(body, "metadata", "name"): body for body in manifests if body.get("kind") == "PersistentVolumeClaim"}
+    made = {
+        text_at(body, "metadata", "name"): body for body in manifests if body.get("kind") == "PersistentVolumeClaim"
+    }
     mounted: dict[str, ClaimNeed] = {name: ClaimNeed(name=name) for name in made}
     for pod in pods:
         for volume in trees.items(pod.spec, "volumes"):
@@ -182,7 +184,9 @@ def _claims(manifests: Sequence[Mapping[str, Any]], pods: Sequence[PodNeed]) -> 
                 before = mounted.get(name, ClaimNeed(name=name, pods=0))
                 count = pod.count if pod.is_member else 0
                 writes = before.writes or not (pod.is_member or source.get("readOnly"))
-                mounted[name] = replace(before, pods=(0 if name in made and before.pods == 1 else before.pods) + count, writes=writes)
+                mounted[name] = replace(
+                    before, pods=(0 if name in made and before.pods == 1 else before.pods) + count, writes=writes
+                )
     for name, claim in mounted.items():
         spec = trees.part(made.get(name, {}), "spec")
         yield replace(

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 from shardwright import errors
 from shardwright.core.lifecycle import revision as revisions
 from shardwright.kubernetes.client import Ref
+from shardwright.kubernetes.client.refs import ref_of
 
 if TYPE_CHECKING:
     from shardwright.core.lifecycle.revision import Revision
     from shardwright.kubernetes.client import Client, Tree
 
-__all__ = ["KEPT", "deployments", "history", "keep", "newest", "remove"]
+__all__ = ["KEPT", "add", "deployments", "forget_old", "history", "keep", "newest", "remove", "too_many"]
 
 KEPT = 10
 _DEPLOYMENT = "shardwright.dev/deployment"
@@ -47,17 +48,38 @@ def deployments(client: Client, namespace: str) -> tuple[tuple[str, str], ...]:
     return tuple(sorted({(str(head["namespace"]), str(head["labels"][_DEPLOYMENT])) for head in heads}))
 
 
+def add(client: Client, namespace: str, name: str, new: Revision) -> None:
+    """Write a revision whose number nobody has used; Conflict if somebody did meanwhile."""
+    body = _body(namespace, name, new)
+    try:
+        client.create_own(body, lambda found: found.get("data") == body["data"])
+    except errors.Conflict as problem:
+        raise errors.Conflict(
+            f"{namespace}/{name} was changed by somebody meanwhile: there is a revision {new.number} already",
+            hint="look at the difference again: shardwright diff -f FILE",
+        ) from problem
+
+
 def keep(client: Client, namespace: str, name: str, kept: Revision) -> None:
-    """Write a revision, new or changed, and remove those that are too many."""
+    """Write a revision as it is now known."""
     client.apply(_body(namespace, name, kept), force=True)
-    for old in _too_many(history(client, namespace, name)):
+
+
+def forget_old(client: Client, namespace: str, name: str, *, is_settled: bool) -> None:
+    """Remove revisions that are too many; `is_settled`: nothing is there that the newest does not name."""
+    for old in too_many(history(client, namespace, name), is_settled=is_settled):
         client.delete(_ref(namespace, name, old.number), propagation="Background")
 
 
 def remove(client: Client, namespace: str, name: str) -> None:
-    """Remove the whole history."""
-    for each in client.list(Ref("v1", "ConfigMap", namespace=namespace), labels=f"{_DEPLOYMENT}={name}"):
+    """Remove the whole history, the newest last: if it ends half way, numbers go on from there."""
+    found = client.list(Ref("v1", "ConfigMap", namespace=namespace), labels=f"{_DEPLOYMENT}={name}")
+    for each in sorted(found, key=_number_of):
         client.delete(Ref("v1", "ConfigMap", str(each["metadata"]["name"]), namespace), propagation="Background")
+
+
+def _number_of(body: Tree) -> int:
+    return int(body["metadata"]["labels"].get(_NUMBER) or 0)
 
 
 def newest(client: Client, namespace: str, name: str) -> Revision:
@@ -71,9 +93,19 @@ def newest(client: Client, namespace: str, name: str) -> Revision:
     )
 
 
-def _too_many(found: tuple[Revision, ...]) -> tuple[Revision, ...]:
+def too_many(found: tuple[Revision, ...], *, is_settled: bool) -> tuple[Revision, ...]:
+    """Revisions that may be forgotten: not the newest, nor the last that served, nor what alone names an object.
+
+    `is_settled`: objects that the newest does not name are gone, so that no revision is needed to find them.
+    """
     served = [each.number for each in found if each.outcome == "ready"][-1:]
-    return tuple(each for each in found[:-KEPT] if each.number not in served)
+    staying = [each for each in found[:-KEPT] if each.number in served] + list(found[-KEPT:])
+    named = {ref_of(body) for each in staying for body in each.manifests}
+    return tuple(
+        each
+        for each in found[:-KEPT]
+        if each.number not in served and (is_settled or named.issuperset(map(ref_of, each.manifests)))
+    )
 
 
 def _ref(namespace: str, name: str, number: int) -> Ref:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from shardwright.core.shape import ModelShape
     from shardwright.core.twin import Twin
 
-__all__ = ["write_twin"]
+__all__ = ["text_files", "write_twin"]
 
 _FORMAT = 1
 """Raised when the same configuration and seed shall give other bytes."""
@@ -90,7 +90,8 @@ def _write_whole(twin: Twin, folder: Path, seed: int) -> None:
         shutil.rmtree(draft, ignore_errors=True)
 
 
-def _write_files(twin: Twin, folder: Path, seed: int) -> None:
+def text_files(twin: Twin) -> dict[str, str]:
+    """All files but the weights, by name: what an engine needs that makes weights up by itself. Some 25 KB."""
     tokens = {"bos_token_id": 1, "eos_token_id": 2}
     documents = {
         "config.json": twin.config,
@@ -98,8 +99,12 @@ def _write_files(twin: Twin, folder: Path, seed: int) -> None:
         "tokenizer.json": twin_tokenizer.tokenizer_json(),
         "tokenizer_config.json": twin_tokenizer.tokenizer_config(twin.shape.max_positions),
     }
-    for name, document in documents.items():
-        (folder / name).write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    return {name: json.dumps(document, indent=1) + "\n" for name, document in documents.items()}
+
+
+def _write_files(twin: Twin, folder: Path, seed: int) -> None:
+    for name, text in text_files(twin).items():
+        (folder / name).write_text(text, encoding="utf-8")
     _write_weights(twin.shape, folder / "model.safetensors", seed)
 
 

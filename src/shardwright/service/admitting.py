@@ -7,16 +7,17 @@ vanish on the cluster without an error. Only fields and their types are looked a
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from shardwright.core.manifests import judge
-from shardwright.core.manifests.objects import Context
-from shardwright.formats import texts
+from shardwright.core.manifests.objects import Context, Object
+from shardwright.core.marked.tree import MapNode, Mark
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from shardwright.core.deployment import Deployment
+    from shardwright.core.manifests.objects import Value
     from shardwright.core.plugins import Manifest, Target
     from shardwright.core.recipe import Recipe
     from shardwright.core.rules import Finding
@@ -28,25 +29,30 @@ def refused(deployment: Deployment, target: Target, manifests: Sequence[Manifest
     """Fields that are none and values of a wrong type, each said of its object; none where the recipe brings no text."""
     if not _has_own_text(deployment.recipe):
         return ()
-    from shardwright import registry  # noqa: PLC0415 - rules of all platforms: 60 ms that most recipes need not wait for
-    from shardwright.service import linting  # noqa: PLC0415 - as above
+    from shardwright import registry  # noqa: PLC0415 - 60 ms, and most recipes bring no such text
 
-    with linting.without_collector():
-        read = linting.read(texts.as_stream(manifests).encode(), "")
-        judged = judge.ready_objects(read.objects, registry.load_platforms(), _context(deployment, target))
-        return tuple(
-            dataclasses.replace(found, path=f"{each.kind} {each.name}: {found.path}")
-            for each, findings, _ in judged
-            for found in findings
-            if found.severity == "error"
-        )
+    objects = [_object(made) for made in manifests]
+    judged = judge.ready_objects(objects, registry.load_platforms(), _context(deployment, target))
+    return tuple(
+        dataclasses.replace(found, path=f"{each.kind} {each.name}: {found.path}")
+        for each, findings, _ in judged
+        for found in findings
+        if found.severity == "error"
+    )
+
+
+def _object(made: Manifest) -> Object:
+    """A manifest as rules are given it; nobody wrote it, so nothing in it has a place."""
+    body = cast("Mapping[str, Value]", made.body)
+    metadata = body.get("metadata")
+    namespace = metadata.get("namespace") if isinstance(metadata, dict) else None
+    api_version, nowhere = str(body.get("apiVersion", "")), MapNode(Mark("", 0), {})
+    return Object(api_version, made.kind, made.name, str(namespace or ""), nowhere, body)
 
 
 def _has_own_text(recipe: Recipe) -> bool:
     pods = recipe.pods
-    return bool(
-        pods.tolerations or pods.affinity or pods.security_context or (recipe.target and recipe.target.patches)
-    )
+    return bool(pods.tolerations or pods.affinity or pods.security_context or (recipe.target and recipe.target.patches))
 
 
 def _context(deployment: Deployment, target: Target) -> Context:

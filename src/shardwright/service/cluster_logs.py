@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from shardwright.core.lifecycle.snapshot import Member
-    from shardwright.kubernetes.client import Client
     from shardwright.kubernetes import views
+    from shardwright.kubernetes.client import Client
     from shardwright.kubernetes.feed import Feed, Item
     from shardwright.service.seeing import Subject
 

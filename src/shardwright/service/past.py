@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from typing import TYPE_CHECKING
 
 from shardwright import errors
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["back_to", "delete", "history", "prepare_rollback"]
 
+_UNFINISHED = frozenset({"applying", "failed"})
 _KEPT = frozenset({"PersistentVolumeClaim", "Namespace"})
 
 
@@ -29,17 +31,23 @@ def history(client: Client, namespace: str, name: str) -> tuple[Revision, ...]:
 
 
 def back_to(found: Sequence[Revision], number: int | None) -> Revision:
-    """The revision of that number, or the last before the newest that served; NotFound if there is none."""
-    earlier = found[:-1]
+    """The revision of that number, or the last before the newest that served; NotFound if there is none.
+
+    A way back that did not come to its end is gone again: the same command twice does not go forward.
+    """
+    newest, earlier = found[-1], found[:-1]
+    wanted = number
+    if wanted is None and newest.outcome in _UNFINISHED:
+        wanted = newest.copy_of or None
+    for each in found:
+        if each.number == wanted:
+            return each
     if number is not None:
-        for each in found:
-            if each.number == number:
-                return each
         there = ", ".join(str(each.number) for each in found)
         raise errors.NotFound(f"there is no revision {number}", hint=f"kept are: {there}")
     served = [each for each in earlier if each.outcome == "ready"]
     if not earlier:
-        raise errors.NotFound("there is no earlier revision to go back to")
+        raise errors.NotFound("there is no earlier revision to go back to", hint="shardwright history shows all")
     return (served or list(earlier))[-1]
 
 
@@ -48,7 +56,8 @@ def prepare_rollback(
 ) -> tuple[Rollout, Revision]:
     """What going back would change, and the revision gone back to: its plan and manifests as they were."""
     wanted = back_to(history(client, namespace, name), number)
-    again = dataclasses.replace(wanted, outcome="applying", message=f"back to revision {wanted.number}")
+    message = f"back to revision {wanted.number}"
+    again = dataclasses.replace(wanted, outcome="applying", message=message, copy_of=wanted.number)
     return rollout.prepare_again(again, namespace, name, client, options), wanted
 
 
@@ -59,34 +68,35 @@ def delete(client: Client, namespace: str, name: str, *, with_claims: bool, time
     """
     from shardwright.kubernetes import leases, revisions  # noqa: PLC0415 - see clusters
 
-    known = history(client, namespace, name)
-    with leases.held(client, namespace, name, clusters.holder()):
+    history(client, namespace, name)
+    with leases.held(client, namespace, name, clusters.holder()) as lease:
         gone: list[Ref] = []
-        for ref in _objects(known, client, name, with_claims=with_claims):
+        for ref in _objects(revisions.history(client, namespace, name), client, name, with_claims=with_claims):
+            lease.demand()
             client.delete(ref)
             gone.append(ref)
         yield from _ended(client, gone, timeout_seconds)
+        lease.demand()
         revisions.remove(client, namespace, name)
 
 
 def _objects(known: Sequence[Revision], client: Client, name: str, *, with_claims: bool) -> Iterator[Ref]:
+    from shardwright.kubernetes import applying  # noqa: PLC0415 - see clusters
     from shardwright.kubernetes.client.refs import ref_of  # noqa: PLC0415 - see clusters
 
     bodies = [body for each in reversed(known) for body in reversed(each.manifests)]
     for ref in dict.fromkeys(ref_of(body, client.namespace) for body in bodies):
         if ref.kind == "Namespace" or (ref.kind in _KEPT and not with_claims):
             continue
-        try:
-            found = client.find(ref)
-        except errors.NotFound:
-            continue
-        if found is not None and rollout.is_ours(found, name):
+        found = client.find(ref)
+        if found is not None and applying.is_ours(found, name):
             yield ref
 
 
 def _ended(client: Client, refs: Sequence[Ref], timeout_seconds: float) -> Iterator[Step]:
     from shardwright.kubernetes import applying  # noqa: PLC0415 - see clusters
 
+    deadline = time.monotonic() + timeout_seconds
     for ref in refs:
-        applying.wait_until_gone(client, [ref], timeout_seconds=timeout_seconds)
+        applying.wait_until_gone(client, [ref], timeout_seconds=max(0.0, deadline - time.monotonic()))
         yield rollout.Step("prune", f"deleted {ref}")

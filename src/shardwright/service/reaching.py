@@ -140,7 +140,7 @@ def refused(answer: Answer, path: str) -> errors.ShardwrightError:
 
 
 def entrance_of(client: Client, subject: Subject) -> Entrance:
-    """Where the subject is asked, as its Services and pods are now."""
+    """Where the subject is asked, as its Services and pods are now; by its pods alone where Services may not be read."""
     from shardwright.kubernetes import entrance, observing, seen  # noqa: PLC0415 - see clusters
 
     pods = observing.pods_of(client, subject.namespace, subject.parts)
@@ -148,5 +148,8 @@ def entrance_of(client: Client, subject: Subject) -> Entrance:
     names = {each.name for each in members}
     ready = next((each.name for each in members if each.state == "ready"), "")
     leaders = [pod for pod in pods if pod.metadata.name in names]
-    services = observing.services_of(client, subject.namespace)
+    try:
+        services = observing.services_of(client, subject.namespace)
+    except errors.AccessError:
+        services = []
     return entrance.entrance_of(subject.parts, services, leaders, preferred=ready)

@@ -35,7 +35,7 @@ def _stop(deployment: Deployment, target: Target, wrong: Sequence[Finding]) -> N
     """InputError with all of these, if there are any."""
     if wrong:
         name = deployment.recipe.metadata.name
-        lines = [f"  {found.path}: {found.message} [{found.id}]\n    {found.fix}" for found in wrong]
+        lines = [f"  {found.path}: {found.message} [{found.id}]\n    {found.fix}".rstrip() for found in wrong]
         count = "1 finding" if len(wrong) == 1 else f"{len(wrong)} findings"
         raise errors.InputError(f"{name} cannot be rendered for {target.kind}: {count}\n" + "\n".join(lines))
 

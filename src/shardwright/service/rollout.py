@@ -5,8 +5,8 @@ Nothing is written before `carry_out`. The group's objects come only when the mo
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-import time
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from shardwright import errors
@@ -18,12 +18,13 @@ from shardwright.service import clusters, deploying, rendering
 from shardwright.values import frozen
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from shardwright.core.lifecycle.changes import ObjectChange
     from shardwright.core.plan.types import Plan
     from shardwright.core.plugins import Manifest
     from shardwright.kubernetes.client import Client, Tree
+    from shardwright.kubernetes.leases import Held
 
 __all__ = [
     "Options",
@@ -36,9 +37,6 @@ __all__ = [
     "prepare_again",
     "wanted_of",
 ]
-
-_LOOK_SECONDS = 2.0
-_DOWNLOAD = "download"
 
 
 @frozen(kw_only=True)
@@ -122,8 +120,15 @@ def prepare_again(wanted: Revision, namespace: str, name: str, client: Client, o
     before = known[-1] if known else None
     manifests = cast("Sequence[Tree]", wanted.manifests)
     found = applying.preview(client, manifests, force=options.force)
-    stale = changes.stale_among(cast("Sequence[Tree]", before.manifests), manifests) if before else ()
+    stale = changes.stale_among(applying.present(client, _made_before(known), name), manifests)
     return Rollout(namespace=namespace, name=name, wanted=wanted, before=before, changes=found, stale=stale)
+
+
+def _made_before(known: Sequence[Revision]) -> list[Tree]:
+    """All objects of all kept revisions: one that failed may have left what an earlier one made."""
+    from shardwright.kubernetes.client.refs import ref_of  # noqa: PLC0415 - see clusters
+
+    return list({ref_of(body): dict(body) for each in known for body in each.manifests}.values())
 
 
 def _demand_namespace(wanted: Revision, namespace: str, client: Client) -> None:
@@ -137,6 +142,10 @@ def _demand_namespace(wanted: Revision, namespace: str, client: Client) -> None:
         return  # who may not read namespaces may still work in one
     if found is None:
         raise errors.NotFound(f"there is no namespace {namespace!r}", hint="--create-namespace makes it")
+    if found["metadata"].get("deletionTimestamp"):
+        raise errors.Conflict(
+            f"namespace {namespace!r} is being deleted", hint="wait until it is gone, or use another one"
+        )
 
 
 def _with_namespace(manifests: tuple[Any, ...], namespace: str) -> tuple[Any, ...]:
@@ -155,23 +164,58 @@ def carry_out(rollout: Rollout, client: Client, options: Options) -> Iterator[St
 
     _demand_leave(rollout, options)
     yield from _namespace_first(rollout, client)
-    with leases.held(client, rollout.namespace, rollout.name, clusters.holder()):
-        known = revisions.history(client, rollout.namespace, rollout.name)
-        newest = known[-1] if known else None
-        if (newest and newest.number) != (rollout.before and rollout.before.number):
-            raise errors.Conflict(
-                f"{rollout.namespace}/{rollout.name} was changed by {newest.by if newest else 'somebody'} meanwhile",
-                hint="look at the difference again: shardwright diff -f FILE",
-            )
-        number = newest.number + 1 if newest else 1
-        kept = dataclasses.replace(rollout.wanted, number=number, by=clusters.holder(), at=clusters.now())
-        revisions.keep(client, rollout.namespace, rollout.name, kept)
+    namespace, name = rollout.namespace, rollout.name
+    with leases.held(client, namespace, name, clusters.holder()) as lease:
+        known = revisions.history(client, namespace, name)
+        _demand_unchanged(rollout, known)
+        number = known[-1].number + 1 if known else 1
+        new = dataclasses.replace(rollout.wanted, number=number, by=clusters.holder(), at=clusters.now())
+        lease.demand()
+        revisions.add(client, namespace, name, new)
         yield Step("revision", str(number))
-        yield from _apply_all(rollout, client, options)
-        yield from _prune(rollout, client)
-        if newest and newest.outcome == "applying":
-            old = dataclasses.replace(newest, outcome="superseded")
+        try:
+            _supersede(client, rollout, known)
+            yield from _apply_all(rollout, client, options, lease)
+            yield from _prune(rollout, client, lease)
+            revisions.forget_old(client, namespace, name, is_settled=True)
+        except errors.ShardwrightError as problem:
+            _note_failure(client, rollout, new, problem)
+            raise
+
+
+def _demand_unchanged(rollout: Rollout, known: Sequence[Revision]) -> None:
+    newest = known[-1] if known else None
+    if _identity(newest) != _identity(rollout.before):
+        raise errors.Conflict(
+            f"{rollout.namespace}/{rollout.name} was changed by {newest.by if newest else 'somebody'} meanwhile",
+            hint="look at the difference again: shardwright diff -f FILE",
+        )
+
+
+def _identity(revision: Revision | None) -> tuple[int, str, str] | None:
+    """Numbers begin anew when a deployment was deleted."""
+    return (revision.number, revision.by, revision.at) if revision else None
+
+
+def _supersede(client: Client, rollout: Rollout, known: Sequence[Revision]) -> None:
+    from shardwright.kubernetes import revisions  # noqa: PLC0415 - see clusters
+
+    for each in known:
+        if each.outcome == "applying":
+            old = dataclasses.replace(each, outcome="superseded")
             revisions.keep(client, rollout.namespace, rollout.name, old)
+
+
+def _note_failure(client: Client, rollout: Rollout, new: Revision, problem: errors.ShardwrightError) -> None:
+    """Have the history say why, where the server can still be told; and that alone is no second error."""
+    from shardwright.kubernetes import revisions  # noqa: PLC0415 - see clusters
+
+    if isinstance(problem, errors.TemporaryError | errors.AccessError):
+        return
+    with contextlib.suppress(errors.ShardwrightError):
+        failed = dataclasses.replace(new, outcome="failed", message=problem.message)
+        revisions.keep(client, rollout.namespace, rollout.name, failed)
+        revisions.forget_old(client, rollout.namespace, rollout.name, is_settled=False)
 
 
 def _demand_leave(rollout: Rollout, options: Options) -> None:
@@ -193,63 +237,33 @@ def _namespace_first(rollout: Rollout, client: Client) -> Iterator[Step]:
             yield Step("apply", str(change))
 
 
-def _apply_all(rollout: Rollout, client: Client, options: Options) -> Iterator[Step]:
-    from shardwright.kubernetes import applying  # noqa: PLC0415 - see clusters
+def _apply_all(rollout: Rollout, client: Client, options: Options, lease: Held) -> Iterator[Step]:
+    from shardwright.kubernetes import applying, downloading  # noqa: PLC0415 - see clusters
 
     for body, change in zip(rollout.wanted.manifests, rollout.changes, strict=True):
-        applying.apply_object(client, dict(body), force=options.force, recreate=options.recreate)
+        lease.demand()
+        tree, is_download = dict(body), downloading.is_download(body)
+        if is_download:
+            downloading.remove_failed(client, tree)
+        applying.apply_object(client, tree, force=options.force, recreate=options.recreate)
         yield Step("apply", str(change))
-        if body.get("kind") == "Job" and _labels(body).get("app.kubernetes.io/component") == _DOWNLOAD:
-            yield from _downloaded(client, change, options.download_seconds)
+        if is_download and not downloading.is_complete(client, tree):
+            why = "the group is started when the model is on its claim"
+            yield Step("wait", f"Job {change.namespace}/{change.name}", why)
+            downloading.wait(client, tree, timeout_seconds=options.download_seconds)
 
 
-def _downloaded(client: Client, job: ObjectChange, seconds: float) -> Iterator[Step]:
-    """Wait until the Job is complete: it is when every file of the index is on the claim."""
-    from shardwright.kubernetes.client import Ref  # noqa: PLC0415 - see clusters
-
-    ref, deadline, is_told = Ref("batch/v1", "Job", job.name, job.namespace), time.monotonic() + seconds, False
-    while True:
-        conditions = {
-            each["type"]: each
-            for each in client.get(ref).get("status", {}).get("conditions") or ()
-            if each.get("status") == "True"
-        }
-        if "Complete" in conditions:
-            return
-        if "Failed" in conditions:
-            raise errors.TargetError(
-                f"the download of the model failed: {conditions['Failed'].get('message', '')}",
-                hint=f"see: kubectl logs -n {job.namespace} job/{job.name}; nothing else was started",
-            )
-        if time.monotonic() > deadline:
-            raise errors.TargetError(f"the download of the model is not complete after {seconds:.0f} s")
-        if not is_told:
-            yield Step("wait", f"Job {job.namespace}/{job.name}", "the group is started when the model is on its claim")
-            is_told = True
-        time.sleep(_LOOK_SECONDS)
-
-
-def _prune(rollout: Rollout, client: Client) -> Iterator[Step]:
+def _prune(rollout: Rollout, client: Client, lease: Held) -> Iterator[Step]:
     from shardwright.kubernetes import applying  # noqa: PLC0415 - see clusters
     from shardwright.kubernetes.client import Ref  # noqa: PLC0415 - see clusters
 
     for change in rollout.stale:
         ref = Ref(change.api_version, change.kind, change.name, change.namespace)
         found = client.find(ref)
-        if found is not None and is_ours(found, rollout.name):
+        if found is not None and applying.is_ours(found, rollout.name):
+            lease.demand()
             applying.remove_object(client, ref)
             yield Step("prune", str(change))
-
-
-def is_ours(found: Tree, name: str) -> bool:
-    """Whether an object was made by this program for that deployment."""
-    own = _labels(found)
-    return own.get("app.kubernetes.io/managed-by") == "shardwright" and own.get("app.kubernetes.io/instance") == name
-
-
-def _labels(body: Mapping[str, Any]) -> Tree:
-    metadata: Tree = body.get("metadata") or {}
-    return metadata.get("labels") or {}
 
 
 def conclude(rollout: Rollout, client: Client, outcome: Literal["ready", "failed"], message: str = "") -> None:

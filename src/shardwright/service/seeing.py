@@ -5,13 +5,13 @@ Of this program's deployments the last revision says what they are; of others (`
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from shardwright import errors, registry
 from shardwright.core.layout import Layout
 from shardwright.core.lifecycle.snapshot import state_of
 from shardwright.core.progress import Progress
+from shardwright.service import access, gpu_use, reaching
 from shardwright.values import frozen
 
 if TYPE_CHECKING:
@@ -128,10 +128,17 @@ def look(client: Client, subject: Subject) -> Snapshot:
     return observing.look(client, subject.namespace, subject.target, subject.parts)
 
 
-def status(client: Client, namespace: str, name: str) -> dict[str, Any]:
-    """State, members, ranks with their phases, warnings, and how to ask, as JSON values."""
+def status(client: Client, namespace: str, name: str, *, with_devices: bool = False) -> dict[str, Any]:
+    """State, members, ranks with their phases, warnings, and how to ask, as JSON values.
+
+    `with_devices`: the GPUs as the driver in each pod sees them, and Ray's own status, besides.
+    """
     subject = find(client, namespace, name)
     snapshot = look(client, subject)
+    more: dict[str, Any] = {"devices": None, "ray": None}
+    if with_devices:
+        members = gpu_use.devices_of(client, subject)
+        more = {"devices": members, "ray": gpu_use.ray_of(client, subject, snapshot.members)}
     state = state_of(snapshot)
     return {
         "namespace": namespace,
@@ -160,7 +167,8 @@ def status(client: Client, namespace: str, name: str) -> dict[str, Any]:
             }
             for each in snapshot.remarks
         ],
-        "access": _access(subject),
+        **more,
+        "access": access.access_of(subject, reaching.entrance_of(client, subject)),
     }
 
 
@@ -247,16 +255,3 @@ def _member(member: Member) -> dict[str, Any]:
 
 def _rank(rank: RankProgress) -> dict[str, Any]:
     return {"rank": rank.rank, "member": rank.node, "phase": rank.phase, "percent": rank.percent}
-
-
-def _access(subject: Subject) -> dict[str, Any]:
-    service = subject.parts.service or subject.name
-    url = f"http://{service}.{subject.namespace}.svc"
-    body = json.dumps({"model": subject.served_name, "prompt": "Hello", "max_tokens": 8})
-    path = f"{subject.parts.base_path}/completions"
-    return {
-        "service": service,
-        "url": url,
-        "basePath": subject.parts.base_path,
-        "curl": f"curl {url}{path} -H 'Content-Type: application/json' -d '{body}'",
-    }

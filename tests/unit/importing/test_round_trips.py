@@ -36,7 +36,7 @@ PODS: dict[str, Any] = {
     "priorityClass": "serving",
     "labels": {"team": "language"},
     "annotations": {"cost-centre": "0042"},
-    "securityContext": {"runAsNonRoot": True, "runAsUser": 2000},
+    "securityContext": {"runAsNonRoot": True, "runAsUser": 2000, "fsGroup": 3000, "supplementalGroups": [5]},
 }
 
 CASES: dict[str, dict[str, Any]] = {

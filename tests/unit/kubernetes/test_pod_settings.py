@@ -58,6 +58,19 @@ def test_every_setting_of_a_role_is_rendered_for_that_role_alone(field: str, rol
     assert changed[other] == plain[other]
 
 
+def test_what_only_a_pod_can_have_of_a_security_context_stands_at_the_pod() -> None:
+    """A container with `fsGroup` is refused by strict validation, and without it the field vanishes."""
+    for pod in rendered(security_context={"runAsUser": 1000, "fsGroup": 2000, "supplementalGroups": [5]}):
+        own = pod["spec"]["containers"][0]["securityContext"]
+        assert own["runAsUser"] == 1000
+        assert not {"fsGroup", "supplementalGroups"} & own.keys()
+        assert pod["spec"]["securityContext"] == {
+            "fsGroup": 2000,
+            "fsGroupChangePolicy": "OnRootMismatch",
+            "supplementalGroups": [5],
+        }
+
+
 def test_pods_never_share_the_network_of_their_node() -> None:
     """Ports of two groups on a node would clash; secondary networks serve RDMA."""
     assert "hostNetwork" not in str(rendered(**GIVEN))

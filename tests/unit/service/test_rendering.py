@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from shardwright import errors, registry
-from shardwright.core.recipe.model import Parallelism
+from shardwright.core.recipe.model import Parallelism, Patch, PatchTarget
 from shardwright.core.rules import Finding
 from shardwright.service import deploying, rendering
 from shardwright.targets.lws import TARGET
@@ -36,6 +36,32 @@ def test_findings_of_severity_error_stop_rendering_all_at_once() -> None:
     assert "llama" in str(caught.value).lower()
     assert "metadata.name: 'Llama_8' is no DNS-1035 label [lws.name-invalid]" in str(caught.value)
     assert "[model.source-out-of-reach]\n    give hf://owner/name" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "expected"),
+    [
+        ({"pods": {"tolerations": ({"key": "gpu", "operater": "Exists"},)}}, "operater is no field of this kind"),
+        ({"pods": {"affinity": {"nodeAfinity": {}}}}, 'did you mean "nodeAffinity"?'),
+        ({"pods": {"security_context": {"runAsUsr": 1000}}}, 'did you mean "runAsUser"?'),
+        ({"pods": {"security_context": {"runAsUser": "me"}}}, '"me" is not a whole number'),
+    ],
+)
+def test_text_of_the_recipe_that_an_api_server_would_drop_stops_rendering(
+    overrides: dict[str, Any], expected: str
+) -> None:
+    """A misspelt field inside what is carried as it is written would vanish on the cluster without an error."""
+    with pytest.raises(errors.InputError) as caught:
+        manifests(**overrides)
+    assert expected in str(caught.value)
+    assert "LeaderWorkerSet llama-3-8b: spec.leaderWorkerTemplate." in str(caught.value)
+
+
+def test_a_patch_is_held_against_the_schema() -> None:
+    """Patches come last, so they are looked at with all that they change."""
+    patch = Patch(PatchTarget("Service"), {"spec": {"typ": "NodePort"}})
+    with pytest.raises(errors.InputError, match='spec.typ: typ is no field of this kind .*\n.*did you mean "type"'):
+        manifests(target={"kind": "lws", "patches": (patch,)})
 
 
 def test_remarks_are_the_findings_that_do_not_stop_rendering() -> None:

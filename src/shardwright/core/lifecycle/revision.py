@@ -43,11 +43,13 @@ class Revision:
     """RFC 3339."""
     version: str = ""
     """Of this program."""
+    copy_of: int = 0
+    """Number of the revision that was gone back to; 0 for one of its own."""
 
 
 def encode(revision: Revision) -> str:
     """A revision as text; InputError if it is larger than a place for it may be."""
-    names = ("number", "recipe", "digest", "plan", "outcome", "message", "by", "at", "version")
+    names = ("number", "recipe", "digest", "plan", "outcome", "message", "by", "at", "version", "copy_of")
     document = {"format": FORMAT, "manifests": list(revision.manifests)}
     document |= {name: getattr(revision, name) for name in names}
     packed = base64.b64encode(zlib.compress(json.dumps(document, sort_keys=True).encode(), 9)).decode()

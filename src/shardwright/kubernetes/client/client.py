@@ -15,7 +15,7 @@ from shardwright.kubernetes.client.refs import Ref, Tree, ref_of
 from shardwright.kubernetes.client.refusals import Asked, Expired, Modified
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import httpx2
 
@@ -79,15 +79,17 @@ class Client(Connection):
     def list(self, ref: Ref, *, labels: str = "", fields: str = "") -> Iterator[Tree]:
         """All objects of a kind in the namespace, or in all of them, as they were at one moment."""
         found = self.kinds.find(ref)
-        for attempt in stamina.retry_context(on=Expired, attempts=_TRIES, timeout=None, wait_initial=0):
-            with attempt:
-                pages = list(self.pages(found, ref.namespace, labels=labels, fields=fields))
-                break
-        for page in pages:
+        for page in self._all_pages(found, ref.namespace, labels, fields):
             loaded: Tree = msgspec.json.decode(page)
             for item in loaded.get("items") or ():
                 # Items of a list do not say what they are.
                 yield {"apiVersion": ref.api_version, "kind": ref.kind, **item}
+
+    def _all_pages(self, kind: ApiKind, namespace: str, labels: str, fields: str) -> Sequence[bytes]:
+        for attempt in stamina.retry_context(on=Expired, attempts=_TRIES, timeout=_TRIES_SECONDS):
+            with attempt:
+                return tuple(self.pages(kind, namespace, labels=labels, fields=fields))
+        raise AssertionError  # stamina raises the last error
 
     def pages(
         self, kind: ApiKind, namespace: str, *, labels: str = "", fields: str = "", resource_version: str = ""

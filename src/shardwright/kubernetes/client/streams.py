@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from shardwright.kubernetes.client.client import Client
     from shardwright.kubernetes.client.refs import Tree
 
-__all__ = ["Excerpt", "Output", "lines_through", "log_lines", "request_through", "run_in"]
+__all__ = ["Excerpt", "Output", "lines_through", "log_lines", "refused", "request_through", "run_in"]
 
 _PROTOCOLS = ["v5.channel.k8s.io", "v4.channel.k8s.io"]
 _STDOUT, _STDERR, _STATUS = 1, 2, 3
@@ -95,7 +95,7 @@ def run_in(
     except httpx2.TransportError as problem:
         raise refusals.transport_error(asked, client.url, problem) from problem
     except HTTPXWSException as problem:
-        raise _refused(asked, problem) from problem
+        raise refused(asked, problem) from problem
     exit_code = _exit_code(asked, bytes(written[_STATUS]))
     return Output(written[_STDOUT].decode("utf-8", "replace"), written[_STDERR].decode("utf-8", "replace"), exit_code)
 
@@ -112,7 +112,8 @@ def _exit_code(asked: Asked, status: bytes) -> int:
     raise errors.TargetError(f"{asked}: {loaded.get('message', 'the command did not run')}")
 
 
-def _refused(asked: Asked, problem: HTTPXWSException) -> errors.ShardwrightError:
+def refused(asked: Asked, problem: HTTPXWSException) -> errors.ShardwrightError:
+    """The error for a WebSocket that was not opened, or broke."""
     if isinstance(problem, WebSocketUpgradeError):
         answer = problem.response
         answer.read()

@@ -1,0 +1,58 @@
+"""What keeps an object that was deleted: finalizers of its own, or pods below it that do not end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from shardwright import errors
+from shardwright.kubernetes.client import Ref
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from shardwright.kubernetes.client import Client, Tree
+
+__all__ = ["held_by", "staying_pods"]
+
+_CASCADE = "foregroundDeletion"
+"""Set by the API server until all that the object owns is gone."""
+_MAX = 3
+
+
+def held_by(client: Client, found: Tree) -> tuple[str, str]:
+    """Why an object that was deleted is still there, and what to do."""
+    metadata: Tree = found["metadata"]
+    finalizers: list[str] = [each for each in metadata.get("finalizers") or () if each != _CASCADE]
+    if finalizers:
+        asked = (
+            f"kubectl get {str(found['kind']).lower()} {metadata['name']} -n {metadata.get('namespace', '')} -o yaml"
+        )
+        return (
+            f"it waits for whoever answers to its finalizers: {', '.join(finalizers)}",
+            f"is their controller running? {asked} shows them; the same command again goes on from here",
+        )
+    namespace = str(metadata.get("namespace", ""))
+    try:
+        reasons = staying_pods(tuple(client.list(Ref("v1", "Pod", namespace=namespace))))
+    except errors.ShardwrightError:  # a message is not worth a second error
+        reasons = ()
+    if reasons:
+        more = f"; and {len(reasons) - _MAX} more" if len(reasons) > _MAX else ""
+        return (
+            f"pods below it do not end: {'; '.join(reasons[:_MAX])}{more}",
+            "see to the node, or, if it is gone for good: kubectl delete pod NAME --grace-period=0 --force; "
+            "then the same command again",
+        )
+    return "nothing says why", "kubectl describe may say more; the same command again goes on from here"
+
+
+def staying_pods(pods: Sequence[Tree]) -> tuple[str, ...]:
+    """Pods that were deleted and are still there, each with what it waits for."""
+    return tuple(_staying(each) for each in pods if each["metadata"].get("deletionTimestamp"))
+
+
+def _staying(pod: Tree) -> str:
+    metadata: Tree = pod["metadata"]
+    finalizers, node = metadata.get("finalizers") or (), pod.get("spec", {}).get("nodeName")
+    what = f"finalizers {', '.join(finalizers)}" if finalizers else f"node {node} to end it" if node else "its end"
+    return f"{metadata['name']}, deleted at {metadata['deletionTimestamp']}, waits for {what}"

@@ -1,0 +1,60 @@
+"""One fact asked of a cluster: a list or an object as views, and what stands for it where it may not be read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+import msgspec
+
+from shardwright import errors
+from shardwright.core.preflight.facts import Untold
+from shardwright.kubernetes.client.refusals import Asked, Forbidden
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from shardwright.kubernetes.client import Client, Ref
+
+__all__ = ["all_views", "one_view", "told"]
+
+_T = TypeVar("_T")
+
+
+class _Page(msgspec.Struct):
+    """A page of a list; what else it says is not looked at."""
+
+    items: msgspec.Raw = msgspec.Raw(b"[]")
+
+
+def told(read: Callable[[], _T]) -> _T | Untold:
+    """A fact, or that it may not or cannot be read."""
+    try:
+        return read()
+    except Forbidden as refused:
+        return Untold(refused.asked.verb, refused.asked.resource)
+    except (errors.TargetError, errors.TemporaryError, errors.NotFound) as problem:
+        return Untold(why=problem.message)
+
+
+def all_views(client: Client, ref: Ref, kind: type[_T], *, labels: str = "", fields: str = "") -> Iterator[_T]:
+    """Objects of a kind as views, page by page; TargetError if they are not shaped as their kind is."""
+    shape = list[kind]  # pyright: ignore[reportInvalidTypeForm] - a type made at run time
+    for page in client.pages(client.kinds.find(ref), ref.namespace, labels=labels, fields=fields):
+        try:
+            yield from msgspec.json.decode(msgspec.json.decode(page, type=_Page).items, type=shape)
+        except msgspec.ValidationError as problem:
+            raise errors.TargetError(f"the cluster gave a {ref.kind} of another shape: {problem}") from problem
+
+
+def one_view(client: Client, ref: Ref, kind: type[_T], headers: Mapping[str, str] | None = None) -> _T | None:
+    """One object as a view; None if there is none."""
+    found = client.kinds.find(ref)
+    asked = Asked("get", found.resource, ref.name, ref.namespace)
+    try:
+        answer = client.request("GET", found.path(ref.namespace, ref.name), asked=asked, headers=headers)
+    except errors.NotFound:
+        return None
+    try:
+        return msgspec.json.decode(answer.content, type=kind)
+    except msgspec.ValidationError as problem:
+        raise errors.TargetError(f"the cluster gave a {ref.kind} of another shape: {problem}") from problem
