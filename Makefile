@@ -31,7 +31,7 @@ $(VENV)/dev.stamp: locks/dev.lock $(VENV)/run.stamp
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --compile-bytecode -r locks/dev.lock
 	touch $@
 
-.PHONY: help install dev engine demo test test-cluster cluster-packages lint format typecheck unit truths integration soak benchmark lock clean
+.PHONY: help install dev engine demo test test-cluster cluster-packages cluster-verdicts cluster-stories lint format typecheck unit truths integration soak benchmark lock clean
 install: $(VENV)/run.stamp  ## the tool, in .venv, from the lock
 	@$(BIN)/python -m compileall -q src
 
@@ -68,7 +68,15 @@ test: lint engine  ## all of the above
 
 test-cluster: dev  ## tests with a real Kubernetes; builds it the first time, with Go (half an hour)
 	@$(BIN)/python -m shardwright.testing.cluster > /dev/null
-	$(BIN)/pytest tests/cluster -m "not soak"
+	$(MAKE) --jobs=2 --output-sync=target --no-print-directory cluster-verdicts cluster-stories
+
+# What asks an API server alone computes; what waits for controllers and pods mostly waits: side by side.
+CLUSTER_VERDICTS := tests/cluster/test_manifests.py tests/cluster/test_plain_kinds.py
+cluster-verdicts: dev
+	$(BIN)/pytest $(CLUSTER_VERDICTS) -m "not soak"
+
+cluster-stories: dev
+	$(BIN)/pytest tests/cluster $(CLUSTER_VERDICTS:%=--ignore=%) -m "not soak"
 
 # Real nodes run on Debian's containerd; nothing of it has to be started. Where it cannot be installed their tests say so.
 CLUSTER_PACKAGES := containerd runc containernetworking-plugins busybox-static

@@ -6,26 +6,31 @@ A name without a module is known to recipes (they can be read and planned) and s
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from shardwright import errors
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from shardwright.core.importing import ArgumentReader, Reader
     from shardwright.core.lifecycle.parts import Parts
     from shardwright.core.manifests.platform import Platform
     from shardwright.core.plugins import Engine, EngineBuild, Target
+    from shardwright.core.recipe import Recipe
 
 __all__ = [
     "ARGUMENTS",
+    "BENEATH",
     "BUILDS",
     "ENGINES",
     "LINTS",
+    "OWN_ENGINES",
     "PARTS",
     "READERS",
     "TARGETS",
+    "TEMPLATES",
+    "beneath",
     "load_argument_readers",
     "load_build",
     "load_engine",
@@ -33,6 +38,8 @@ __all__ = [
     "load_platforms",
     "load_readers",
     "load_target",
+    "load_templates",
+    "own_engine",
 ]
 
 ENGINES: dict[str, str] = {
@@ -88,6 +95,20 @@ PARTS: dict[str, str] = {
     "StatefulSet": "shardwright.targets.kubernetes_plain.parts:parts_of",
 }
 
+# Platforms that are released with another one in them: which of it comes with a release of theirs.
+BENEATH: dict[str, str] = {"openshift-ai": "shardwright.targets.openshift_ai.releases:beneath"}
+
+# What puts the pods of an object together where they do not stand in it as they are, by its kind.
+TEMPLATES: dict[str, str] = {
+    "InferenceService": "shardwright.targets.kserve.member_pods:templates_of",
+}
+
+# Platforms that bring an engine in an image of their own: which version of it, for a recipe that names none.
+OWN_ENGINES: dict[str, str] = {
+    "openshift-ai": "shardwright.targets.openshift_ai.releases:own_engine",
+    "kserve": "shardwright.targets.kserve.options:own_engine",
+}
+
 
 def load_engine(name: str) -> Engine:
     """The engine of that name; InputError if there is none in this version."""
@@ -124,9 +145,33 @@ def load_argument_readers() -> dict[str, ArgumentReader]:
     return {name: cast("ArgumentReader", _load(ARGUMENTS, name, "engine")) for name in ARGUMENTS}
 
 
+def beneath(name: str, version: str) -> tuple[str, str] | None:
+    """The platform, with its release, that comes with a release of another; None where it stands alone or is not known."""
+    if name not in BENEATH:
+        return None
+    return cast("Callable[[str], tuple[str, str] | None]", _load(BENEATH, name, "platform"))(version)
+
+
+def own_engine(recipe: Recipe) -> str:
+    """The version of the recipe's engine in the platform's own image; empty where the platform brings none."""
+    kind = recipe.target.kind if recipe.target else ""
+    if kind not in OWN_ENGINES:
+        return ""
+    return cast("Callable[[Recipe], str]", _load(OWN_ENGINES, kind, "target.kind"))(recipe)
+
+
 def load_parts(kind: str) -> Callable[[Mapping[str, object]], Parts]:
     """What tells where the pods of an object of that kind are; InputError if no platform has it."""
     return cast("Callable[[Mapping[str, object]], Parts]", _load(PARTS, kind, "kind"))
+
+
+def load_templates(kind: str) -> Callable[[Mapping[str, Any], Sequence[Mapping[str, Any]]], dict[str, Any]] | None:
+    """What puts the pods of an object of that kind together from it and the objects beside it; None where it has them."""
+    if kind not in TEMPLATES:
+        return None
+    return cast(
+        "Callable[[Mapping[str, Any], Sequence[Mapping[str, Any]]], dict[str, Any]]", _load(TEMPLATES, kind, "kind")
+    )
 
 
 def package_of(kind: str) -> str:

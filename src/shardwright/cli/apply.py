@@ -11,11 +11,13 @@ from shardwright.cli import options, recipes
 
 if TYPE_CHECKING:
     from shardwright.core.plan.types import Plan
-    from shardwright.kubernetes.client import Place
-    from shardwright.service.rollout import Options
+    from shardwright.kubernetes.client import Client, Place
+    from shardwright.service.rollout import Options, Rollout
     from shardwright.settings import Settings
 
 __all__ = ["apply", "confirm"]
+
+_LOCAL_SECONDS = 1800.0
 
 
 @click.command(short_help="Start a recipe on its target.")
@@ -24,7 +26,13 @@ __all__ = ["apply", "confirm"]
 @options.cluster
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @click.option("--wait/--no-wait", default=True, show_default=True, help="Follow the start until a request is answered.")
-@options.wait(1800)
+@click.option(
+    "--timeout",
+    "timeout_seconds",
+    type=click.FloatRange(min=1),
+    metavar="SECONDS",
+    help="How long to wait; if omitted, what the plan expects of a start at most, on this machine 1800.",
+)
 @click.option("--dry-run", type=click.Choice(["client", "server"]), help="Show what would be done; do nothing.")
 @click.option("--force-conflicts", is_flag=True, help="Take over fields that somebody else has set.")
 @click.option("--recreate", is_flag=True, help="Delete and make anew what cannot be changed in place.")
@@ -37,7 +45,7 @@ def apply(  # noqa: PLR0913 - the command's options
     kubeconfig: str,
     yes: bool,
     wait: bool,
-    timeout_seconds: float,
+    timeout_seconds: float | None,
     dry_run: str | None,
     force_conflicts: bool,
     recreate: bool,
@@ -51,16 +59,18 @@ def apply(  # noqa: PLR0913 - the command's options
     shardwright status NAME; shardwright logs NAME -f; shardwright delete NAME
     """
     from shardwright.kubernetes.client.kubeconfig import Place
-    from shardwright.service import clusters, rollout
+    from shardwright.service import clusters, following, rollout
     from shardwright.settings import load_settings
 
     settings = load_settings()
     allowed = rollout.Options(force=force_conflicts, recreate=recreate, create_namespace=create_namespace)
     for plan in recipes.plans(paths, sets, {}, settings.hub):
-        seconds = timeout_seconds if wait else None
+        is_followed = wait and not dry_run
         if clusters.is_local(plan.recipe):
+            seconds = (timeout_seconds or _LOCAL_SECONDS) if is_followed else None
             _on_this_machine(plan, settings, yes=yes, seconds=seconds, dry_run=dry_run)
         else:
+            seconds = (timeout_seconds or following.budget_seconds(plan)) if is_followed else None
             _on_a_cluster(plan, Place(kubeconfig, context), allowed, yes=yes, seconds=seconds, dry_run=dry_run)
 
 
@@ -83,7 +93,7 @@ def _on_a_cluster(
     plan: Plan, place: Place, allowed: Options, *, yes: bool, seconds: float | None, dry_run: str | None
 ) -> None:
     from shardwright.cli import plan_view, rollout_view
-    from shardwright.service import clusters, rendering, rollout
+    from shardwright.service import clusters, following, rendering, rollout
 
     if dry_run == "client":
         bodies = rollout.manifests_of(plan)
@@ -93,11 +103,26 @@ def _on_a_cluster(
     with clusters.connected(place) as client:
         prepared = rollout.prepare(plan, client, allowed)
         click.echo(rollout_view.rollout_text(prepared), err=not dry_run)
-        if dry_run or not prepared.is_needed:
+        if dry_run:
             return
-        confirm(f"apply to context {client.context}?", yes=yes)
-        for step in rollout.carry_out(prepared, client, allowed):
-            click.echo(rollout_view.step_text(step), err=True)
+        old = following.replaced_pods(client, prepared) if seconds is not None else frozenset[str]()
+        if prepared.is_needed:
+            confirm(f"apply to context {client.context}?", yes=yes)
+            for step in rollout.carry_out(prepared, client, allowed):
+                click.echo(rollout_view.step_text(step), err=True)
+        if seconds is not None:
+            _prove(client, prepared, seconds, old)
+
+
+def _prove(client: Client, prepared: Rollout, seconds: float, old: frozenset[str]) -> None:
+    """Follow the start, and write down what came of it."""
+    from shardwright.cli import waiting
+    from shardwright.service import rollout
+
+    def conclude(serves: bool, why: str) -> None:  # noqa: FBT001 - a callback of one meaning
+        rollout.conclude(prepared, client, "ready" if serves else "failed", why)
+
+    waiting.wait(client, prepared.namespace, prepared.name, seconds=seconds, old=old, conclude=conclude)
 
 
 def confirm(question: str, *, yes: bool) -> None:

@@ -21,6 +21,8 @@ __all__ = ["as_data", "github", "sarif", "show", "text"]
 _SARIF_LEVELS = {"error": "error", "warning": "warning", "info": "note"}
 _ANNOTATIONS = {"error": "error", "warning": "warning", "info": "notice"}
 _SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
+_MOST_KINDS = 5
+_LONGEST_KIND = 40
 
 
 def show(linted: Linted, form: str) -> None:
@@ -80,8 +82,10 @@ def _summary(linted: Linted) -> str:
         if (count := sum(each.severity == name for each in linted.findings))
     ]
     judged = f"{linted.judged_count} of {linted.object_count} objects judged"
+    others = [text if len(text) <= _LONGEST_KIND else f"{text[:_LONGEST_KIND]}..." for text in linted.other_kinds]
+    left = f", not {', '.join(others[:_MOST_KINDS])}{' ...' if len(others) > _MOST_KINDS else ''}" if others else ""
     releases = ", ".join(f"{name} {version}" for name, version in linted.versions.items())
-    return f"{', '.join(counts) or 'no errors, no warnings'}; {judged} ({releases})"
+    return f"{', '.join(counts) or 'no errors, no warnings'}; {judged}{left} ({releases})"
 
 
 def _annotation(finding: Finding) -> str:

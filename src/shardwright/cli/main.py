@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "init": ("shardwright.cli.init:init", "Write a recipe for a model."),
     "render": ("shardwright.cli.render:render", "Write the manifests of a recipe."),
     "import": ("shardwright.cli.import_:import_", "Make a recipe of manifests, and list what it does not carry."),
+    "check": ("shardwright.cli.check:check", "Does the cluster have what a recipe needs?"),
     "lint": ("shardwright.cli.lint:lint", "Judge manifests, whoever wrote them."),
     "rules": ("shardwright.cli.rules:rules", "Explain rules and findings."),
     "rehearse": ("shardwright.cli.rehearse:rehearse", "Run the layout here with the real engine and a shrunken model."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from typing import TYPE_CHECKING
 
@@ -16,18 +17,15 @@ if TYPE_CHECKING:
 __all__ = ["port_forward"]
 
 _PORT = 8080
+_PORTS = 65536
 
 
 def _ports(_context: click.Context, _parameter: click.Parameter, given: str) -> tuple[int, int]:
     """`8080`, `8080:8000`, `:8000`; 0 for any free port here, and for the serving port there."""
-    local, colon, remote = given.partition(":")
-    try:
-        here, there = int(local or 0), int(remote or 0)
-    except ValueError:
-        here = -1
-        there = -1
-    if not (0 <= here < 65536 and 0 <= there < 65536) or (colon and not remote):
-        raise click.BadParameter(f"{given!r}: write LOCAL or LOCAL:REMOTE, numbers below 65536")
+    found = re.fullmatch(r"(\d*)(?::(\d+))?", given)
+    here, there = (int(each or 0) for each in found.groups()) if found and given else (_PORTS, _PORTS)
+    if max(here, there) >= _PORTS:
+        raise click.BadParameter(f"{given!r}: write LOCAL or LOCAL:REMOTE, numbers below {_PORTS}")
     return here, there
 
 

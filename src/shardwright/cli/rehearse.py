@@ -1,4 +1,4 @@
-"""`shardwright rehearse`: the same layout and launch code with the real engine and a shrunken model, on this machine."""
+"""`shardwright rehearse`: the same launch code with the real engine and a shrunken model, here or in a cluster without GPUs."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from shardwright.cli import options, recipes
 if TYPE_CHECKING:
     from shardwright.core.plan.types import Plan
     from shardwright.core.rehearsal import Coverage
+    from shardwright.kubernetes.client.kubeconfig import Place
     from shardwright.service.rehearsing import Session
     from shardwright.service.watching import Answer, Update
     from shardwright.settings import Settings
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["rehearse"]
 
 
-@click.command(short_help="Run the layout here with the real engine and a shrunken model.")
+@click.command(short_help="Run the layout with the real engine and a shrunken model, here or in a cluster.")
 @options.files
 @options.overrides
 @options.output("table", "json", "yaml")
@@ -29,19 +30,59 @@ __all__ = ["rehearse"]
     show_default=True,
     help="How hosts are emulated: namespaces (root), or addresses of the loopback network.",
 )
+@click.option("--on", type=click.Choice(["here", "cluster"]), default="here", show_default=True, help="Where it runs.")
+@options.cluster
+@click.option("-n", "--namespace", default="", help="Namespace in the cluster; if omitted one is made and removed.")
+@click.option("--image", default="", metavar="IMAGE", help="The engine built for CPUs; the public one if omitted.")
+@click.option("--keep", is_flag=True, help="Leave it in the cluster, to look at it.")
+@options.wait(1800)
 @recipes.model_options
-def rehearse(paths: tuple[str, ...], sets: tuple[str, ...], output: str, hosts: str, **short: object) -> None:
-    """Rehearse a recipe, or MODEL: start its group here, ask it one question, stop it. Nothing is left behind.
+def rehearse(  # noqa: PLR0913 - the command's options
+    paths: tuple[str, ...],
+    sets: tuple[str, ...],
+    output: str,
+    hosts: str,
+    *,
+    on: str,
+    context: str,
+    kubeconfig: str,
+    namespace: str,
+    image: str,
+    keep: bool,
+    timeout_seconds: float,
+    **short: object,
+) -> None:
+    """Rehearse a recipe, or MODEL: start its group, ask it one question, stop it. Nothing is left behind.
+
+    With `--on cluster` the manifests that will be applied run in a cluster without GPUs, such as kind: GPUs, the model and the
+    image are replaced, all else stays, and every change is listed. For targets lws and kubernetes.
 
     \b
     shardwright rehearse -f recipe.yaml
+    shardwright rehearse -f recipe.yaml --on cluster --context kind-kind
     shardwright rehearse llama-3.3-70b --gpu L40S --gpus-per-node 4 --nodes 2 --tensor 4 --pipeline 2
     """
+    from shardwright.kubernetes.client.kubeconfig import Place
     from shardwright.settings import load_settings
 
     settings = load_settings()
+    place = Place(kubeconfig, context, namespace)
+    _demand_sense(on, place, image=image, keep=keep)
     for plan in recipes.plans(paths, sets, short, settings.hub):
-        _rehearse(plan, settings, hosts, output)
+        if on == "here":
+            _rehearse(plan, settings, hosts, output)
+        else:
+            from shardwright.cli import cluster_rehearsal
+
+            cluster_rehearsal.rehearse(plan, place, image=image, keep=keep, seconds=timeout_seconds, output=output)
+
+
+def _demand_sense(on: str, place: Place, *, image: str, keep: bool) -> None:
+    """Options of a cluster without one are a slip: the rehearsal would run elsewhere than is thought."""
+    given = {"--context": place.context, "--kubeconfig": place.kubeconfig, "-n": place.namespace, "--image": image}
+    named = [name for name, value in ({**given, "--keep": keep}).items() if value]
+    if on == "here" and named:
+        raise click.UsageError(f"{', '.join(named)}: only with --on cluster")
 
 
 def _rehearse(plan: Plan, settings: Settings, hosts: str, output: str) -> None:

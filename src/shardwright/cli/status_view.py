@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-__all__ = ["cluster_list", "cluster_one", "machine_list", "machine_one"]
+__all__ = ["access_lines", "cluster_list", "cluster_one", "machine_list", "machine_one"]
 
 _WARNINGS = 5
 _MESSAGE = 160
@@ -85,7 +85,7 @@ def cluster_one(one: Mapping[str, Any], *, wide: bool) -> str:
             "ray status:",
             *(f"  {line}" for line in (one["ray"]["text"] or one["ray"]["reason"]).splitlines()),
         ]
-    lines += list(_access(one["access"])) if one["state"] in {"ready", "degraded"} else []
+    lines += list(access_lines(one["access"])) if one["state"] in {"ready", "degraded"} else []
     return "\n".join(lines)
 
 
@@ -108,7 +108,7 @@ def _devices(members: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     ]
     yield ""
     if rows:
-        yield table(("POD", "RANK", "GPU", "USED", "PLANNED", "TOTAL", "USE"), rows, right=(1, 3, 4, 5, 6))
+        yield table(("POD", "RANK", "GPU", "USED GiB", "PLANNED GiB", "TOTAL GiB", "USE"), rows, right=(1, 3, 4, 5, 6))
     for member in members:
         if member["reason"]:
             yield f"{member['name']}: {member['reason']}"
@@ -117,7 +117,7 @@ def _devices(members: Sequence[Mapping[str, Any]]) -> Iterator[str]:
             yield from (f"  {line}" for line in member["text"].splitlines())
 
 
-def _access(access: Mapping[str, Any]) -> Iterator[str]:
+def access_lines(access: Mapping[str, Any]) -> Iterator[str]:
     """How it is asked: where, by which name, with which key, and a line that works."""
     yield ""
     yield f"url inside: {access['url'] or 'none: no Service leads to it'}, base path {access['basePath']}"

@@ -64,14 +64,15 @@ def cluster_coverage_of(planned: Deployment, run: Deployment, shrunk: tuple[str,
     """The same for a rehearsal of the manifests themselves."""
     run_flags = _compare(flags_of(planned.leader), flags_of(run.leader))
     size, recipe = run.group.size, planned.recipe
+    applied = ", ".join(seen.objects)
+    on_nodes, ranks = _count(len(seen.nodes), "node"), _count(run.plan.layout.gpus_per_node, "rank")
+    weights = f"a twin of {run.plan.shape.parameters:,} parameters with made-up weights was served"
     meeting = (
         "the meeting of the members over the cluster's own network, at the address that its platform gives the leader"
     )
     exercised = [
-        f"the manifests for target {_target(planned)}, accepted by the API server and carried out by the cluster's own"
-        f" controllers: {', '.join(seen.objects)}",
-        f"the group: {_count(size, 'pod')} on {_count(len(seen.nodes), 'node')},"
-        f" {_count(run.plan.layout.gpus_per_node, 'rank')} each",
+        f"the manifests for target {_target(planned)}, as the cluster's own controllers carry them out: {applied}",
+        f"the group: {_count(size, 'pod')} on {on_nodes}, {ranks} each",
         _launch_line(run_flags),
         *([meeting] if size > 1 else []),
         *_splits(run.plan),
@@ -82,8 +83,7 @@ def cluster_coverage_of(planned: Deployment, run: Deployment, shrunk: tuple[str,
         "NCCL: ranks exchanged tensors with Gloo over TCP",
         f"the networks {', '.join(rdma.networks)}" if rdma and rdma.networks else "RDMA and the real fabric",
         f"GPU kernels and GPU memory ({planned.plan.gpu.name}), and the choice of nodes that have GPUs",
-        f"the real weights of {planned.plan.shape.name}: a twin of {run.plan.shape.parameters:,} parameters with made-up"
-        " weights was served, so its words mean nothing",
+        f"the real weights of {planned.plan.shape.name}: {weights}, so its words mean nothing",
         *_differences(planned, run, shrunk, run_flags),
         f"the image {planned.image}: {run.image} was run",
         *seen.left_out,

@@ -203,9 +203,7 @@ def _layout_notes(layout: Layout, twin: Layout) -> list[str]:
     if layout.expert and not twin.expert:
         notes.append("expert parallel -> none: a single rank holds all experts")
     if twin.tensor != layout.tensor:
-        notes.append(
-            f"tensor parallel {layout.tensor} -> {twin.tensor}: there is no room here for more ranks"
-        )
+        notes.append(f"tensor parallel {layout.tensor} -> {twin.tensor}: more ranks cannot be had here")
     if len(set(twin.stages)) > 1:
         before, after = (",".join(map(str, stages)) for stages in (layout.stages, twin.stages))
         notes.append(f"layers of each stage {before} -> {after}")

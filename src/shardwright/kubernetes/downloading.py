@@ -21,7 +21,8 @@ _LOOK_SECONDS = 2.0
 
 def is_download(body: Mapping[str, Any]) -> bool:
     """Whether a manifest is the Job that fetches the model."""
-    labels: Tree = (body.get("metadata") or {}).get("labels") or {}
+    metadata: Tree = body.get("metadata") or {}
+    labels: Tree = metadata.get("labels") or {}
     return body.get("kind") == "Job" and labels.get("app.kubernetes.io/component") == "download"
 
 

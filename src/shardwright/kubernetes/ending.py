@@ -17,6 +17,10 @@ __all__ = ["held_by", "staying_pods"]
 _CASCADE = "foregroundDeletion"
 """Set by the API server until all that the object owns is gone."""
 _MAX = 3
+_FORCE = (
+    "see to the node, or, if it is gone for good: kubectl delete pod NAME --grace-period=0 --force; "
+    "then the same command again"
+)
 
 
 def held_by(client: Client, found: Tree) -> tuple[str, str]:
@@ -40,8 +44,7 @@ def held_by(client: Client, found: Tree) -> tuple[str, str]:
         more = f"; and {len(reasons) - _MAX} more" if len(reasons) > _MAX else ""
         return (
             f"pods below it do not end: {'; '.join(reasons[:_MAX])}{more}",
-            "see to the node, or, if it is gone for good: kubectl delete pod NAME --grace-period=0 --force; "
-            "then the same command again",
+            _FORCE,
         )
     return "nothing says why", "kubectl describe may say more; the same command again goes on from here"
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from shardwright.core.preflight.needs import Ask, Needs, ObjectNeed
     from shardwright.kubernetes.client import Client
 
-__all__ = ["read_facts"]
+__all__ = ["read_facts", "read_nodes"]
 
 _WIDTH = 12
 """Requests side by side."""
@@ -69,7 +69,7 @@ class _Reader:
         client, needs = self.client, self.needs
         # What takes longest begins first.
         used, own = self.ask(partial(_used, client)), self.ask(partial(_own, client, needs))
-        nodes = self.ask(partial(_nodes, client))
+        nodes = self.ask(partial(read_nodes, client))
         rights = {ask: self.ask(partial(_may, client, ask)) for ask in needs.asks}
         present = self.by_name(iter((*needs.objects, *needs.made_by_others)), partial(_owner, client))
         claims = self.by_name((each.name for each in needs.claims), partial(_claim, client, needs.namespace))
@@ -154,7 +154,8 @@ def _namespace(client: Client, name: str) -> facts.Namespace | None:
     return facts.Namespace(phase, trees.part(metadata, "labels"), trees.part(metadata, "annotations"))
 
 
-def _nodes(client: Client) -> tuple[facts.Node, ...]:
+def read_nodes(client: Client) -> tuple[facts.Node, ...]:
+    """All nodes."""
     return tuple(_node(each) for each in all_views(client, Ref("v1", "Node"), views.NodeView))
 
 

@@ -132,19 +132,22 @@ def gated_model(deployment: Deployment) -> Iterator[Finding]:
 
 def needed_secrets(deployment: Deployment) -> Iterator[Finding]:
     """No Secret is rendered; the ones that pods refer to must be there before."""
-    recipe = deployment.recipe
+    recipe, namespace = deployment.recipe, deployment.recipe.metadata.namespace
     given = {f"engine.env.{name}": value for name, value in recipe.engine.env.items()}
+    wanted: dict[str, dict[str, str]] = {}
     for path, value in {"model.token": recipe.model.token, **given}.items():
         if isinstance(value, KeyRef):
-            yield unknown(
-                "secret.needed",
-                path=path,
-                value=f"{value.secret}/{value.key}",
-                message=f"Secret {value.secret} with key {value.key} must be in namespace {recipe.metadata.namespace}",
-                fix=f"kubectl create secret generic {value.secret} -n {recipe.metadata.namespace} "
-                f"--from-literal={value.key}=VALUE",
-                requirements=("R074", "R123"),
-            )
+            wanted.setdefault(value.secret, {}).setdefault(value.key, path)
+    for name, keys in wanted.items():
+        literals = " ".join(f"--from-literal={key}=VALUE" for key in keys)
+        yield unknown(
+            "secret.needed",
+            path=next(iter(keys.values())),
+            value=f"{name}/{','.join(keys)}",
+            message=f"Secret {name} with key{'s' if len(keys) > 1 else ''} {', '.join(keys)} must be in namespace {namespace}",
+            fix=f"kubectl create secret generic {name} -n {namespace} {literals}",
+            requirements=("R074", "R123"),
+        )
 
 
 RULES = (reachable_source, fetched_source, remote_code, literal_token, gated_model, needed_secrets)

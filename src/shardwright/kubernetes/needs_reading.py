@@ -26,6 +26,13 @@ __all__ = ["needs_of", "pod_need", "resource_of"]
 _NETWORKS = "k8s.v1.cni.cncf.io/networks"
 _TOPOLOGY = "leaderworkerset.sigs.k8s.io/exclusive-topology"
 _ONCE = frozenset({"Job", "CronJob"})
+_ROLES = {
+    **dict.fromkeys(("leaderTemplate", "leader", "headGroupSpec"), "leader"),
+    **dict.fromkeys(("workerTemplate", "worker", "workerSpec", "workerGroupSpecs"), "worker"),
+    "prefill": "prefill",
+    "router": "router",
+}
+"""Role by the field of an object in which its pods stand."""
 _NO_PODS = frozenset({"LLMInferenceServiceConfig", "ServingRuntime"})
 """Parts of other objects' pods, not pods of their own."""
 _MADE: dict[str, tuple[tuple[str, str, str], ...]] = {
@@ -114,13 +121,10 @@ def _templates(value: object, path: tuple[str | int, ...]) -> Iterator[tuple[tup
 
 
 def _name(kind: str, path: tuple[str | int, ...]) -> str:
-    told = "/".join(str(each).lower() for each in path)
+    """The role of a pod by where it stands."""
     if kind in _ONCE:
         return "download Job"
-    for word in ("worker", "prefill", "router"):
-        if word in told:
-            return word
-    return "leader" if "leader" in told or "head" in told else "pod"
+    return next((_ROLES[str(each)] for each in path if str(each) in _ROLES), "pod")
 
 
 def _count(

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from shardwright.core.lifecycle.snapshot import Snapshot
     from shardwright.kubernetes.client import Client
 
-__all__ = ["Kind", "look", "pods_of", "services_of", "view_of", "watched"]
+__all__ = ["Kind", "list_of", "look", "pods_of", "services_of", "view_of", "watched"]
 
 Kind: TypeAlias = Literal["pod", "root", "job", "warning"]
 """What of a deployment is looked at."""
@@ -74,6 +74,11 @@ def pods_of(client: Client, namespace: str, parts: Parts) -> list[views.Pod]:
     return _all(client, Ref("v1", "Pod", namespace=namespace), views.Pod, labels=parts.pod_selector)
 
 
+def list_of(client: Client, ref: Ref, kind: type[_T], labels: str = "") -> list[_T]:
+    """All objects of a kind as views, as the server has them at hand: they may be a moment old."""
+    return _all(client, ref, kind, labels=labels, resource_version="0")
+
+
 def services_of(client: Client, namespace: str) -> list[views.Service]:
     """All Services of the namespace."""
     return _all(client, Ref("v1", "Service", namespace=namespace), views.Service)
@@ -94,10 +99,12 @@ def _warnings(client: Client, ref: Ref) -> list[views.Event]:
         return []
 
 
-def _all(client: Client, ref: Ref, kind: type[_T], *, labels: str = "", fields: str = "") -> list[_T]:
+def _all(
+    client: Client, ref: Ref, kind: type[_T], *, labels: str = "", fields: str = "", resource_version: str = ""
+) -> list[_T]:
     found: list[_T] = []
     shape = list[kind]  # pyright: ignore[reportInvalidTypeForm] - a type made at run time
-    for items in _items(client, ref, labels=labels, fields=fields):
+    for items in _items(client, ref, labels=labels, fields=fields, resource_version=resource_version):
         try:
             found.extend(msgspec.json.decode(items, type=shape))
         except msgspec.ValidationError as problem:
@@ -105,8 +112,9 @@ def _all(client: Client, ref: Ref, kind: type[_T], *, labels: str = "", fields: 
     return found
 
 
-def _items(client: Client, ref: Ref, *, labels: str, fields: str) -> Iterator[msgspec.Raw]:
-    for page in client.pages(client.kinds.find(ref), ref.namespace, labels=labels, fields=fields):
+def _items(client: Client, ref: Ref, *, labels: str, fields: str, resource_version: str) -> Iterator[msgspec.Raw]:
+    kind = client.kinds.find(ref)
+    for page in client.pages(kind, ref.namespace, labels=labels, fields=fields, resource_version=resource_version):
         yield msgspec.json.decode(page, type=_Page).items
 
 

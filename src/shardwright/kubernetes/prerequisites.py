@@ -36,6 +36,16 @@ class Prerequisite:
     """Command that shows whether it is there."""
     install: tuple[str, ...]
     """Steps in order; each is one command of a shell."""
+    kinds: tuple[str, ...] = ()
+    """`GROUP/KIND` that show that it is installed."""
+    deployments: tuple[str, ...] = ()
+    """Names of the Deployments of its controllers; one of them is enough."""
+    devices: str = ""
+    """Vendor of the devices that it brings; empty: none."""
+    is_shared: bool = False
+    """Only others need it."""
+    is_platform: bool = False
+    """Its release is the one that recipes name in `target.version`."""
 
 
 @functools.cache
@@ -114,6 +124,11 @@ def _prerequisite(entry: dict[str, Any], version: str, *, openshift: bool) -> Pr
         release=str(catalogue["channel"]).replace("{pin}", pin) if catalogue else pin,
         check=entry["check"].replace("kubectl", "oc") if openshift else entry["check"],
         install=tuple(step.replace("{pin}", pin) for step in steps),
+        kinds=tuple(entry.get("kinds", ())),
+        deployments=tuple(entry.get("deployments", ())),
+        devices=str(entry.get("when", "")).partition("gpu:")[2],
+        is_shared=entry.get("when") == "shared",
+        is_platform=bool(entry.get("platform", False)),
     )
 
 

@@ -5,23 +5,33 @@ They hold no secret, because recipes and manifests hold none. The newest `KEPT` 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from typing import TYPE_CHECKING, Any
 
 from shardwright import errors
+from shardwright.core.lifecycle import planned
 from shardwright.core.lifecycle import revision as revisions
 from shardwright.kubernetes.client import Ref
 from shardwright.kubernetes.client.refs import ref_of
+from shardwright.kubernetes.client.refusals import Asked
+from shardwright.values import frozen
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from shardwright.core.lifecycle.revision import Revision
     from shardwright.kubernetes.client import Client, Tree
 
-__all__ = ["KEPT", "add", "deployments", "forget_old", "history", "keep", "newest", "remove", "too_many"]
+__all__ = ["KEPT", "Head", "add", "deployments", "forget_old", "heads", "history", "keep", "newest", "remove", "too_many"]
 
 KEPT = 10
 _DEPLOYMENT = "shardwright.dev/deployment"
 _NUMBER = "shardwright.dev/revision"
+_SUMMARY = "shardwright.dev/summary"
+"""Annotation with what a list of deployments shows."""
 _KEY = "revision"
+_PAGE = 500
+_HEADS_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
 
 def history(client: Client, namespace: str, name: str) -> tuple[Revision, ...]:
@@ -46,6 +56,48 @@ def deployments(client: Client, namespace: str) -> tuple[tuple[str, str], ...]:
     found = client.list(Ref("v1", "ConfigMap", namespace=namespace), labels=_DEPLOYMENT)
     heads = (body["metadata"] for body in found)
     return tuple(sorted({(str(head["namespace"]), str(head["labels"][_DEPLOYMENT])) for head in heads}))
+
+
+@frozen(kw_only=True)
+class Head:
+    """What a list shows of a deployment, from its newest revision."""
+
+    namespace: str
+    name: str
+    number: int
+    target: str
+    layout: str | None
+    root: Mapping[str, Any]
+    """apiVersion, kind and name of the object that serves."""
+
+
+def heads(client: Client, namespace: str) -> tuple[Head, ...]:
+    """Every deployment; in all namespaces where none is given. The revisions themselves are not read."""
+    kind = client.kinds.find(Ref("v1", "ConfigMap"))
+    asked = Asked("list", kind.resource, namespace=namespace)
+    query = {"labelSelector": _DEPLOYMENT, "limit": str(_PAGE), "resourceVersion": "0"}
+    newest: dict[tuple[str, str], Tree] = {}
+    while True:
+        page = client.tree("list", kind.path(namespace), asked=asked, query=query, headers={"Accept": _HEADS_ONLY})
+        for metadata in (item["metadata"] for item in page.get("items") or ()):
+            key = (str(metadata["namespace"]), str(metadata["labels"][_DEPLOYMENT]))
+            if key not in newest or _number(newest[key]) < _number(metadata):
+                newest[key] = metadata
+        following = page["metadata"].get("continue")
+        if not following:
+            return tuple(_head(client, *key, newest[key]) for key in sorted(newest))
+        query = {"labelSelector": _DEPLOYMENT, "limit": str(_PAGE), "continue": following}
+
+
+def _number(metadata: Tree) -> int:
+    return int(metadata["labels"].get(_NUMBER, 0))
+
+
+def _head(client: Client, namespace: str, name: str, metadata: Tree) -> Head:
+    annotations: Tree = metadata.get("annotations") or {}
+    kept = annotations.get(_SUMMARY)
+    summary: Tree = json.loads(kept) if kept else planned.summary_of(newest(client, namespace, name))
+    return Head(namespace=namespace, name=name, number=_number(metadata), **summary)
 
 
 def add(client: Client, namespace: str, name: str, new: Revision) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, cast
 
+from shardwright import registry
 from shardwright.core.manifests import judge
 from shardwright.core.manifests.objects import Context, Object
 from shardwright.core.marked.tree import MapNode, Mark
@@ -24,13 +25,14 @@ if TYPE_CHECKING:
 
 __all__ = ["refused"]
 
+_RELEASED_AS = {"llmisvc": "kserve"}
+"""Targets that are released as parts of another platform."""
+
 
 def refused(deployment: Deployment, target: Target, manifests: Sequence[Manifest]) -> tuple[Finding, ...]:
     """Fields that are none and values of a wrong type, each said of its object; none where the recipe brings no text."""
     if not _has_own_text(deployment.recipe):
         return ()
-    from shardwright import registry  # noqa: PLC0415 - 60 ms, and most recipes bring no such text
-
     objects = [_object(made) for made in manifests]
     judged = judge.ready_objects(objects, registry.load_platforms(), _context(deployment, target))
     return tuple(
@@ -56,7 +58,10 @@ def _has_own_text(recipe: Recipe) -> bool:
 
 
 def _context(deployment: Deployment, target: Target) -> Context:
-    """The release that the recipe names counts for the platform of that name; OpenShift AI's says nothing of KServe's."""
+    """The release that the recipe names counts for its platform, or for the one that is released with it."""
     asked = deployment.recipe.target.version if deployment.recipe.target else None
-    name = {"llmisvc": "kserve"}.get(target.kind, target.kind)
-    return Context(versions={name: asked.removeprefix("v")} if asked else {})
+    if not asked:
+        return Context()
+    named = (_RELEASED_AS.get(target.kind, target.kind), asked.removeprefix("v"))
+    name, version = registry.beneath(target.kind, asked) or named
+    return Context(versions={name: version})

@@ -142,6 +142,7 @@ class _Followed:
         self._sources: dict[str, Source] = {}
         self._ended: set[str] = set()
         self._is_told = False
+        self._is_listed = False
 
     def take(self, items: Sequence[Item]) -> Iterator[LogLine | Note]:
         """The lines in a batch by their time, and new logs followed."""
@@ -182,4 +183,7 @@ class _Followed:
                     yield Note(f"{member.name} and others are not followed: there are more than {MAX_LOGS}; use --rank")
                 continue
             self._sources[key] = source
-            self._feed.follow_log(key, member.name, tail=self._wanted.tail, since_seconds=self._wanted.since_seconds)
+            # What was wanted of the past holds for what there was; a new log is told from its beginning.
+            wanted = Wanted() if self._is_listed else self._wanted
+            self._feed.follow_log(key, member.name, tail=wanted.tail, since_seconds=wanted.since_seconds)
+        self._is_listed = self._feed.is_complete

@@ -10,29 +10,37 @@ import time
 from typing import TYPE_CHECKING
 
 from shardwright import errors
-from shardwright.core.lifecycle import happenings
+from shardwright.core.lifecycle import happenings, plan_difference
 from shardwright.core.lifecycle.happenings import Happening
-from shardwright.core.lifecycle.snapshot import state_of
+from shardwright.core.lifecycle.snapshot import serves, state_of
 from shardwright.core.lifecycle.starts import RankStart, Starts
+from shardwright.service import deploying, seeing
 from shardwright.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from shardwright.core.lifecycle.snapshot import Member, Snapshot, State
+    from shardwright.core.plan.types import Plan
     from shardwright.kubernetes import views
     from shardwright.kubernetes.client import Client
     from shardwright.kubernetes.feed import Feed, Item, LogEnd, Seen
+    from shardwright.service.rollout import Rollout
     from shardwright.service.seeing import Subject
 
-__all__ = ["View", "follow", "until_ready"]
+__all__ = ["View", "budget_seconds", "follow", "replaced_pods", "until_ready"]
 
+_PLACING_SECONDS = 900
+"""For what the start-up of an engine does not hold: a place on nodes, an image of 10 to 20 GB, volumes."""
 _LEAST_SECONDS = 0.1
 _TICK_SECONDS = 1.0
 _TAIL = 2000
 _OLD_READY_SECONDS = 30.0
 """How long a group whose pods were to be made anew may stay ready with the old ones before it counts as it is. Operators
 answer to a change within a few seconds."""
+_SETTLED_SECONDS = 3.0
+"""How long a group that was ready before, or whose containers were started again, has to stay ready: it looks so for a
+moment before its operator ends it."""
 _LOGGED = frozenset({"running", "ready", "waiting", "ended"})
 
 
@@ -48,6 +56,33 @@ class View:
     news: tuple[Happening, ...] = ()
     unfollowed: tuple[str, ...] = ()
     """Members whose logs are not read: there are more than can be followed at once."""
+
+
+def budget_seconds(plan: Plan) -> float:
+    """How long a start may take, until the first answer: what the plan says of the engine's start, and of placing pods."""
+    deployment = deploying.deployment_of(plan, deploying.target_of(plan))
+    probe = deployment.leader.probe
+    return _PLACING_SECONDS + (probe.startup_budget_seconds if probe else 0)
+
+
+def replaced_pods(client: Client, rollout: Rollout) -> frozenset[str]:
+    """Uids of the pods that a roll-out is about to replace; asked before it is carried out. Empty if it replaces none."""
+    from shardwright.kubernetes import observing  # noqa: PLC0415 - see clusters
+
+    if rollout.before is None or not _replaces(rollout):
+        return frozenset()
+    subject = seeing.find(client, rollout.namespace, rollout.name)
+    return frozenset(each.metadata.uid for each in observing.pods_of(client, subject.namespace, subject.parts))
+
+
+def _replaces(rollout: Rollout) -> bool:
+    """More or fewer replicas alone replace no pod."""
+    names = plan_difference.restarts(rollout.changes)
+    changed = [change for change in rollout.changes if f"{change.kind} {change.name}" in names]
+    return any(
+        change.action == "recreate" or any(field.path != "spec.replicas" for field in change.fields)
+        for change in changed
+    )
 
 
 def follow(client: Client, subject: Subject) -> Iterator[View]:
@@ -198,11 +233,12 @@ class _Told:
                 feed.follow_log(key, member.name, tail=_TAIL)
 
     def _ready(self, snapshot: Snapshot) -> Iterator[Happening]:
-        for member in snapshot.members:
-            if member.index == 0 and member.state == "ready":
-                names = {each.index: each.name for each in snapshot.group(member.group)}
-                for start in self._starts.finish(member.group):
-                    yield happenings.of_rank(start, names.get(start.member, member.name))
+        """Ranks of replicas that serve, whose logs may end earlier."""
+        for index in range(snapshot.replicas):
+            if serves(snapshot, index):
+                names = {each.index: each.name for each in snapshot.group(index)}
+                for start in self._starts.finish(index):
+                    yield happenings.of_rank(start, names.get(start.member, ""))
 
 
 def until_ready(
@@ -213,18 +249,25 @@ def until_ready(
     TimeoutError if that takes longer; TargetError if it cannot become ready: its download failed, or it was deleted.
     """
     ready_since: float | None = None
+    is_shaken = False
     for view in follow(client, subject):
         yield view
-        if view.state in {"failed", "absent"}:
-            said = next((each.message for each in view.snapshot.downloads if each.message), "")
-            why = f"the download of the model failed: {said}" if view.state == "failed" else "it was deleted"
-            raise errors.TargetError(f"{subject.namespace}/{subject.name} will not become ready: {why}")
+        _demand_hope(subject, view)
         if view.state != "ready":
-            ready_since = None
+            is_shaken, ready_since = is_shaken or ready_since is not None, None
         else:
             ready_since = view.seconds if ready_since is None else ready_since
-            is_new = not any(each.uid in old for each in view.snapshot.members)
-            if is_new or view.seconds - ready_since > _OLD_READY_SECONDS:
+            held = view.seconds - ready_since
+            has_old = any(each.uid in old for each in view.snapshot.members)
+            is_shaken = is_shaken or any(each.restarts for each in view.snapshot.members)
+            if held >= (_OLD_READY_SECONDS if has_old else _SETTLED_SECONDS if is_shaken else 0):
                 return
         if view.seconds > timeout_seconds:
             raise TimeoutError
+
+
+def _demand_hope(subject: Subject, view: View) -> None:
+    if view.state in {"failed", "absent"}:
+        said = next((each.message for each in view.snapshot.downloads if each.message), "")
+        why = f"the download of the model failed: {said}" if view.state == "failed" else "it was deleted"
+        raise errors.TargetError(f"{subject.namespace}/{subject.name} will not become ready: {why}")

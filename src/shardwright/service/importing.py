@@ -191,14 +191,14 @@ def _chosen(
         if named:
             raise errors.InputError(f"there are {len(named)} deployments: {there}", hint="choose one: --name NAME")
         raise errors.InputError(f"there is no deployment {wish.name!r}; there are: {there}", hint="use one of them")
+    lines = "".join(f"\n{each.file}:{each.line}: {each.message}" for each in wrong[:20])
     if not objects and wrong:
-        lines = "\n".join(f"{each.file}:{each.line}: {each.message}" for each in wrong[:20])
-        raise errors.InputError(f"there is nothing to import:\n{lines}", hint=wrong[0].fix)
+        raise errors.InputError(f"there is nothing to import:{lines}", hint=wrong[0].fix)
     kinds = secret_values.without_tokens(", ".join(sorted({each.kind for each in objects})[:_MOST_NAMES])) or "nothing"
     known = ", ".join(sorted({kind for reader in registry.load_readers() for kind in reader.kinds}))
     raise errors.InputError(
-        f"no object starts an engine that is known ({', '.join(registry.ARGUMENTS)}); there is: {kinds}",
-        hint=f"a deployment is one of: {known}",
+        f"no object starts an engine that is known ({', '.join(registry.ARGUMENTS)}); there is: {kinds}{lines}",
+        hint=(wrong[0].fix if wrong else "") or f"a deployment is one of: {known}",
     )
 
 

@@ -58,6 +58,8 @@ class Linted:
     object_count: int
     judged_count: int
     """Objects of kinds that some platform has rules for."""
+    other_kinds: tuple[str, ...]
+    """Kinds of the objects that no platform has rules for."""
     versions: Mapping[str, str]
     """Platform -> the release that it was judged for."""
 
@@ -90,6 +92,7 @@ def judged(found: list[reading.Reading], context: Context, before: Sequence[Obje
         tuple(sorted(dict.fromkeys(findings), key=judge.sort_key)),
         len(objects),
         sum(_is_known(each, ruled) for each in objects),
+        tuple(sorted({each.kind for each in objects if not _is_known(each, ruled)})),
         {platform.name: judge.version_of(platform, context) for platform in platforms},
     )
 
@@ -151,13 +154,15 @@ def without_collector() -> Generator[None]:
 
 
 def parse_versions(options: Sequence[str]) -> dict[str, str]:
-    """`kserve=0.20.0` and the like; InputError for a platform without rules, or a version that is none or too old."""
+    """`kserve=0.20.0`, `openshift-ai=3.5` and the like; InputError for a platform without rules, or a version that is none or too old."""
     known = {platform.released_as or platform.name: platform.versions for platform in registry.load_platforms()}
     found: dict[str, str] = {}
     for option in options:
-        name, equals, version = option.partition("=")
-        if name not in known or not equals:
-            hint = f"write PLATFORM=VERSION; platforms: {', '.join(sorted(known))}"
+        name, _, version = option.partition("=")
+        if name in registry.BENEATH:
+            name, version = _beneath(option)
+        if name not in known or "=" not in option:
+            hint = f"write PLATFORM=VERSION; platforms: {', '.join(sorted((*known, *registry.BENEATH)))}"
             raise errors.InputError(f"--assume {option}: no platform of that name has rules", hint=hint)
         if not versions.is_version(version):
             raise errors.InputError(f"--assume {option}: {version!r} is not a version", hint="write it as 0.20.0")
@@ -166,6 +171,16 @@ def parse_versions(options: Sequence[str]) -> dict[str, str]:
             raise errors.InputError(f"--assume {option}: older than the rules that are known", hint=hint)
         found[name] = version.removeprefix("v")
     return found
+
+
+def _beneath(option: str) -> tuple[str, str]:
+    """The platform and release that `openshift-ai=3.5` stands for; InputError for a release that is not known."""
+    name, _, version = option.partition("=")
+    made = registry.beneath(name, version)
+    if made is None:
+        known = ", ".join(registry.load_target(name).versions)
+        raise errors.InputError(f"--assume {option}: that release of {name} is not known", hint=f"known: {known}")
+    return made
 
 
 def parse_gates(options: Sequence[str]) -> dict[str, bool]:

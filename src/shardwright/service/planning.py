@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from shardwright import errors, models, registry
 from shardwright.core.plan import plan
+from shardwright.core.plan.version import parse_version
 from shardwright.core.rules import Finding
 from shardwright.service import hardware
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from shardwright.core.calibration import Calibration
     from shardwright.core.plan.types import Infeasible, Plan
+    from shardwright.core.plugins import Engine
     from shardwright.core.recipe import Recipe
     from shardwright.core.shape import ModelShape
     from shardwright.service.recipes import LoadedRecipe
@@ -65,17 +67,36 @@ def plan_recipe(recipe: Recipe, settings: HubSettings, *, with_front: bool = Fal
     """Read the model's shape, look the hardware up, ask the engine, choose a layout."""
     cluster = hardware.cluster_of(recipe.hardware)
     shape, draft = shape_of_recipe(recipe, settings), draft_of(recipe, settings)
+    engine = registry.load_engine(recipe.engine.name)
+    version = _version_of_platform(recipe, engine)
     calibrations, found = _calibrations(settings)
     made = plan(
         recipe,
         shape,
         cluster,
-        registry.load_engine(recipe.engine.name),
+        engine,
+        version,
         draft=draft,
         calibrations=calibrations,
         with_front=with_front,
     )
-    return _with_findings(made, *found)
+    return _with_findings(_with_reason(made, version), *found)
+
+
+def _with_reason(made: Plan | Infeasible, version: str | None) -> Plan | Infeasible:
+    """Why this version, where the platform decided."""
+    if version is None or made.recipe.target is None:
+        return made
+    reason = f"engine.version is open: {version} is what {made.recipe.target.kind} has in its own image."
+    return dataclasses.replace(made, reasons=(*made.reasons, reason))
+
+
+def _version_of_platform(recipe: Recipe, engine: Engine) -> str | None:
+    """What the platform's own image has, where the recipe leaves both version and image open and rules are known for it."""
+    if recipe.engine.version or recipe.engine.image:
+        return None
+    own = registry.own_engine(recipe)
+    return own if own and parse_version(own) >= parse_version(engine.versions[0]) else None
 
 
 def _calibrations(settings: HubSettings) -> tuple[tuple[Calibration, ...], tuple[Finding, ...]]:
@@ -102,7 +123,8 @@ def _is_absent(folder: Path) -> bool:
 def plan_shape(recipe: Recipe, shape: ModelShape, *, draft: ModelShape | None = None) -> Plan | Infeasible:
     """The same with the model's shape at hand, and without calibrations."""
     cluster = hardware.cluster_of(recipe.hardware)
-    return _with_findings(plan(recipe, shape, cluster, registry.load_engine(recipe.engine.name), draft=draft))
+    engine = registry.load_engine(recipe.engine.name)
+    return _with_findings(plan(recipe, shape, cluster, engine, _version_of_platform(recipe, engine), draft=draft))
 
 
 def _with_findings(made: Plan | Infeasible, *found: Finding) -> Plan | Infeasible:

@@ -113,12 +113,13 @@ class Direct:
         import httpx2  # noqa: PLC0415 - slow to import
 
         # A forwarded port of an engine that encrypts has a certificate of another name.
+        is_checked = self._url.startswith("https://") and not self._url.startswith("https://127.0.0.1:")
         return httpx2.Client(
             base_url=self._url,
             headers=self._headers,
             timeout=timeout,  # pyright: ignore[reportArgumentType] - the library's own
             trust_env=False,
-            verify=not self._url.startswith("https://127.0.0.1:"),
+            verify=is_checked,
         )
 
     def _unreached(self, problem: Exception) -> errors.TemporaryError:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from shardwright.service.watching import Answer, Update
     from shardwright.settings import Settings
 
-__all__ = ["Rehearsal", "Session", "prepare", "running"]
+__all__ = ["MAX_MODEL_LEN", "Rehearsal", "Session", "demand_run", "prepare", "running", "twin_recipe"]
 
 ANSWER_TOKENS = 32
 NAMESPACE = "rehearsal"
@@ -113,15 +113,20 @@ def _planned_target(plan: Plan) -> Target | None:
     return registry.load_target(target.kind) if target and registry.TARGETS[target.kind] else None
 
 
-def _twin_of(plan: Plan, build: EngineBuild) -> Twin:
-    import psutil  # noqa: PLC0415 - only here, and it takes 25 ms
-
+def demand_run(plan: Plan, build: EngineBuild) -> None:
+    """EnvironmentFault for a model that the engine does not run on a CPU."""
     if plan.shape.architecture in build.not_run:
         raise errors.EnvironmentFault(
             f"{plan.recipe.metadata.name} cannot be rehearsed: {build.engine} {build.version} on a {build.device.upper()} does"
             f" not run {plan.shape.architecture}: {build.not_run[plan.shape.architecture]}",
             hint="plan and render do not need it",
         )
+
+
+def _twin_of(plan: Plan, build: EngineBuild) -> Twin:
+    import psutil  # noqa: PLC0415 - only here, and it takes 25 ms
+
+    demand_run(plan, build)
     available = psutil.virtual_memory().available
     shrunken = twin.twin_config(plan.shape, plan.layout, available, has_copies=build.has_copies)
     if isinstance(shrunken, twin.NoTwin):
@@ -133,15 +138,24 @@ def _twin_of(plan: Plan, build: EngineBuild) -> Twin:
 
 
 def _recipe(plan: Plan, shrunken: Twin, folder: str, version: str, host_kind: str) -> recipe_model.Recipe:
-    """The recipe of the twin: what is asked stays, what it runs on is replaced."""
+    """The recipe of the twin on this machine."""
+    made = twin_recipe(plan, shrunken, source=folder, version=version)
+    return dataclasses.replace(
+        made,
+        metadata=dataclasses.replace(made.metadata, namespace=NAMESPACE),
+        target=recipe_model.Target(kind="local", options={"hosts": host_kind}),
+    )
+
+
+def twin_recipe(plan: Plan, shrunken: Twin, *, source: str, version: str) -> recipe_model.Recipe:
+    """The recipe of the twin on processors: what is asked stays, what it runs on is replaced."""
     recipe, layout = plan.recipe, shrunken.layout
     tokens = min(plan.max_model_len, MAX_MODEL_LEN)
     workload = dataclasses.replace(recipe.workload, max_model_len=tokens, concurrency=1)
     return dataclasses.replace(
         recipe,
-        metadata=dataclasses.replace(recipe.metadata, namespace=NAMESPACE),
         model=recipe_model.Model(
-            source=folder, served_name=recipe.served_name, dtype="float32", lora_slots=recipe.model.lora_slots
+            source=source, served_name=recipe.served_name, dtype="float32", lora_slots=recipe.model.lora_slots
         ),
         engine=dataclasses.replace(
             recipe.engine, version=version, image=None, executor="mp", env=_plain(recipe.engine.env)
@@ -160,7 +174,6 @@ def _recipe(plan: Plan, shrunken: Twin, folder: str, version: str, host_kind: st
             nodes=layout.nodes,
             gpu_memory=recipe_model.Bytes(RANK_MEMORY),
         ),
-        target=recipe_model.Target(kind="local", options={"hosts": host_kind}),
         storage=recipe_model.Storage(),
         pods=recipe_model.Pods(),
         network=recipe_model.Network(),

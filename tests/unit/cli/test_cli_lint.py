@@ -107,6 +107,19 @@ def test_wrong_options_say_what_would_be_right(arguments: tuple[str, ...]) -> No
     assert caught.value.hint
 
 
+def test_a_release_of_openshift_ai_stands_for_the_kserve_in_it() -> None:
+    """Its users know that number, and not the one of KServe."""
+    assert "kserve 0.18" in call("-", "--assume", "openshift-ai=3.5", text=GOOD)[1]
+    with pytest.raises(errors.InputError, match="that release of openshift-ai is not known"):
+        call("-", "--assume", "openshift-ai=1.0", text=GOOD)
+
+
+def test_kinds_that_nothing_is_known_of_are_named() -> None:
+    """Nobody believes of an object that it was judged."""
+    route = "---\napiVersion: route.openshift.io/v1\nkind: Route\nmetadata: {name: a}\n"
+    assert "1 of 2 objects judged, not Route (" in call("-", text=GOOD + route)[1]
+
+
 def test_rules_are_listed_and_explained() -> None:
     """A list, one in words, one as data, and the nearest where there is none."""
     listed = CliRunner().invoke(rules, []).stdout

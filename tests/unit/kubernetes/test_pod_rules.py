@@ -82,6 +82,17 @@ def test_secrets_that_must_exist_are_named_with_the_command_that_makes_them() ->
     assert needed[0].fix == "kubectl create secret generic hf-token -n demo --from-literal=token=VALUE"
 
 
+def test_all_keys_of_a_secret_are_made_by_one_command() -> None:
+    """A second command for the same Secret would fail, as it is there already."""
+    keys = {"A": KeyRef("keys", "one"), "B": KeyRef("keys", "two")}
+    deployment = builders.deployment(builders.recipe(engine={"env": keys}))
+    needed = [each for each in rules.findings_of(deployment) if each.id == "secret.needed"]
+    assert [each.value for each in needed] == ["hf-token/token", "keys/one,two"]
+    assert (
+        needed[1].fix == "kubectl create secret generic keys -n demo --from-literal=one=VALUE --from-literal=two=VALUE"
+    )
+
+
 @pytest.mark.requirement("R157")
 def test_downloads_by_every_pod_are_mentioned() -> None:
     """Without a claim the model is fetched again at each start of each pod."""

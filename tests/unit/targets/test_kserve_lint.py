@@ -242,7 +242,9 @@ def test_broken(rule: str, body: dict[str, Any], changes: dict[str, object]) -> 
 
 def test_every_rule_has_a_case() -> None:
     """No rule is without a manifest that breaks it."""
-    assert {rule.id for rule in LINT.rules if rule.id.startswith("kserve.")} == {rule for rule, _, _ in BROKEN} | ELSEWHERE
+    assert {rule.id for rule in LINT.rules if rule.id.startswith("kserve.")} == {
+        rule for rule, _, _ in BROKEN
+    } | ELSEWHERE
 
 
 def test_sound_ones_pass() -> None:
@@ -308,6 +310,13 @@ def test_updates() -> None:
         assert rule in {each.id for each in findings(new, old=before)}
         going = changed(new, {"metadata.deletionTimestamp": "2026-11-21T00:00:00Z"})
         assert rule not in {each.id for each in findings(going, old=before)}
+
+
+def test_a_patient_worker_may_ask_its_head() -> None:
+    """What the finding asks for is no finding."""
+    patient = {**ASKS_HEAD, "failureThreshold": 10, "periodSeconds": 30}
+    assert "kserve.worker-liveness" not in said(changed(RUNTIME, {f"{RUNTIME_WORKER}.livenessProbe": patient}), *OTHERS)
+    assert "kserve.worker-liveness" in said(changed(RUNTIME, {f"{RUNTIME_WORKER}.livenessProbe": ASKS_HEAD}), *OTHERS)
 
 
 def test_a_disabled_runtime_is_not_asked() -> None:

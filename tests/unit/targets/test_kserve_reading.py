@@ -131,6 +131,14 @@ def test_workers_by_their_number_mean_one_node_more() -> None:
     assert "import.size-by-variable" not in ids(found)
 
 
+def test_workers_by_their_number_are_counted_whatever_their_gpus() -> None:
+    """Pods of several GPUs do not make a group of 0.14 smaller."""
+    sizes = "tensorParallelSize: 4\n      pipelineParallelSize: 2\n"
+    found = imported(SERVICE.replace(sizes, "size: 3\n") % {"replicas": 1}, "0.14")
+    assert (found.fields["hardware.nodes"], found.fields["hardware.gpusPerNode"]) == (4, 4)
+    assert "import.size-ignored" not in ids(found)
+
+
 def test_a_script_with_the_server_is_read_with_the_sizes_of_the_service() -> None:
     """The runtime's script is a shell's: variables of the controller, `$0` and the service's own arguments are filled in."""
     found = imported(f"{SCRIPTED}---{SERVICE % {'replicas': 1}}")

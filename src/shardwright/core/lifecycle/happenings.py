@@ -26,7 +26,7 @@ class Happening:
     subject: str
     """What it happened to: a deployment, a pod, a host, an object."""
     state: str = ""
-    """Of the deployment, the member, the download or the condition; of a proof pass, fail or unknown."""
+    """Of the deployment, the member, the download or the condition; of a proof pass, warn, fail or unknown."""
     text: str = ""
     replica: int | None = None
     member: int | None = None

@@ -9,7 +9,7 @@ from shardwright.values import frozen
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Condition", "Download", "Member", "Remark", "Snapshot", "State", "state_of"]
+__all__ = ["Condition", "Download", "Member", "Remark", "Snapshot", "State", "serves", "state_of"]
 
 State = Literal[
     "absent", "downloading", "pending", "starting", "ready", "restarting", "degraded", "failed", "ending", "ended"
@@ -117,7 +117,7 @@ def state_of(snapshot: Snapshot) -> State:
         return "ending" if snapshot.members else "absent"
     if snapshot.is_ending:
         return "ending"
-    serving = sum(_serves(snapshot, index) for index in range(snapshot.replicas))
+    serving = sum(serves(snapshot, index) for index in range(snapshot.replicas))
     if serving == snapshot.replicas and snapshot.is_ready:
         return "ready"
     if serving:
@@ -138,7 +138,7 @@ def _coming_up(snapshot: Snapshot) -> State:
     return "starting"
 
 
-def _serves(snapshot: Snapshot, index: int) -> bool:
+def serves(snapshot: Snapshot, index: int) -> bool:
     """Its leader is ready, and as many members as were asked for run."""
     members = [each for each in snapshot.group(index) if each.state in {"running", "ready"}]
     return len(members) >= snapshot.size and any(each.index == 0 and each.state == "ready" for each in members)

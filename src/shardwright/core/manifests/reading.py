@@ -123,7 +123,7 @@ class _Reader:
         why = "what stands after it in this file was not read"
         if _TEMPLATE_MARK.search(line):
             message = "a placeholder stands there that was not replaced, so this is no YAML"
-            fix = "render the template first, as helm template does, and lint what comes out"
+            fix = "render the template first, as helm template does, and give what comes out"
             return _finding("manifest.placeholder", message, fault.file, fault.line, why=why, fix=fix)
         return _faulty(fault, "manifest.unreadable", why)
 
@@ -180,7 +180,7 @@ class _Reader:
         self.objects.append(Object("", kind, name, "", root, value if isinstance(value, dict) else {}))
 
     def _complain(self, name: str, mark: Mark, message: str) -> None:
-        fix = "lint manifests only, or begin it with apiVersion and kind"
+        fix = "give manifests only, or begin it with apiVersion and kind"
         self.findings.append(_finding(name, message, mark.file, mark.line, fix=fix))
 
 
@@ -205,7 +205,7 @@ def _placeholder(path: paths.Path, node: ScalarNode) -> Finding:
         node.mark.line,
         path=paths.path_text(path),
         why="Kubernetes takes it as it stands",
-        fix="put the value there, or lint what comes out of the program that replaces it",
+        fix="put the value there, or give what comes out of the program that replaces it",
     )
 
 

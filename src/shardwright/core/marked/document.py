@@ -214,7 +214,8 @@ class _Builder:
         node = self._anchors.get(event.anchor or "")
         if node is None:
             message = f'the alias "*{secret_values.shown_key(event.anchor or "")}" has no anchor before it'
-            raise errors.RecipeError((fault_at(mark, tuple(self._path), message, "quote a text that starts with *"),))
+            hint = "write the anchor in the same document, before it; quote a text that starts with *"
+            raise errors.RecipeError((fault_at(mark, tuple(self._path), message, hint),))
         size, height = _measure(node)
         self._count(size, depth + height - 1, mark)
         return node

@@ -37,19 +37,38 @@ _LOOKED_AT = (
     *("nodes", "pods", "deployments.apps", "storageclasses.storage.k8s.io", "priorityclasses.scheduling.k8s.io"),
 )
 
+_OPENSHIFT = (
+    Ask("get", "clusterversions.config.openshift.io"),
+    Ask("list", "securitycontextconstraints.security.openshift.io"),
+    Ask("list", "clusterserviceversions.operators.coreos.com", "redhat-ods-operator"),
+    Ask("list", "datascienceclusters.datasciencecluster.opendatahub.io"),
+)
+
 
 def asks_of(namespace: str, resources: Iterable[tuple[str, bool]]) -> tuple[Ask, ...]:
     """Rights for apply, status, logs and delete of objects of these resources, each with whether it is namespaced."""
-    found = [Ask(verb, name, namespace if inside else "") for name, inside in resources for verb in _WRITE]
+    found = [
+        Ask(verb, name, namespace if inside else "")
+        for name, inside in resources
+        for verb in _WRITE
+        if verb != "delete" or name != "namespaces"
+    ]
     found += [Ask(verb, name, namespace) for name, verbs in _OWN for verb in verbs]
     return tuple(dict.fromkeys(found))
 
 
-def reading_asks(needs: Needs, extra: Iterable[str] = ()) -> tuple[Ask, ...]:
+def reading_asks(needs: Needs) -> tuple[Ask, ...]:
     """Rights that a preflight needs to tell everything; Secrets by name only, as far as rules can say it."""
     inside = [Ask("list", name, needs.namespace) for name in _LOOKED_AT_INSIDE[:2]]
     inside += [Ask("get", name, needs.namespace) for name in _LOOKED_AT_INSIDE[2:]]
-    whole = [Ask("get", "namespaces"), *(Ask("list", name) for name in (*_LOOKED_AT, *extra))]
+    whole = [Ask("get", "namespaces"), *(Ask("list", name) for name in _LOOKED_AT)]
+    if needs.gpu and needs.gpu.resource.startswith("nvidia.com/"):
+        whole.append(Ask("list", "clusterpolicies.nvidia.com"))
+    if any("/" in key and "rdma" in key for pod in needs.pods for key in pod.requests):
+        whole.append(Ask("list", "nicclusterpolicies.mellanox.com"))
+    if needs.target == "openshift-ai":
+        whole += _OPENSHIFT
+        inside.append(Ask("create", "localsubjectaccessreviews.authorization.k8s.io", needs.namespace))
     if needs.claims:
         whole.append(Ask("get", "persistentvolumes"))
     networks = {namespace for namespace, _ in needs.networks}

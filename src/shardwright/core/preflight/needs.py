@@ -128,6 +128,10 @@ class Operator:
     """Group and kind that it brings."""
     deployments: tuple[str, ...] = ()
     """Names of the Deployments of its controllers; one of them is enough."""
+    devices: str = ""
+    """Vendor of the devices that it brings, as `nvidia.com`; empty: none."""
+    is_shared: bool = False
+    """Only others need it: where these are there, it is no matter how they came to be."""
     asserted: str = ""
     """The version that the recipe names; empty: any."""
 

@@ -56,7 +56,7 @@ def _version(found: OpenShift) -> Iterator[Finding]:
         )
         return
     match = _NUMBERS.match(found.version)
-    number: tuple[int, int] = (int(match[1]), int(match[2])) if match else (0, 0)
+    number = tuple(int(each) for each in match.groups()) if match else ()
     if number < _TESTED:
         yield telling.warn(
             "cluster.openshift",

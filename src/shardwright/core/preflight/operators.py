@@ -44,9 +44,15 @@ def check_operators(needs: Needs, facts: ClusterFacts) -> Iterator[Finding]:
     """Kinds that are written are served, and somebody acts on them."""
     for wanted in _first_of_kinds(needs):
         yield from _kind(wanted, needs, facts)
+    is_installed = all(_is_served(each, facts) for each in needs.operators if not each.is_shared)
     for operator in needs.operators:
-        yield from _operator(operator, facts)
+        if not (operator.is_shared and is_installed and not _is_served(operator, facts)):
+            yield from _operator(operator, needs, facts)
     yield from _states(facts)
+
+
+def _is_served(operator: Operator, facts: ClusterFacts) -> bool:
+    return all(facts.kinds.get(kind) for kind in operator.kinds)
 
 
 def _first_of_kinds(needs: Needs) -> tuple[ObjectNeed, ...]:
@@ -60,7 +66,6 @@ def _kind(wanted: ObjectNeed, needs: Needs, facts: ClusterFacts) -> Iterator[Fin
         if "." in wanted.group:
             yield telling.fine("cluster.kind", f"{wanted.kind} is served at {wanted.api_version}", value=wanted.kind)
         return
-    brings = next((each for each in needs.operators if (wanted.group, wanted.kind) in each.kinds), None)
     if served:
         there = ", ".join(f"{wanted.group}/{version}" for version in served)
         yield telling.wrong(
@@ -71,24 +76,27 @@ def _kind(wanted: ObjectNeed, needs: Needs, facts: ClusterFacts) -> Iterator[Fin
             value=wanted.kind,
             requirements=("R020",),
         )
-    else:
+    elif not any(wanted.group == group for each in needs.operators for group, _ in each.kinds):
         yield telling.wrong(
             "cluster.kind",
             f"{wanted.kind} of {wanted.api_version} is not served",
-            why=f"{brings.name} brings it, and is not installed" if brings else "its operator is not installed",
-            fix=" && ".join(brings.install) if brings and brings.install else "install its operator",
+            why="the operator that brings it is not installed",
+            fix="install it, or choose another target or way in (expose.kind)",
             value=wanted.kind,
             requirements=("R020",),
         )
 
 
-def _operator(operator: Operator, facts: ClusterFacts) -> Iterator[Finding]:
+def _operator(operator: Operator, needs: Needs, facts: ClusterFacts) -> Iterator[Finding]:
     """Kinds that an operator brings are there, and its controller runs at the release that is named."""
-    missing = [kind for group, kind in operator.kinds if not facts.kinds.get((group, kind))]
+    groups = {group for group, _ in operator.kinds}
+    written = [(each.group, each.kind) for each in needs.objects if each.group in groups]
+    missing = [kind for group, kind in dict.fromkeys((*operator.kinds, *written)) if not facts.kinds.get((group, kind))]
     if missing:
+        are = "are" if len(missing) > 1 else "is"
         yield telling.wrong(
             "cluster.operator",
-            f"{operator.name} is not installed: {missing[0]} is not served",
+            f"{operator.name} is not installed: {' and '.join(missing)} {are} not served",
             why="objects that it acts on cannot be made, or stay as they are",
             fix=" && ".join(operator.install) or f"install {operator.name}",
             value=operator.name,

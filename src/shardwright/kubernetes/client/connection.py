@@ -163,6 +163,7 @@ class Connection:
 
         `read_seconds`: how long it may say nothing. `hang_up`, from any thread, ends it with TemporaryError.
         """
+        self._demand_open(asked)
         timeout = httpx2.Timeout(_TIMEOUT_SECONDS, read=read_seconds)
         headers = {} if content is None else {"Content-Type": "application/json"}
         method = "GET" if content is None else "POST"
@@ -191,7 +192,13 @@ class Connection:
                 # Of the plain socket: TLS would first say goodbye, and another thread is using it.
                 socket.socket.shutdown(each, socket.SHUT_RDWR)
 
+    def _demand_open(self, asked: Asked) -> None:
+        """A thread may still ask when another one has closed the connection."""
+        if self.is_closed:
+            raise errors.TargetError(f"{asked}: the connection was closed")
+
     def _once(self, asked: Asked, reader: Callable[[httpx2.Response], _Read], sent: dict[str, Any]) -> _Read:
+        self._demand_open(asked)
         try:
             answer = self.http.request(**sent)
             self._tries = None

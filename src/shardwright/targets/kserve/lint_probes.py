@@ -24,6 +24,8 @@ __all__ = ["RULES"]
 _TEMPLATE = "opendatahub-io/odh-model-controller config/runtimes/vllm/vllm-multinode-template.yaml"
 _WORKER: Path = ("spec", "workerSpec")
 _LEAST_SECONDS = 1200
+_PATIENT_SECONDS = 300
+"""What a liveness probe is given where it is mended."""
 _VERSION = re.compile(r"v?(\d+\.\d+\.\d+)")
 _RUNTIME_VERSION = "opendatahub.io/runtime-version"
 _RAY_WAIT = re.compile(r"ray\s+status[^\n]*-eq\s+\"?\$\{?PIPELINE_PARALLEL_SIZE")
@@ -53,8 +55,14 @@ def _worker_liveness(manifest: Object, _: Context) -> Iterator[Breach]:
     worker = groups.worker_container(manifest)
     if worker is None:
         return
-    if "HEAD_SVC" in _probe_script(manifest, worker, "livenessProbe"):
-        yield Breach((*worker, "livenessProbe"), "the worker's liveness probe asks the head")
+    script = _probe_script(manifest, worker, "livenessProbe")
+    failures, period = (
+        manifest.number_at(*worker, "livenessProbe", name) or default
+        for name, default in (("failureThreshold", 3), ("periodSeconds", 10))
+    )
+    if "HEAD_SVC" in script and (failures * period < _PATIENT_SECONDS or "/completions" in script):
+        message = f"the worker's liveness probe asks the head and gives up after {failures * period} s"
+        yield Breach((*worker, "livenessProbe"), message, str(failures * period))
 
 
 def _ranks(manifest: Object, _: Context) -> Iterator[Breach]:

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 from shardwright.core import target_options
 from shardwright.core.target_options import Option
+from shardwright.targets.kserve import releases, server
 
 if TYPE_CHECKING:
     from shardwright.core.recipe import Recipe
 
-__all__ = ["HUGGING_FACE", "OPTIONS", "is_server"]
+__all__ = ["HUGGING_FACE", "OPTIONS", "is_server", "own_engine"]
 
 HUGGING_FACE = "huggingface"
 
@@ -28,3 +29,9 @@ OPTIONS = {
 def is_server(recipe: Recipe) -> bool:
     """Whether KServe's Hugging Face server is to run the engine."""
     return target_options.text_of(recipe, "runtime") == HUGGING_FACE
+
+
+def own_engine(recipe: Recipe) -> str:
+    """The version of the engine in KServe's own server; empty where that is not asked for, not known, or has another."""
+    release = releases.release_of(recipe)
+    return release.server_engine if release and is_server(recipe) and recipe.engine.name == server.ENGINE else ""

@@ -55,7 +55,11 @@ def sizes_of(service: Object, runtime: Object | None, head: Object, worker: Obje
         or (max(size, 0) + 1 if size is not None else 1)
     )
     tensor = _variable(head, "tensor") or _field(service, runtime, "tensor") or 1
-    made = _nodes(runtime, tensor, pipeline, gpus, gpu_resources.gpu_count(worker, _CONTAINER) or _limited(worker))
+    of_worker = gpu_resources.gpu_count(worker, _CONTAINER) or _limited(worker)
+    if size is not None and size > 0 and not _decided(head):  # it counts pods, whatever the command says of ranks
+        made = gpu_resources.Nodes(size + 1, gpus, of_worker)
+    else:
+        made = _nodes(runtime, tensor, pipeline, gpus, of_worker)
     complaint = ""
     if made is None:
         made = gpu_resources.Nodes(pipeline, tensor, tensor)
@@ -83,7 +87,8 @@ def notes_of(service: Object, sizes: Sizes) -> Iterator[Finding]:
             fix="check hardware.nodes and parallelism",
             objects=(service,),
         )
-    if sizes.nodes * sizes.gpus_per_node != sizes.tensor * sizes.pipeline and not sizes.complaint:
+    is_by_size = sizes.old_size is not None and not sizes.by_variable
+    if sizes.nodes * sizes.gpus_per_node != sizes.tensor * sizes.pipeline and not sizes.complaint and not is_by_size:
         yield note(
             "group-differs",
             f"KServe makes {sizes.nodes} pods with up to {sizes.gpus_per_node} GPUs for TP{sizes.tensor} x PP{sizes.pipeline}",

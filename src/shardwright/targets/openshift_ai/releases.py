@@ -13,7 +13,17 @@ from shardwright.values import frozen
 if TYPE_CHECKING:
     from shardwright.core.recipe import Recipe
 
-__all__ = ["Names", "Release", "known_releases", "known_versions", "names", "release_named", "release_of"]
+__all__ = [
+    "Names",
+    "Release",
+    "beneath",
+    "known_releases",
+    "known_versions",
+    "names",
+    "own_engine",
+    "release_named",
+    "release_of",
+]
 
 
 @frozen
@@ -89,6 +99,18 @@ def release_named(version: str) -> Release | None:
     newest = _number(known_releases()[-1])
     older = [release for release in known_releases() if _number(release) <= wanted]
     return older[-1] if older and wanted <= newest and _number(older[-1])[0] == wanted[0] else None
+
+
+def own_engine(recipe: Recipe) -> str:
+    """The version of the engine in the platform's image; empty where it is not known, or has another engine."""
+    release = release_of(recipe)
+    return release.engine if release and recipe.engine.name == names().engine_name else ""
+
+
+def beneath(version: str) -> tuple[str, str] | None:
+    """KServe and the release of it whose rules hold in a release of OpenShift AI; None for one that is not known."""
+    release = release_named(version)
+    return ("kserve", release.kserve) if release else None
 
 
 def _number(release: Release) -> tuple[int, int]:

@@ -1,0 +1,54 @@
+"""What a revision says of itself: its layout, and the object that stands for it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from shardwright import errors
+from shardwright.core.layout import Layout
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from shardwright.core.lifecycle.revision import Revision
+
+__all__ = ["layout_of", "root_of", "summary_of"]
+
+_ROOTS = ("LLMInferenceService", "InferenceService", "RayService", "LeaderWorkerSet", "RayCluster", "Deployment")
+"""Kinds that serve, the outermost first."""
+
+
+def layout_of(plan: Mapping[str, Any]) -> Layout | None:
+    """The layout of a plan as a document; None where nothing was planned."""
+    planned: dict[str, Any] = plan.get("layout") or {}
+    if not planned:
+        return None
+    return Layout(
+        tensor=planned["tensor"],
+        pipeline=planned["pipeline"],
+        data=planned["data"],
+        nodes=planned["nodes"],
+        gpus_per_node=planned["gpusPerNode"],
+        stages=tuple(stage["layers"] for stage in plan["stages"]),
+    )
+
+
+def root_of(manifests: Iterable[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """The object that serves; TargetError if there is none among these."""
+    found = {str(body.get("kind")): body for body in manifests}
+    for kind in _ROOTS:
+        if kind in found:
+            return found[kind]
+    raise errors.TargetError(f"the revision has no object that serves; it has: {', '.join(found)}")
+
+
+def summary_of(revision: Revision) -> dict[str, Any]:
+    """What a list of deployments shows, so that nobody has to unpack revisions for it."""
+    root = root_of(revision.manifests)
+    target: Mapping[str, Any] = revision.recipe.get("target") or {}
+    layout = layout_of(revision.plan)
+    return {
+        "target": str(target.get("kind", "")),
+        "layout": None if layout is None else str(layout),
+        "root": {"apiVersion": root["apiVersion"], "kind": root["kind"], "name": root["metadata"]["name"]},
+    }

@@ -1,0 +1,276 @@
+"""A reverse proxy in front of an API server that makes trouble as a seed has it; plain HTTP on this machine.
+
+    with fault_proxy.running(cluster.plane, Storm(seed=7, share=0.3)) as proxy:
+        client = connect(Place(kubeconfig=str(proxy.write_kubeconfig(folder / "kubeconfig"))))
+        ...
+        proxy.storm = faults.CALM                     # from now on nothing goes wrong
+        proxy.counts                                  # what went wrong how often
+
+Requests go to the real server with the credentials that they bring, so that what it keeps is real. Not for upgraded
+connections (exec, port-forward).
+"""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import http.client
+import json
+import socket
+import ssl
+import struct
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import parse_qs, urlsplit
+
+from shardwright.testing.cluster import faults
+from shardwright.testing.cluster.faults import Asked, Fault, Storm
+from shardwright.values import frozen
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Mapping
+    from pathlib import Path
+
+    from shardwright.testing.cluster.control_plane import ControlPlane
+
+__all__ = ["Proxy", "running"]
+
+_UPSTREAM_SECONDS = 60.0
+_SLOW_SECONDS = 0.1
+_EVENTS = 2
+"""A watch brings so many before it is cut off."""
+_DROPPED = frozenset({"connection", "transfer-encoding", "content-length", "host", "accept-encoding"})
+_REFUSED: Mapping[Fault, tuple[int, str]] = {
+    "conflict": (409, "Conflict"),
+    "busy": (429, "TooManyRequests"),
+    "internal": (500, "InternalError"),
+    "unavailable": (503, "ServiceUnavailable"),
+    "gone": (410, "Expired"),
+    "unauthorized": (401, "Unauthorized"),
+}
+
+
+@frozen
+class _Answer:
+    """What the server said."""
+
+    code: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+
+class Proxy:
+    """A running proxy; `storm` may be exchanged at any time."""
+
+    def __init__(self, plane: ControlPlane, storm: Storm) -> None:
+        self.plane = plane
+        self.url = ""
+        self.page: int | None = None
+        """Entries of a page of a list, whatever the client asked for, so that few objects make several pages."""
+        self.counts: collections.Counter[Fault] = collections.Counter()
+        """What went wrong."""
+        self.requests: list[str] = []
+        """Every request with what befell it, for messages: `PATCH /apis/... late-reset`."""
+        self._storm, self._number = storm, 0
+        self._seen: collections.Counter[str] = collections.Counter()
+        self._lock = threading.Lock()
+
+    @property
+    def storm(self) -> Storm:
+        """What goes wrong now; set anew, counting of requests begins anew."""
+        return self._storm
+
+    @storm.setter
+    def storm(self, storm: Storm) -> None:
+        with self._lock:
+            self._storm, self._number = storm, 0
+            self._seen.clear()
+            self.requests.clear()
+
+    def write_kubeconfig(self, path: Path, token: str = "") -> Path:
+        """A kubeconfig whose server is the proxy; the administrator's credentials unless a token is given."""
+        whole: dict[str, Any] = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "current-context": "faults",
+            "clusters": [{"name": "faults", "cluster": {"server": self.url}}],
+            "users": [{"name": "faults", "user": {"token": token or self.plane.token}}],
+            "contexts": [{"name": "faults", "context": {"cluster": "faults", "user": "faults"}}],
+        }
+        path.touch(mode=0o600)
+        path.write_text(json.dumps(whole), "utf-8")
+        return path
+
+    def fate_of(self, asked: Asked) -> Fault | None:
+        """Draw what happens to the next request, and note it."""
+        with self._lock:
+            key = f"{asked.method} {asked.path}{' watch' if asked.is_watch else ''}"
+            fate = faults.draw(self._storm, asked, self._number, self._seen[key])
+            self._number += 1
+            self._seen[key] += 1
+            if fate:
+                self.counts[fate] += 1
+            self.requests.append(f"{key} {fate or ''}".rstrip())
+            return fate
+
+
+@contextlib.contextmanager
+def running(plane: ControlPlane, storm: Storm = faults.CALM) -> Generator[Proxy]:
+    """A proxy in front of that server until the block ends."""
+    proxy = Proxy(plane, storm)
+    trusting = ssl.create_default_context(cafile=str(plane.authority))
+    handler = type("_Bound", (_Handler,), {"proxy": proxy, "trusting": trusting})
+    with _Server(("127.0.0.1", 0), handler) as server:
+        proxy.url = f"http://127.0.0.1:{server.server_address[1]}"
+        serving = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+        serving.start()
+        try:
+            yield proxy
+        finally:
+            server.shutdown()
+            server.hang_up()
+            serving.join()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = True
+    request_queue_size = 128
+
+    def __init__(self, address: tuple[str, int], handler: type[_Handler]) -> None:
+        super().__init__(address, handler)
+        self.open: set[socket.socket] = set()
+
+    def hang_up(self) -> None:
+        """Wake the threads that wait for another request."""
+        for each in list(self.open):
+            with contextlib.suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """One connection of a client, and one to the server for it."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    timeout = 300
+    proxy: Proxy
+    trusting: ssl.SSLContext
+
+    def setup(self) -> None:
+        super().setup()
+        cast("_Server", self.server).open.add(self.connection)
+        at = urlsplit(self.proxy.plane.url)
+        self._upstream = http.client.HTTPSConnection(
+            str(at.hostname), at.port, timeout=_UPSTREAM_SECONDS, context=self.trusting
+        )
+
+    def finish(self) -> None:
+        cast("_Server", self.server).open.discard(self.connection)
+        self._upstream.close()
+        with contextlib.suppress(OSError):
+            super().finish()
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
+        """The proxy keeps its own record."""
+
+    def do_GET(self) -> None:
+        """Every request alike."""
+        path, query = urlsplit(self.path).path, parse_qs(urlsplit(self.path).query)
+        asked = Asked(self.command, path, query.get("watch") == ["true"], "continue" in query)
+        content = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        fate = self.proxy.fate_of(asked)
+        try:
+            self._meet(asked, fate, content)
+        except (OSError, http.client.HTTPException):
+            # The server is away, or the client: either way this connection is over.
+            self._upstream.close()
+            self._reset()
+
+    do_POST = do_PUT = do_PATCH = do_DELETE = do_GET  # noqa: N815 - the base's names
+
+    def _meet(self, asked: Asked, fate: Fault | None, content: bytes) -> None:
+        if fate == "reset":
+            self._reset()
+        elif fate == "gateway":
+            self._page()
+        elif fate is not None and fate in _REFUSED:
+            self._refuse(*_REFUSED[fate], asked)
+        elif asked.is_watch:
+            self._stream(content, fate)
+        else:
+            self._answer(self._ask(content), fate)
+
+    def _reset(self) -> None:
+        """End the connection without a word: the client sees ECONNRESET."""
+        self.close_connection = True
+        with contextlib.suppress(OSError):
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.connection.close()
+
+    def _page(self) -> None:
+        body = b"<html><body><h1>504 Gateway Time-out</h1></body></html>\n"
+        self._write(504, (("Content-Type", "text/html"),), body, len(body))
+
+    def _refuse(self, code: int, reason: str, asked: Asked) -> None:
+        message = f"drawn fault: {asked.method} {asked.path}"
+        status = {"kind": "Status", "apiVersion": "v1", "status": "Failure"}
+        body = json.dumps({**status, "message": message, "reason": reason, "code": code}).encode()
+        again = (("Retry-After", "1"),) if code in {429, 503} else ()
+        self._write(code, (("Content-Type", "application/json"), *again), body, len(body))
+
+    def _answer(self, answer: _Answer, fate: Fault | None) -> None:
+        body, length = answer.body, len(answer.body)
+        if fate == "late-reset":
+            self._reset()
+            return
+        if fate == "late-gateway":
+            self._page()
+            return
+        if fate == "slow":
+            time.sleep(_SLOW_SECONDS)
+        if fate in {"cut", "garbled"}:
+            body = body[: length // 2]
+        self._write(answer.code, answer.headers, body, length if fate == "cut" else len(body))
+        if fate == "cut":
+            self._reset()
+
+    def _write(self, code: int, headers: tuple[tuple[str, str], ...], body: bytes, length: int) -> None:
+        lines = [f"HTTP/1.1 {code} {http.client.responses.get(code, '')}", f"Content-Length: {length}"]
+        lines += [f"{key}: {value}" for key, value in headers]
+        self.wfile.write("\r\n".join([*lines, "", ""]).encode("latin-1") + body)
+
+    def _ask(self, content: bytes) -> _Answer:
+        response = self._forwarded(content)
+        body = response.read()
+        headers = tuple((key, value) for key, value in response.getheaders() if key.lower() not in _DROPPED)
+        return _Answer(response.status, headers, body)
+
+    def _forwarded(self, content: bytes) -> http.client.HTTPResponse:
+        headers = {key: value for key, value in self.headers.items() if key.lower() not in _DROPPED}
+        path = self.path
+        if self.proxy.page is not None and "limit=" in path:
+            path = path.replace("limit=500", f"limit={self.proxy.page}")
+        self._upstream.request(self.command, path, body=content or None, headers=headers)
+        return self._upstream.getresponse()
+
+    def _stream(self, content: bytes, fate: Fault | None) -> None:
+        response = self._forwarded(content)
+        self.close_connection = True
+        self._head_of_stream(response)
+        for count, line in enumerate(response):
+            self.wfile.write(line)
+            if fate in {"watch-cut", "watch-gone"} and count + 1 >= _EVENTS:
+                break
+        if fate == "watch-gone":
+            gone = {"kind": "Status", "code": 410, "reason": "Expired", "message": "too old resource version"}
+            self.wfile.write(json.dumps({"type": "ERROR", "object": gone}).encode() + b"\n")
+        self._upstream.close()
+
+    def _head_of_stream(self, response: http.client.HTTPResponse) -> None:
+        kept = [(key, value) for key, value in response.getheaders() if key.lower() not in _DROPPED]
+        lines = [f"HTTP/1.1 {response.status} {response.reason}", "Connection: close"]
+        lines += [f"{key}: {value}" for key, value in kept]
+        self.wfile.write("\r\n".join([*lines, "", ""]).encode("latin-1"))

@@ -1,0 +1,128 @@
+"""What the engine's story needs: recipes whose pods run the engine that this machine has, and the command as users run it."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+from shardwright import errors
+from shardwright.core import twin
+from shardwright.core.layout import Layout
+from shardwright.models import load_shape, twin_files
+from shardwright.service import engines, planning, recipes, rollout
+from shardwright.settings import load_settings
+from shardwright.testing.cluster import engine_pods, images
+from shardwright.testing.cluster.engine_pods import EnginePlace
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "llama-3-8b-two-nodes.yaml"
+VERSION = "0.32.0"
+LAYOUT = Layout(tensor=1, pipeline=2, nodes=2, gpus_per_node=1, stages=(2, 2))
+_SHIM = '#!/bin/sh\nexec {python} {launcher} run -- "$@"\n'
+
+
+@dataclass(frozen=True)
+class Shell:
+    """The command, on one cluster."""
+
+    kubeconfig: Path
+    folder: Path
+
+    def environment(self) -> dict[str, str]:
+        own = {"KUBECONFIG": str(self.kubeconfig), "SHARDWRIGHT_STATE_DIR": str(self.folder / "state")}
+        return {**os.environ, **own}
+
+    def run(self, *arguments: str, code: int = 0, seconds: float = 400) -> str:
+        """What it prints; the test fails if it ends with another code."""
+        command = [sys.executable, "-m", "shardwright", *arguments]
+        done = subprocess.run(
+            command, env=self.environment(), capture_output=True, text=True, timeout=seconds, check=False
+        )
+        assert done.returncode == code, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    def start(self, *arguments: str, out: Path) -> subprocess.Popen[bytes]:
+        """The same in the background."""
+        command = [sys.executable, "-m", "shardwright", *arguments]
+        with out.open("wb") as stream:
+            return subprocess.Popen(command, env=self.environment(), stdout=stream, stderr=subprocess.DEVNULL)
+
+
+def engine_place(folder: Path) -> EnginePlace:
+    """The engine of this machine as pods see it, its program `vllm` the launcher that makes it run on a CPU; or skip."""
+    settings = load_settings()
+    try:
+        environment = engines.find_engine("vllm", settings)
+    except errors.EnvironmentFault as lacking:
+        pytest.skip(str(lacking))
+    launcher = Path(engines.build_of("vllm", None).launcher)
+    programs = folder / "programs"
+    programs.mkdir()
+    shim = programs / "vllm"
+    shim.write_text(_SHIM.format(python=environment.python, launcher=launcher), "utf-8")
+    shim.chmod(0o755)
+    cache = settings.cache_dir / "test-cluster" / "engine"
+    shown = (programs, launcher.parent, settings.cache_dir / "twins")
+    return EnginePlace(environment.python.parents[1], cache, shown)
+
+
+def twin_folder() -> Path:
+    """A model's files as a rehearsal has them, weights and all."""
+    made = twin.twin_config(load_shape("llama-3-8b"), LAYOUT, twin.rank_bytes(LAYOUT.world_size))
+    assert isinstance(made, twin.Twin)
+    return twin_files.write_twin(made, load_settings().cache_dir)
+
+
+def on_stage(document: Mapping[str, Any], place: EnginePlace, path: Path) -> Path:
+    """The recipe as a file, with patches by which its pods run from that place and nothing else is changed."""
+    path.write_text(yaml.safe_dump(dict(document)), "utf-8")
+    (loaded,) = recipes.load_recipes([str(path)])
+    made = planning.plan_recipe(loaded.recipe, load_settings().hub)
+    (body,) = [each.body for each in rollout.manifests_of(made) if each.kind == "LeaderWorkerSet"]
+    operations: list[dict[str, Any]] = []
+    for role in ("leaderTemplate", "workerTemplate"):
+        spec: dict[str, Any] = body["spec"]["leaderWorkerTemplate"][role]["spec"]
+        operations.append(
+            {"op": "replace", "path": f"/spec/leaderWorkerTemplate/{role}/spec", "value": _shown(spec, place)}
+        )
+    patched = copy.deepcopy(dict(document))
+    patched["target"]["patches"] = [{"target": {"kind": "LeaderWorkerSet"}, "patch": operations}]
+    path.write_text(yaml.safe_dump(patched), "utf-8")
+    return path
+
+
+def _shown(spec: Mapping[str, Any], place: EnginePlace) -> dict[str, Any]:
+    changed = copy.deepcopy(dict(spec))
+    path = f"{place.shown[0]}:{place.environment}/bin:/usr/local/bin:/usr/bin:/bin"
+    for each in changed["containers"]:
+        each["env"].append({"name": "PATH", "value": path})
+    adapted = engine_pods.adapted(changed, place)
+    for before, after in zip(_containers(spec), _containers(adapted), strict=True):
+        after["image"], after["imagePullPolicy"] = before["image"], "IfNotPresent"
+    return adapted
+
+
+def _containers(spec: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [*spec.get("initContainers", ()), *spec["containers"]]
+
+
+def example(name: str = "llama-3-8b") -> dict[str, Any]:
+    """The two-node example for GPUs, for the controller and the engine that are here."""
+    document = yaml.safe_load(EXAMPLE.read_text("utf-8"))
+    document["metadata"]["name"] = name
+    document["engine"]["version"] = VERSION
+    document["target"] = {"kind": "lws", "version": "0.8"}
+    return document

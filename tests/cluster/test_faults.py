@@ -1,0 +1,76 @@
+"""Commands on a real API server while the way to it fails: nothing is lost, nothing is left, nothing is done twice."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import fault_runs
+import pytest
+
+from shardwright.kubernetes import leases
+from shardwright.testing.cluster import fault_proxy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from shardwright.testing.cluster.fault_proxy import Proxy
+    from shardwright.testing.cluster.fixtures import Clusters
+
+RESULTS = Path(__file__).parents[2] / "docs" / "reference" / "soak" / "faults.ndjson"
+SEEDS = range(25)
+MANY = range(1000, 2000)
+SHARE = 10
+"""Runs of one test of the many."""
+IS_KEPT = os.environ.get("SHARDWRIGHT_SOAK_RESULTS") == "1"
+LEASE_SECONDS = 1
+
+
+@pytest.fixture(scope="module")
+def proxy(clusters: Clusters) -> Iterator[Proxy]:
+    with fault_proxy.running(clusters.api().plane) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def namespace(clusters: Clusters) -> Iterator[str]:
+    with clusters.api().namespace("faults") as name:
+        yield name
+
+
+@pytest.fixture(autouse=True)
+def short_leases(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a command leaves when it cannot release it is waited for no longer than a test should take."""
+    monkeypatch.setattr(leases, "DURATION_SECONDS", LEASE_SECONDS)
+
+
+def check(proxy: Proxy, seed: int, namespace: str, folder: Path) -> fault_runs.Outcome:
+    """One run; the assertion shows the seed and what must not be."""
+    outcome = fault_runs.run(proxy, seed, namespace, folder)
+    assert not outcome.wrong, outcome.line()
+    return outcome
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_commands_in_a_storm(proxy: Proxy, namespace: str, tmp_path: Path, seed: int) -> None:
+    """Apply, rollback, delete, each repeated until it is done; the server is looked at after every try."""
+    check(proxy, seed, namespace, tmp_path)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("first", MANY[::SHARE])
+def test_many_storms(proxy: Proxy, namespace: str, tmp_path: Path, first: int) -> None:
+    """The same a thousand times. SHARDWRIGHT_SOAK_RESULTS=1 keeps a line of each run, and goes on where it stopped."""
+    lines = RESULTS.read_text("utf-8").splitlines() if IS_KEPT and RESULTS.exists() else []
+    known = {json.loads(line)["seed"] for line in lines}
+    missing = [seed for seed in range(first, first + SHARE) if seed not in known]
+    if not missing:
+        pytest.skip(f"seeds {first} to {first + SHARE - 1} stand in {RESULTS.name}")
+    for seed in missing:
+        outcome = check(proxy, seed, namespace, tmp_path)
+        if IS_KEPT:
+            RESULTS.parent.mkdir(parents=True, exist_ok=True)
+            with RESULTS.open("a", encoding="utf-8") as kept:
+                kept.write(outcome.line() + "\n")
