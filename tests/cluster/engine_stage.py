@@ -110,6 +110,8 @@ def _shown(spec: Mapping[str, Any], place: EnginePlace) -> dict[str, Any]:
     for each in changed["containers"]:
         each["env"].append({"name": "PATH", "value": path})
     adapted = engine_pods.adapted(changed, place)
+    for each in adapted["containers"]:  # it is the plan that says how large the cache is
+        each["env"] = [variable for variable in each["env"] if variable["name"] != "VLLM_CPU_KVCACHE_SPACE"]
     for before, after in zip(_containers(spec), _containers(adapted), strict=True):
         after["image"], after["imagePullPolicy"] = before["image"], "IfNotPresent"
     return adapted

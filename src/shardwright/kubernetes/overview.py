@@ -39,10 +39,12 @@ class Overlooked:
 def all_of(client: Client, namespace: str) -> Iterator[Overlooked]:
     """Every deployment by its newest revision, in all namespaces where none is given; warnings are left out."""
     heads = revisions.heads(client, namespace)
-    kinds = sorted({(str(head.root["apiVersion"]), str(head.root["kind"])) for head in heads})
+    kinds = sorted({(str(head.root["apiVersion"]), str(head.root["kind"])) for head in heads if head.root})
     with ThreadPoolExecutor(_WIDTH) as pool:
         roots = pool.map(partial(_roots, client, namespace), kinds)
-        asked_jobs = pool.submit(observing.list_of, client, Ref("batch/v1", "Job", namespace=namespace), views.Job, _DOWNLOADS)
+        asked_jobs = pool.submit(
+            observing.list_of, client, Ref("batch/v1", "Job", namespace=namespace), views.Job, _DOWNLOADS
+        )
         found = {key: body for part in roots for key, body in part.items()}
         parts = {key: registry.load_parts(key[1])(body) for key, body in found.items()}
         selectors = {key: parse_selector(each.pod_selector) for key, each in parts.items()}
@@ -50,7 +52,7 @@ def all_of(client: Client, namespace: str) -> Iterator[Overlooked]:
         sorted_pods = {key: each for part in pods for key, each in part.items()}
     jobs = asked_jobs.result()
     for head in heads:
-        key = (head.namespace, str(head.root["kind"]), str(head.root["name"]))
+        key = (head.namespace, str(head.root.get("kind")), str(head.root.get("name")))
         if key not in found:
             yield Overlooked(head, None)
             continue
@@ -73,7 +75,9 @@ def _pods(client: Client, namespace: str, label: str) -> dict[tuple[str, str, st
     return found
 
 
-def _of(pods: Mapping[tuple[str, str, str], Sequence[views.Pod]], namespace: str, selector: Selector) -> list[views.Pod]:
+def _of(
+    pods: Mapping[tuple[str, str, str], Sequence[views.Pod]], namespace: str, selector: Selector
+) -> list[views.Pod]:
     found = pods.get((namespace, *selector.first), ())
     return [each for each in found if selector.matches(each.metadata.labels)]
 

@@ -22,7 +22,19 @@ if TYPE_CHECKING:
     from shardwright.core.lifecycle.revision import Revision
     from shardwright.kubernetes.client import Client, Tree
 
-__all__ = ["KEPT", "Head", "add", "deployments", "forget_old", "heads", "history", "keep", "newest", "remove", "too_many"]
+__all__ = [
+    "KEPT",
+    "Head",
+    "add",
+    "deployments",
+    "forget_old",
+    "heads",
+    "history",
+    "keep",
+    "newest",
+    "remove",
+    "too_many",
+]
 
 KEPT = 10
 _DEPLOYMENT = "shardwright.dev/deployment"
@@ -68,7 +80,7 @@ class Head:
     target: str
     layout: str | None
     root: Mapping[str, Any]
-    """apiVersion, kind and name of the object that serves."""
+    """apiVersion, kind and name of the object that serves; empty if there is none."""
 
 
 def heads(client: Client, namespace: str) -> tuple[Head, ...]:
@@ -173,9 +185,10 @@ def _body(namespace: str, name: str, kept: Revision) -> Tree:
         "app.kubernetes.io/component": "revision",
         "app.kubernetes.io/managed-by": "shardwright",
     }
+    summary = json.dumps(planned.summary_of(kept), sort_keys=True)
     return {
         "apiVersion": ref.api_version,
         "kind": ref.kind,
-        "metadata": {"name": ref.name, "namespace": namespace, "labels": labels},
+        "metadata": {"name": ref.name, "namespace": namespace, "labels": labels, "annotations": {_SUMMARY: summary}},
         "data": {_KEY: revisions.encode(kept)},
     }

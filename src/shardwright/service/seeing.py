@@ -8,21 +8,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from shardwright import errors, registry
-from shardwright.core.layout import Layout
+from shardwright.core.lifecycle import planned
 from shardwright.core.lifecycle.snapshot import state_of
 from shardwright.core.progress import Progress
 from shardwright.service import access, gpu_use, reaching
 from shardwright.values import frozen
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
+    from shardwright.core.layout import Layout
     from shardwright.core.lifecycle.parts import Parts
     from shardwright.core.lifecycle.revision import Revision
     from shardwright.core.lifecycle.snapshot import Member, Snapshot
     from shardwright.core.plugins import Engine, LogEvent
     from shardwright.core.progress import RankProgress
     from shardwright.kubernetes.client import Client
+    from shardwright.kubernetes.overview import Overlooked
 
 __all__ = ["FOREIGN", "Subject", "all_statuses", "find", "look", "progress_of", "status"]
 
@@ -36,7 +36,6 @@ FOREIGN: dict[str, tuple[str, str]] = {
     "sts": ("apps", "StatefulSet"),
 }
 """Short names of objects that this program need not have made -> group and kind, as kubectl has them."""
-_ROOTS = ("LLMInferenceService", "InferenceService", "RayService", "LeaderWorkerSet", "RayCluster", "Deployment")
 _LOG_LINES = 2000
 
 
@@ -54,17 +53,7 @@ class Subject:
     @property
     def layout(self) -> Layout | None:
         """As it was planned; None where it was not."""
-        planned: dict[str, Any] = (self.revision.plan.get("layout") or {}) if self.revision else {}
-        if not planned or not self.revision:
-            return None
-        return Layout(
-            tensor=planned["tensor"],
-            pipeline=planned["pipeline"],
-            data=planned["data"],
-            nodes=planned["nodes"],
-            gpus_per_node=planned["gpusPerNode"],
-            stages=tuple(stage["layers"] for stage in self.revision.plan["stages"]),
-        )
+        return planned.layout_of(self.revision.plan) if self.revision else None
 
     @property
     def engine(self) -> Engine | None:
@@ -94,18 +83,12 @@ def find(client: Client, namespace: str, name: str) -> Subject:
     if slash:
         return _foreign(client, namespace, short, own)
     newest = revisions.newest(client, namespace, name)
-    root = _root_of(newest.manifests)
+    root = planned.root_of(newest.manifests)
+    if not root:
+        raise errors.TargetError(f"{namespace}/{name}: its last revision has no object that serves")
     asked: dict[str, Any] = newest.recipe.get("target") or {}
     parts = registry.load_parts(str(root["kind"]))(root)
     return Subject(namespace=namespace, name=name, target=str(asked.get("kind", "")), parts=parts, revision=newest)
-
-
-def _root_of(manifests: Iterable[Mapping[str, Any]]) -> Mapping[str, Any]:
-    found = {str(body.get("kind")): body for body in manifests}
-    for kind in _ROOTS:
-        if kind in found:
-            return found[kind]
-    raise errors.TargetError(f"the revision has no object that serves; it has: {', '.join(found)}")
 
 
 def _foreign(client: Client, namespace: str, short: str, name: str) -> Subject:
@@ -174,25 +157,23 @@ def status(client: Client, namespace: str, name: str, *, with_devices: bool = Fa
 
 def all_statuses(client: Client, namespace: str) -> list[dict[str, Any]]:
     """One line's worth of every deployment of a namespace, or of all."""
-    from shardwright.kubernetes import revisions  # noqa: PLC0415 - see clusters
+    from shardwright.kubernetes import overview  # noqa: PLC0415 - see clusters
 
-    found: list[dict[str, Any]] = []
-    for inside, name in revisions.deployments(client, namespace):
-        subject = find(client, inside, name)
-        snapshot = look(client, subject)
-        ready = sum(each.state == "ready" for each in snapshot.members if each.index == 0)
-        found.append(
-            {
-                "namespace": inside,
-                "name": name,
-                "target": subject.target,
-                "state": state_of(snapshot),
-                "ready": f"{ready}/{snapshot.replicas}",
-                "layout": str(subject.layout) if subject.layout else None,
-                "revision": subject.revision.number if subject.revision else None,
-            }
-        )
-    return found
+    return [_line_of(each) for each in overview.all_of(client, namespace)]
+
+
+def _line_of(found: Overlooked) -> dict[str, Any]:
+    head, snapshot = found.head, found.snapshot
+    ready = sum(each.state == "ready" for each in snapshot.members if each.index == 0) if snapshot else 0
+    return {
+        "namespace": head.namespace,
+        "name": head.name,
+        "target": head.target,
+        "state": state_of(snapshot) if snapshot else "absent",
+        "ready": f"{ready}/{snapshot.replicas if snapshot else '?'}",
+        "layout": head.layout,
+        "revision": head.number,
+    }
 
 
 def progress_of(client: Client, subject: Subject, snapshot: Snapshot) -> list[RankProgress]:

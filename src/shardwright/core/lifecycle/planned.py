@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from shardwright import errors
 from shardwright.core.layout import Layout
 
 if TYPE_CHECKING:
@@ -34,12 +33,12 @@ def layout_of(plan: Mapping[str, Any]) -> Layout | None:
 
 
 def root_of(manifests: Iterable[Mapping[str, Any]]) -> Mapping[str, Any]:
-    """The object that serves; TargetError if there is none among these."""
+    """The object that serves; empty if there is none among these."""
     found = {str(body.get("kind")): body for body in manifests}
     for kind in _ROOTS:
         if kind in found:
             return found[kind]
-    raise errors.TargetError(f"the revision has no object that serves; it has: {', '.join(found)}")
+    return {}
 
 
 def summary_of(revision: Revision) -> dict[str, Any]:
@@ -50,5 +49,7 @@ def summary_of(revision: Revision) -> dict[str, Any]:
     return {
         "target": str(target.get("kind", "")),
         "layout": None if layout is None else str(layout),
-        "root": {"apiVersion": root["apiVersion"], "kind": root["kind"], "name": root["metadata"]["name"]},
+        "root": {**{key: root[key] for key in ("apiVersion", "kind")}, "name": root["metadata"]["name"]}
+        if root
+        else {},
     }
