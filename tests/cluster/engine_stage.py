@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import copy
-import dataclasses
-import json
 import os
 import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 import yaml
@@ -19,6 +17,7 @@ import yaml
 from shardwright import errors
 from shardwright.core import twin
 from shardwright.core.layout import Layout
+from shardwright.core.plan.types import Plan
 from shardwright.models import load_shape, twin_files
 from shardwright.service import engines, planning, recipes, rollout
 from shardwright.settings import load_settings
@@ -41,7 +40,7 @@ class Shell:
     kubeconfig: Path
     folder: Path
 
-    def environment(self) -> dict[str, str]:
+    def _environment(self) -> dict[str, str]:
         own = {"KUBECONFIG": str(self.kubeconfig), "SHARDWRIGHT_STATE_DIR": str(self.folder / "state")}
         return {**os.environ, **own}
 
@@ -49,7 +48,7 @@ class Shell:
         """What it prints; the test fails if it ends with another code."""
         command = [sys.executable, "-m", "shardwright", *arguments]
         done = subprocess.run(
-            command, env=self.environment(), capture_output=True, text=True, timeout=seconds, check=False
+            command, env=self._environment(), capture_output=True, text=True, timeout=seconds, check=False
         )
         assert done.returncode == code, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done.stdout
@@ -58,7 +57,7 @@ class Shell:
         """The same in the background."""
         command = [sys.executable, "-m", "shardwright", *arguments]
         with out.open("wb") as stream:
-            return subprocess.Popen(command, env=self.environment(), stdout=stream, stderr=subprocess.DEVNULL)
+            return subprocess.Popen(command, env=self._environment(), stdout=stream, stderr=subprocess.DEVNULL)
 
 
 def engine_place(folder: Path) -> EnginePlace:
@@ -75,15 +74,17 @@ def engine_place(folder: Path) -> EnginePlace:
     shim.write_text(_SHIM.format(python=environment.python, launcher=launcher), "utf-8")
     shim.chmod(0o755)
     cache = settings.cache_dir / "test-cluster" / "engine"
-    shown = (programs, launcher.parent, settings.cache_dir / "twins")
+    shown = (programs, launcher.parent)
     return EnginePlace(environment.python.parents[1], cache, shown)
 
 
 def twin_folder() -> Path:
     """A model's files as a rehearsal has them, weights and all."""
-    made = twin.twin_config(load_shape("llama-3-8b"), LAYOUT, twin.rank_bytes(LAYOUT.world_size))
+    settings = load_settings()
+    shape = load_shape("llama-3-8b", settings=settings.hub)
+    made = twin.twin_config(shape, LAYOUT, twin.rank_bytes(LAYOUT.world_size))
     assert isinstance(made, twin.Twin)
-    return twin_files.write_twin(made, load_settings().cache_dir)
+    return twin_files.write_twin(made, settings.cache_dir)
 
 
 def on_stage(document: Mapping[str, Any], place: EnginePlace, path: Path) -> Path:
@@ -91,7 +92,8 @@ def on_stage(document: Mapping[str, Any], place: EnginePlace, path: Path) -> Pat
     path.write_text(yaml.safe_dump(dict(document)), "utf-8")
     (loaded,) = recipes.load_recipes([str(path)])
     made = planning.plan_recipe(loaded.recipe, load_settings().hub)
-    (body,) = [each.body for each in rollout.manifests_of(made) if each.kind == "LeaderWorkerSet"]
+    assert isinstance(made, Plan)
+    (body,) = [cast("Any", each.body) for each in rollout.manifests_of(made) if each.kind == "LeaderWorkerSet"]
     operations: list[dict[str, Any]] = []
     for role in ("leaderTemplate", "workerTemplate"):
         spec: dict[str, Any] = body["spec"]["leaderWorkerTemplate"][role]["spec"]
@@ -128,3 +130,38 @@ def example(name: str = "llama-3-8b") -> dict[str, Any]:
     document["engine"]["version"] = VERSION
     document["target"] = {"kind": "lws", "version": "0.8"}
     return document
+
+
+def on_processors(namespace: str) -> dict[str, Any]:
+    """The example for nodes without GPUs: the model's files on a claim, all else as it is."""
+    document = example()
+    document["metadata"]["namespace"] = namespace
+    document["model"] = {"source": "pvc://models/llama", "shape": str(twin_folder()), "servedName": "llama-3-8b"}
+    document["engine"] = {"name": "vllm", "version": VERSION, "image": images.HOSTROOT}
+    document["workload"] |= {"maxModelLen": 1024, "concurrency": 1}
+    document["hardware"] = {"gpu": "cpu", "gpuMemory": "4GiB", "gpusPerNode": 1, "nodes": 2}
+    document["storage"] = {"claim": "models"}
+    return document
+
+
+def volume(namespace: str, shelf: Path) -> list[dict[str, Any]]:
+    """The claim with the model in its folder `llama`, and the volume behind it: a folder of this machine, filled here."""
+    shutil.copytree(twin_folder(), shelf / "llama")
+    sizes = {"storage": "1Gi"}
+    common = {"accessModes": ["ReadWriteMany"], "storageClassName": ""}
+    place = {"hostPath": {"path": str(shelf)}}
+    name = f"models-{namespace}"
+    return [
+        {
+            "apiVersion": "v1",
+            "kind": "PersistentVolume",
+            "metadata": {"name": name},
+            "spec": {**common, **place, "capacity": sizes, "persistentVolumeReclaimPolicy": "Retain"},
+        },
+        {
+            "apiVersion": "v1",
+            "kind": "PersistentVolumeClaim",
+            "metadata": {"name": "models", "namespace": namespace},
+            "spec": {**common, "volumeName": name, "resources": {"requests": sizes}},
+        },
+    ]

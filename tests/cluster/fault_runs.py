@@ -13,7 +13,6 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import fault_truths
-import stamina
 from fault_truths import Truth, Try
 
 from shardwright import errors
@@ -40,7 +39,6 @@ WAIT_SECONDS = 20.0
 """How long a command may be kept out by what one before has left: a lease, an object that is going."""
 LEASE_SECONDS = 10.0
 PAUSE_SECONDS = 0.3
-_REQUEST_TRIES = 8
 _CLAIM = {"claim": "{}-models", "size": 10 * 2**30, "download": "never"}
 RECIPES: dict[str, dict[str, Any]] = {
     "plain": {},
@@ -121,9 +119,9 @@ def planned(name: str, namespace: str, **overrides: Any) -> Plan:  # noqa: ANN40
 def run(proxy: Proxy, seed: int, namespace: str, folder: Path) -> Outcome:
     """All commands of a draw, each until it is done; `wrong` says what must not be."""
     drawn, outcome, began = draw(seed), Outcome(seed), time.monotonic()
-    # What is waited for between tries of one request is not what is tried here.
-    with stamina.set_testing(True, attempts=_REQUEST_TRIES, cap=True):
-        _run(drawn, outcome, proxy, namespace, folder)
+    counted = collections.Counter(proxy.counts)
+    _run(drawn, outcome, proxy, namespace, folder)
+    outcome.faults = dict(sorted((proxy.counts - counted).items()))
     outcome.seconds = round(time.monotonic() - began, 2)
     return outcome
 
@@ -131,7 +129,6 @@ def run(proxy: Proxy, seed: int, namespace: str, folder: Path) -> Outcome:
 def _run(drawn: Draw, outcome: Outcome, proxy: Proxy, namespace: str, folder: Path) -> None:
     seed = drawn.seed
     name, proxy.page = f"s{seed}", drawn.page
-    counted = collections.Counter(proxy.counts)
     place = Place(kubeconfig=str(proxy.write_kubeconfig(folder / f"kubeconfig-{seed}")), namespace=namespace)
     with proxy.plane.api() as api:
         truth = Truth(api, namespace, name)
@@ -141,7 +138,6 @@ def _run(drawn: Draw, outcome: Outcome, proxy: Proxy, namespace: str, folder: Pa
                 outcome.wrong += proxy.requests[-40:]
                 return
         outcome.wrong += fault_truths.wrong_at_the_end(truth, LEASE_SECONDS)
-    outcome.faults = dict(sorted((proxy.counts - counted).items()))
 
 
 @dataclasses.dataclass(slots=True)

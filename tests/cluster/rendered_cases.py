@@ -46,8 +46,9 @@ VARIANTS: dict[str, tuple[str, ...]] = {
     "one node": _ONE_NODE,
     "no claim": ("storage={}", "model.token={secret: hf-token, key: token}"),
     "claim of another's": (
+        "workload.maxModelLen=8192",
+        "model={source: 'hf://meta-llama/Meta-Llama-3-8B-Instruct', token: {secret: hf-token, key: token}}",
         "storage={claim: models, download: never}",
-        "model.token={secret: hf-token, key: token}",
         "network.ipFamily=ipv4",
     ),
     "RDMA": ("network.rdma={devices: [rdma/hca_0]}", "network.debug=true"),

@@ -97,7 +97,9 @@ def wanted(plan: Plan, cache: Path, **environment: str) -> Revision:
     place = EnginePlace(Path(sys.prefix), cache, cpu="50m", memory="64Mi")
     revision = rollout.wanted_of(plan)
     environment = {"PATH": f"{tools}:{sys.prefix}/bin:/usr/bin:/bin", **environment}
-    bodies = [_standing_in(engine_pods.templates_adapted(dict(body), place), environment) for body in revision.manifests]
+    bodies = [
+        _standing_in(engine_pods.templates_adapted(dict(body), place), environment) for body in revision.manifests
+    ]
     return dataclasses.replace(revision, manifests=tuple(bodies))
 
 

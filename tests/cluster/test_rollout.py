@@ -201,7 +201,8 @@ def test_only_so_many_revisions_are_kept(client: Client) -> None:
     base = rollout.wanted_of(planned(client))
     for number in range(1, revisions.KEPT + 4):
         outcome = "ready" if number == 1 else "failed"
-        revisions.keep(client, client.namespace, "llama", dataclasses.replace(base, number=number, outcome=outcome))
+        revisions.add(client, client.namespace, "llama", dataclasses.replace(base, number=number, outcome=outcome))
+    revisions.forget_old(client, client.namespace, "llama", is_settled=True)
     kept = [number for number, _ in numbers(client)]
     assert kept == [1, *range(4, revisions.KEPT + 4)]
 

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from shardwright.core.plan.types import Plan
     from shardwright.core.rehearsal import Coverage
     from shardwright.kubernetes.client import Client, Place
-    from shardwright.service.cluster_rehearsing import Prepared, Session
+    from shardwright.service.cluster_rehearsing import Session
+    from shardwright.service.cluster_twins import Prepared
     from shardwright.service.watching import Answer
 
 __all__ = ["changes_text", "rehearse"]
@@ -31,14 +32,18 @@ _IN_TEMPLATE = re.compile(r".*?(\w*[tT]emplate)\.(?=spec\.|metadata\.)")
 def rehearse(plan: Plan, place: Place, *, image: str, keep: bool, seconds: float, output: str) -> None:
     """Rehearse one plan in the cluster of `place` and print what came of it; exit 1 where it does not do as planned."""
     from shardwright.cli.output import print_data
-    from shardwright.service import cluster_rehearsing, clusters
+    from shardwright.service import cluster_rehearsing, cluster_twins, clusters
 
-    prepared = cluster_rehearsing.prepare(plan, image=image, namespace=place.namespace)
+    prepared = cluster_twins.prepare(plan, image=image, namespace=place.namespace)
     click.echo(f"twin of {plan.shape.name}: {', '.join(prepared.shrunk)}", err=True)
     # Whoever ends it wants nothing of it left, by whatever signal.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with clusters.connected(place) as client, cluster_rehearsing.running(prepared, client, keep=keep) as session:
-        document, coverage = _run(session, client, seconds)
+        try:
+            document, coverage = _run(session, client, seconds)
+        except BaseException:
+            click.echo("it stays, as asked" if keep else "removing what was made", err=True)
+            raise
     if keep:
         click.echo(f"kept: shardwright status {prepared.name} -n {prepared.namespace}", err=True)
     if output == "table":

@@ -56,19 +56,30 @@ def owners_of_line(line: str) -> frozenset[str]:
     return frozenset(match[1].split(",")) if match else frozenset()
 
 
-def mark_of(manifests: Sequence[Manifest]) -> str:
-    """The first line of a file that holds these objects, or is about them."""
-    digests = {labels.digest_of(manifest)[:_SHOWN_DIGEST] for manifest in manifests} - {""}
+def mark_of(manifests: Sequence[Manifest], beside: Sequence[Manifest] = ()) -> str:
+    """The first line of a file that holds these objects, or is about them.
+
+    An object that must not have the digest, as its platform copies annotations to pods, has that of the objects `beside`
+    it of the same deployment.
+    """
+    digests = {_digest(manifest, beside)[:_SHOWN_DIGEST] for manifest in manifests} - {""}
     sources = {0: "a recipe", 1: f"recipe {min(digests, default='')}"}
     source = sources.get(len(digests), f"{len(digests)} recipes")
     owners = ",".join(sorted(owners_of(manifests)))
     return f"# Written by Shardwright for {owners} from {source}. Edit the recipe, not this."
 
 
+def _digest(manifest: Manifest, beside: Sequence[Manifest]) -> str:
+    own = labels.digest_of(manifest)
+    owner = labels.owner_of(manifest)
+    others = {labels.digest_of(each) for each in beside if labels.owner_of(each) == owner} - {""}
+    return own or (min(others) if len(others) == 1 else "")
+
+
 def as_stream(manifests: Sequence[Manifest]) -> str:
     """All objects as one YAML stream, in the order in which they are applied."""
     refuse_twins(manifests)
-    return "---\n".join(_document(manifest) for manifest in manifests)
+    return "---\n".join(_document(manifest, manifests) for manifest in manifests)
 
 
 def as_json(manifests: Sequence[Manifest]) -> str:
@@ -89,7 +100,7 @@ def file_names(manifests: Sequence[Manifest]) -> tuple[str, ...]:
 def object_files(manifests: Sequence[Manifest]) -> tuple[File, ...]:
     """One file an object."""
     refuse_twins(manifests)
-    return tuple(File(name, _document(made)) for name, made in zip(file_names(manifests), manifests, strict=True))
+    return tuple(File(name, _document(made, manifests)) for name, made in zip(file_names(manifests), manifests, strict=True))
 
 
 def refuse_twins(manifests: Sequence[Manifest]) -> None:
@@ -106,5 +117,5 @@ def refuse_twins(manifests: Sequence[Manifest]) -> None:
         seen[key] = owner
 
 
-def _document(manifest: Manifest) -> str:
-    return f"{mark_of((manifest,))}\n{writing.as_yaml(manifest.body)}"
+def _document(manifest: Manifest, beside: Sequence[Manifest]) -> str:
+    return f"{mark_of((manifest,), beside)}\n{writing.as_yaml(manifest.body)}"

@@ -8,7 +8,6 @@ KServe 0.20, KubeRay 1.5.
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from shardwright.core.lifecycle.bodies import text_at
@@ -100,20 +99,23 @@ def _pods_of(manifests: Sequence[Mapping[str, Any]], parts: Parts | None) -> Ite
         found = list(_templates(body, ()))
         for path, template in found:
             is_alone = len(found) == 1
-            yield pod_need(_name(kind, path), _count(kind, body, path, parts, is_alone=is_alone), template)
+            name = _name(kind, path)
+            if name == "pod" and parts is not None and parts.size > 1:
+                name = "member" if is_alone else "leader"
+            yield pod_need(name, _count(kind, body, path, parts, is_alone=is_alone), template)
 
 
 def _templates(value: object, path: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], dict[str, Any]]]:
-    """Path and template (metadata and spec) of every pod in an object."""
+    """Path and template (metadata and spec) of every pod in an object; some platforms have a spec alone."""
     if isinstance(value, dict):
         tree: dict[str, Any] = value  # pyright: ignore[reportUnknownVariableType] - JSON
-        if trees.items(tree, "containers"):
+        if trees.items(trees.part(tree, "spec"), "containers"):
+            yield path, tree
+        elif trees.items(tree, "containers"):
             yield path, {"spec": tree}
-        for key, inner in tree.items():
-            is_template = key == "template" and "spec" in trees.part(tree, "template")
-            for inside, template in _templates(inner, (*path, key)):
-                metadata = trees.part(tree, "template", "metadata")
-                yield inside, {"metadata": metadata, **template} if is_template else template
+        else:
+            for key, inner in tree.items():
+                yield from _templates(inner, (*path, key))
     elif isinstance(value, list):
         entries: list[object] = value  # pyright: ignore[reportUnknownVariableType] - JSON
         for index, inner in enumerate(entries):
@@ -180,27 +182,27 @@ def _claims(manifests: Sequence[Mapping[str, Any]], pods: Sequence[PodNeed]) -> 
     made = {
         text_at(body, "metadata", "name"): body for body in manifests if body.get("kind") == "PersistentVolumeClaim"
     }
-    mounted: dict[str, ClaimNeed] = {name: ClaimNeed(name=name) for name in made}
-    for pod in pods:
-        for volume in trees.items(pod.spec, "volumes"):
-            source = trees.part(volume, "persistentVolumeClaim")
-            if name := str(source.get("claimName") or ""):
-                before = mounted.get(name, ClaimNeed(name=name, pods=0))
-                count = pod.count if pod.is_member else 0
-                writes = before.writes or not (pod.is_member or source.get("readOnly"))
-                mounted[name] = replace(
-                    before, pods=(0 if name in made and before.pods == 1 else before.pods) + count, writes=writes
-                )
-    for name, claim in mounted.items():
+    mounts = [(pod, *each) for pod in pods for each in _mounted(pod)]
+    for name in dict.fromkeys([*made, *(claim for _, claim, _ in mounts)]):
         spec = trees.part(made.get(name, {}), "spec")
-        yield replace(
-            claim,
-            pods=max(claim.pods, 1),
+        own = [(pod, is_read_only) for pod, claim, is_read_only in mounts if claim == name]
+        yield ClaimNeed(
+            name=name,
             is_made=name in made,
             storage_class=spec.get("storageClassName"),
             size_bytes=amounts.amount_of(trees.part(spec, "resources", "requests").get("storage") or 0),
             access_modes=tuple(trees.texts(spec, "accessModes")),
+            pods=max(1, sum(pod.count for pod, _ in own if pod.is_member)),
+            writes=any(not pod.is_member and not is_read_only for pod, is_read_only in own),
         )
+
+
+def _mounted(pod: PodNeed) -> Iterator[tuple[str, bool]]:
+    """Claims of a pod, each with whether it is mounted read-only."""
+    for volume in trees.items(pod.spec, "volumes"):
+        source = trees.part(volume, "persistentVolumeClaim")
+        if source.get("claimName"):
+            yield str(source["claimName"]), bool(source.get("readOnly"))
 
 
 def _secrets(pod: PodNeed) -> Iterator[SecretNeed]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from shardwright import registry
 from shardwright.core.lifecycle.selecting import parse_selector
-from shardwright.kubernetes import observing, revisions, seen, views
+from shardwright.kubernetes import observing, pod_table, revisions, seen, views
 from shardwright.kubernetes.client import Ref
 from shardwright.values import frozen
 
@@ -70,7 +70,7 @@ def _roots(client: Client, namespace: str, kind: tuple[str, str]) -> dict[tuple[
 def _pods(client: Client, namespace: str, label: str) -> dict[tuple[str, str, str], list[views.Pod]]:
     """Pods that have a label, by namespace, label and value."""
     found: dict[tuple[str, str, str], list[views.Pod]] = {}
-    for pod in observing.list_of(client, Ref("v1", "Pod", namespace=namespace), views.Pod, label):
+    for pod in pod_table.pods_in_table(client, namespace, label):
         found.setdefault((pod.metadata.namespace, label, pod.metadata.labels[label]), []).append(pod)
     return found
 

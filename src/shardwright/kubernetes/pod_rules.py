@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, cast
 
 from shardwright.kubernetes import accelerators, members
 from shardwright.kubernetes.findings import error, info, warning
-from shardwright.units import format_bytes
+from shardwright.units import GIB, format_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from shardwright.core.rules import Finding
 
 __all__ = ["RULES"]
+
+_SLICE = re.compile(r"nvidia\.com/mig-\d+g\.(\d+)gb(?:[.+][a-z.]+)?")
 
 
 def gpu_vendor(deployment: Deployment) -> Iterator[Finding]:
@@ -41,6 +44,21 @@ def gpu_vendor(deployment: Deployment) -> Iterator[Finding]:
             message=f"nothing was measured on devices of {written}: plan and manifests follow documentation only{tool}",
             fix="compare the engine's log with the plan when it starts",
             requirements=("R038",),
+        )
+
+
+def slice_memory(deployment: Deployment) -> Iterator[Finding]:
+    """A slice of a GPU has the memory that its name says, and not the GPU's."""
+    planned, written = deployment.plan.gpu, members.gpu_resource(deployment) or ""
+    named = _SLICE.fullmatch(written)
+    if named and planned.memory_bytes > int(named[1]) * GIB:
+        yield error(
+            "hardware.slice-memory",
+            path="hardware.gpuMemory",
+            value=format_bytes(planned.memory_bytes),
+            message=f"{written} has about {named[1]} GB; the plan counts on {format_bytes(planned.memory_bytes)} of {planned.name}",
+            why="what does not fit into the slice fails when the engine starts",
+            fix=f"give hardware.gpuMemory as nvidia-smi shows it for the slice, at most {named[1]}Gi",
         )
 
 
@@ -104,4 +122,4 @@ def shared_memory(deployment: Deployment) -> Iterator[Finding]:
             )
 
 
-RULES = (shared_memory, gpu_vendor, image_of_vendor, privileged, unused_role)
+RULES = (shared_memory, gpu_vendor, slice_memory, image_of_vendor, privileged, unused_role)

@@ -31,24 +31,35 @@ def history(client: Client, namespace: str, name: str) -> tuple[Revision, ...]:
 
 
 def back_to(found: Sequence[Revision], number: int | None) -> Revision:
-    """The revision of that number, or the last before the newest that served; NotFound if there is none.
+    """The revision of that number; without one, the last before the newest that differs, best one that served.
 
-    A way back that did not come to its end is gone again: the same command twice does not go forward.
+    A way back that did not come to its end is gone again: the same command twice does not go forward. NotFound if there
+    is no such revision.
     """
-    newest, earlier = found[-1], found[:-1]
     wanted = number
-    if wanted is None and newest.outcome in _UNFINISHED:
-        wanted = newest.copy_of or None
+    if wanted is None and found[-1].outcome in _UNFINISHED:
+        wanted = found[-1].copy_of or None
     for each in found:
         if each.number == wanted:
             return each
     if number is not None:
         there = ", ".join(str(each.number) for each in found)
         raise errors.NotFound(f"there is no revision {number}", hint=f"kept are: {there}")
-    served = [each for each in earlier if each.outcome == "ready"]
-    if not earlier:
-        raise errors.NotFound("there is no earlier revision to go back to", hint="shardwright history shows all")
-    return (served or list(earlier))[-1]
+    return _last_other(found)
+
+
+def _last_other(found: Sequence[Revision]) -> Revision:
+    """The last revision with other manifests than the newest: one that served, else one that did not fail, else any."""
+    others = [each for each in found if each.manifests != found[-1].manifests]
+    served = [each for each in others if each.outcome == "ready"]
+    unharmed = [each for each in others if each.outcome != "failed"]
+    for chosen in (served, unharmed, others):
+        if chosen:
+            return chosen[-1]
+    raise errors.NotFound(
+        "there is no earlier revision to go back to: all that are kept are as the newest",
+        hint="shardwright history shows them",
+    )
 
 
 def prepare_rollback(

@@ -89,6 +89,20 @@ def test_a_device_of_another_vendor_than_planned_is_refused() -> None:
     assert "hardware.resource-vendor" not in ids(resource="nvidia.com/mig-3g.40gb")
 
 
+@pytest.mark.parametrize(
+    ("gpu", "resource", "is_right"),
+    [
+        ("H100", "nvidia.com/mig-3g.40gb", False),
+        ("A10G", "nvidia.com/mig-2g.24gb", True),
+        ("H100", "nvidia.com/mig-1g.10gb+me", False),
+        ("H100", "nvidia.com/gpu", True),
+    ],
+)
+def test_a_slice_is_planned_with_its_own_memory(gpu: str, resource: str, *, is_right: bool) -> None:
+    """A plan for the whole GPU would fail in a part of it when the engine starts."""
+    assert ("hardware.slice-memory" not in ids(resource=resource, gpu=builders.gpu(gpu))) is is_right
+
+
 @pytest.mark.requirement("R038")
 @pytest.mark.parametrize(
     ("resource", "device"),
@@ -112,7 +126,9 @@ def test_an_image_for_another_vendor_is_named_by_the_recipe() -> None:
     """Another image would start and find no device: the platform's is for NVIDIA's, and not every device has one of its own."""
     amd = builders.gpu(resource="amd.com/gpu", device="rocm")
     made = builders.deployment(plan=builders.plan(builders.recipe(), gpus=(amd,)))
-    made = dataclasses.replace(made, leader=dataclasses.replace(made.leader, image="engine-rocm:1"), image="engine-rocm:1")
+    made = dataclasses.replace(
+        made, leader=dataclasses.replace(made.leader, image="engine-rocm:1"), image="engine-rocm:1"
+    )
     of_platform = dataclasses.replace(made, image="platform-cuda:1")
     found = [{finding.id for finding in rules.findings_of(each)} for each in (made, of_platform)]
     assert ["hardware.image-needed" in each for each in found] == [False, True]

@@ -61,7 +61,7 @@ def _node_points(members: Sequence[Member], layout: Layout) -> Iterator[Point]:
     if len(nodes) < len(members):
         told = f"{len(members)} members are on {len(nodes)} nodes; the plan has {layout.nodes}"
         yield Point(
-            "nodes", "unknown", f"{told}: pods share a node, so the network between them is not the planned one"
+            "nodes", "warn", f"{told}: pods share a node, so the network between them is not the planned one"
         )
 
 

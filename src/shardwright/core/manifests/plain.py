@@ -30,7 +30,7 @@ _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _LONGEST_NUMBER = 64
 
 _PLACEHOLDER = re.compile(
-    r"%[A-Z][A-Z0-9_]+%|<[A-Za-z][A-Za-z0-9_.-]*(?: [A-Za-z0-9_.-]+){0,5}>|\$\{[A-Za-z_][A-Za-z0-9_]*(?:[:=?+-][^}]*)?\}|^\$[A-Z][A-Z0-9_]+$"
+    r"%[A-Z][A-Z0-9_]+%|%[a-z][A-Za-z0-9_]{2,}%|<[A-Za-z][A-Za-z0-9_.-]*(?: [A-Za-z0-9_.-]+){0,5}>|\$\{[A-Za-z_][A-Za-z0-9_]*(?:[:=?+-][^}]*)?\}|^\$[A-Z][A-Z0-9_]+$"
 )
 _SCRIPTS = frozenset(
     {"command", "args", "data", "stringData", "binaryData", "description", "entrypoint", "annotations"}

@@ -30,7 +30,7 @@ _MAX_FAULTS = 20
 _LISTS = re.compile(r"([A-Z][A-Za-z]*)?List")
 _TEMPLATED = frozenset({"Template", "ConfigMap", "Secret", "CustomResourceDefinition"})
 """Kinds in which such marks are meant: parameters of a template, files."""
-_TEMPLATE_MARK = re.compile(r"\{\{.*\}\}|^\s*\{\{|%[A-Z][A-Z0-9_]+%|[:,\[{]\s*\$\{[A-Za-z_]")
+_TEMPLATE_MARK = re.compile(r"\{\{.*\}\}|^\s*\{\{|%[A-Z][A-Z0-9_]+%|%[a-z][A-Za-z0-9_]{2,}%|[:,\[{]\s*\$\{[A-Za-z_]")
 
 
 class Reading(NamedTuple):

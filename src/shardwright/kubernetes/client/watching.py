@@ -50,6 +50,7 @@ def follow(client: Client, ref: Ref, *, labels: str = "", fields: str = "") -> I
     known: dict[str, Tree] = {}
     is_first = True
     while not client.is_closed:
+        began = time.monotonic()
         try:
             version, present = _listed(client, kind, ref, labels=labels, fields=fields)
         except errors.TemporaryError as problem:
@@ -61,6 +62,12 @@ def follow(client: Client, ref: Ref, *, labels: str = "", fields: str = "") -> I
             yield Event("listed", {})
             is_first = False
         yield from _watched(client, kind, ref, known, version, labels=labels, fields=fields)
+        _rest(began)
+
+
+def _rest(began: float) -> None:
+    """Pause after a round that was over at once: something in between may end every one of them."""
+    time.sleep(max(0.0, began + _PAUSE_SECONDS - time.monotonic()))
 
 
 def _listed(client: Client, kind: ApiKind, ref: Ref, *, labels: str, fields: str) -> tuple[str, dict[str, Tree]]:
@@ -90,6 +97,7 @@ def _watched(
     query |= {key: value for key, value in (("labelSelector", labels), ("fieldSelector", fields)) if value}
     asked = Asked("watch", kind.resource, namespace=ref.namespace)
     while not client.is_closed:
+        began = time.monotonic()
         try:
             for line in _lines(client, kind.path(ref.namespace), query | {"resourceVersion": version}, asked):
                 told = _told(line, known)
@@ -100,8 +108,11 @@ def _watched(
                     yield told[0]
         except refusals.Expired:
             return
+        except msgspec.DecodeError:
+            pass  # cut off within a line: what it said comes again
         except errors.TemporaryError as problem:
             time.sleep(max(problem.retry_after_seconds, _PAUSE_SECONDS))
+        _rest(began)
 
 
 def _told(line: bytes | str, known: dict[str, Tree]) -> tuple[Event | None, Tree] | None:

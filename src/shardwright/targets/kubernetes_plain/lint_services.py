@@ -107,9 +107,19 @@ def _claim(each: Object, _: Context) -> Iterator[Breach]:
     yield from _size(each)
     mode, storage_class = each.text_at("spec", "volumeMode"), each.text_at("spec", "storageClassName")
     if mode not in {"", "Filesystem", "Block"}:
-        yield Breach(("spec", "volumeMode"), f"{mode[:_SHOWN]!r} is not one of: Filesystem, Block", mode)
+        yield Breach(
+            ("spec", "volumeMode"),
+            f"{mode[:_SHOWN]!r} is not one of: Filesystem, Block",
+            mode,
+            "write volumeMode: Filesystem",
+        )
     if storage_class and not names.is_subdomain(storage_class):
-        yield Breach(("spec", "storageClassName"), f"{storage_class[:_SHOWN]!r} is no DNS name", storage_class)
+        yield Breach(
+            ("spec", "storageClassName"),
+            f"{storage_class[:_SHOWN]!r} is no DNS name",
+            storage_class,
+            "name a class as kubectl get storageclass shows it",
+        )
 
 
 def _size(each: Object) -> Iterator[Breach]:

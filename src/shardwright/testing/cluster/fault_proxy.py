@@ -16,6 +16,7 @@ import collections
 import contextlib
 import http.client
 import json
+import re
 import socket
 import ssl
 import struct
@@ -42,6 +43,7 @@ _SLOW_SECONDS = 0.1
 _EVENTS = 2
 """A watch brings so many before it is cut off."""
 _DROPPED = frozenset({"connection", "transfer-encoding", "content-length", "host", "accept-encoding"})
+_LIMIT = re.compile(r"(?<=[?&])limit=\d+")
 _REFUSED: Mapping[Fault, tuple[int, str]] = {
     "conflict": (409, "Conflict"),
     "busy": (429, "TooManyRequests"),
@@ -76,6 +78,8 @@ class Proxy:
         self._storm, self._number = storm, 0
         self._seen: collections.Counter[str] = collections.Counter()
         self._lock = threading.Lock()
+        self._idle: list[http.client.HTTPSConnection] = []
+        self._trusting = ssl.create_default_context(cafile=str(plane.authority))
 
     @property
     def storm(self) -> Storm:
@@ -95,13 +99,38 @@ class Proxy:
             "apiVersion": "v1",
             "kind": "Config",
             "current-context": "faults",
-            "clusters": [{"name": "faults", "cluster": {"server": self.url}}],
+            # Plain HTTP: nothing is to be verified, and reading the system's certificates takes a client 50 ms.
+            "clusters": [{"name": "faults", "cluster": {"server": self.url, "insecure-skip-tls-verify": True}}],
             "users": [{"name": "faults", "user": {"token": token or self.plane.token}}],
             "contexts": [{"name": "faults", "context": {"cluster": "faults", "user": "faults"}}],
         }
         path.touch(mode=0o600)
         path.write_text(json.dumps(whole), "utf-8")
         return path
+
+    @contextlib.contextmanager
+    def upstream(self) -> Generator[http.client.HTTPSConnection]:
+        """A connection to the server, kept for the next request if it can be."""
+        with self._lock:
+            found = self._idle.pop() if self._idle else None
+        at = urlsplit(self.plane.url)
+        made = found or http.client.HTTPSConnection(
+            str(at.hostname), at.port, timeout=_UPSTREAM_SECONDS, context=self._trusting
+        )
+        try:
+            yield made
+        except BaseException:
+            made.close()
+            raise
+        with self._lock:
+            self._idle.append(made)
+
+    def close(self) -> None:
+        """Close the connections to the server."""
+        with self._lock:
+            for each in self._idle:
+                each.close()
+            self._idle.clear()
 
     def fate_of(self, asked: Asked) -> Fault | None:
         """Draw what happens to the next request, and note it."""
@@ -120,8 +149,7 @@ class Proxy:
 def running(plane: ControlPlane, storm: Storm = faults.CALM) -> Generator[Proxy]:
     """A proxy in front of that server until the block ends."""
     proxy = Proxy(plane, storm)
-    trusting = ssl.create_default_context(cafile=str(plane.authority))
-    handler = type("_Bound", (_Handler,), {"proxy": proxy, "trusting": trusting})
+    handler = type("_Bound", (_Handler,), {"proxy": proxy})
     with _Server(("127.0.0.1", 0), handler) as server:
         proxy.url = f"http://127.0.0.1:{server.server_address[1]}"
         serving = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
@@ -132,6 +160,7 @@ def running(plane: ControlPlane, storm: Storm = faults.CALM) -> Generator[Proxy]
             server.shutdown()
             server.hang_up()
             serving.join()
+            proxy.close()
 
 
 class _Server(ThreadingHTTPServer):
@@ -151,25 +180,19 @@ class _Server(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """One connection of a client, and one to the server for it."""
+    """One connection of a client."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     timeout = 300
     proxy: Proxy
-    trusting: ssl.SSLContext
 
     def setup(self) -> None:
         super().setup()
         cast("_Server", self.server).open.add(self.connection)
-        at = urlsplit(self.proxy.plane.url)
-        self._upstream = http.client.HTTPSConnection(
-            str(at.hostname), at.port, timeout=_UPSTREAM_SECONDS, context=self.trusting
-        )
 
     def finish(self) -> None:
         cast("_Server", self.server).open.discard(self.connection)
-        self._upstream.close()
         with contextlib.suppress(OSError):
             super().finish()
 
@@ -186,7 +209,6 @@ class _Handler(BaseHTTPRequestHandler):
             self._meet(asked, fate, content)
         except (OSError, http.client.HTTPException):
             # The server is away, or the client: either way this connection is over.
-            self._upstream.close()
             self._reset()
 
     do_POST = do_PUT = do_PATCH = do_DELETE = do_GET  # noqa: N815 - the base's names
@@ -243,31 +265,33 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write("\r\n".join([*lines, "", ""]).encode("latin-1") + body)
 
     def _ask(self, content: bytes) -> _Answer:
-        response = self._forwarded(content)
-        body = response.read()
+        with self.proxy.upstream() as upstream:
+            response = self._forwarded(upstream, content)
+            body = response.read()
         headers = tuple((key, value) for key, value in response.getheaders() if key.lower() not in _DROPPED)
         return _Answer(response.status, headers, body)
 
-    def _forwarded(self, content: bytes) -> http.client.HTTPResponse:
+    def _forwarded(self, upstream: http.client.HTTPSConnection, content: bytes) -> http.client.HTTPResponse:
         headers = {key: value for key, value in self.headers.items() if key.lower() not in _DROPPED}
         path = self.path
-        if self.proxy.page is not None and "limit=" in path:
-            path = path.replace("limit=500", f"limit={self.proxy.page}")
-        self._upstream.request(self.command, path, body=content or None, headers=headers)
-        return self._upstream.getresponse()
+        if self.proxy.page is not None:
+            path = _LIMIT.sub(f"limit={self.proxy.page}", path)
+        upstream.request(self.command, path, body=content or None, headers=headers)
+        return upstream.getresponse()
 
     def _stream(self, content: bytes, fate: Fault | None) -> None:
-        response = self._forwarded(content)
         self.close_connection = True
-        self._head_of_stream(response)
-        for count, line in enumerate(response):
-            self.wfile.write(line)
-            if fate in {"watch-cut", "watch-gone"} and count + 1 >= _EVENTS:
-                break
+        with self.proxy.upstream() as upstream:
+            response = self._forwarded(upstream, content)
+            self._head_of_stream(response)
+            for count, line in enumerate(response):
+                self.wfile.write(line)
+                if fate in {"watch-cut", "watch-gone"} and count + 1 >= _EVENTS:
+                    break
+            upstream.close()
         if fate == "watch-gone":
             gone = {"kind": "Status", "code": 410, "reason": "Expired", "message": "too old resource version"}
             self.wfile.write(json.dumps({"type": "ERROR", "object": gone}).encode() + b"\n")
-        self._upstream.close()
 
     def _head_of_stream(self, response: http.client.HTTPResponse) -> None:
         kept = [(key, value) for key, value in response.getheaders() if key.lower() not in _DROPPED]

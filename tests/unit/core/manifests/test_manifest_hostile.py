@@ -54,7 +54,7 @@ def ids(data: bytes) -> list[str]:
     return [each.id for each in (*read.findings, *judged)]
 
 
-@pytest.mark.parametrize("mark", ["%VALUE%", "<value>", "${VALUE}", "${VALUE:-2}", "'<the value>'"])
+@pytest.mark.parametrize("mark", ["%VALUE%", "%theValue%", "<value>", "${VALUE}", "${VALUE:-2}", "'<the value>'"])
 @pytest.mark.parametrize(
     "old",
     [

@@ -262,23 +262,18 @@ def test_a_claim_is_there_or_can_be_made() -> None:
 
 
 @pytest.mark.parametrize(
-    ("pods", "writes", "modes", "status"),
+    ("need", "modes", "status"),
     [
-        (2, False, ("ReadWriteOnce",), "fail"),
-        (1, False, ("ReadWriteOnce",), "pass"),
-        (2, False, ("ReadOnlyMany",), "pass"),
-        (2, True, ("ReadOnlyMany",), "fail"),
-        (2, False, ("ReadWriteOncePod",), "fail"),
+        (ClaimNeed(name="m", pods=2), ("ReadWriteOnce",), "fail"),
+        (ClaimNeed(name="m", pods=1), ("ReadWriteOnce",), "pass"),
+        (ClaimNeed(name="m", pods=2), ("ReadOnlyMany",), "pass"),
+        (ClaimNeed(name="m", pods=2, writes=True), ("ReadOnlyMany",), "fail"),
+        (ClaimNeed(name="m", pods=2), ("ReadWriteOncePod",), "fail"),
     ],
 )
-def test_a_claim_can_be_mounted_by_all_that_mount_it(
-    pods: int,
-    writes: bool,
-    modes: tuple[str, ...],
-    status: str,  # noqa: FBT001 - a row of the table
-) -> None:
+def test_a_claim_can_be_mounted_by_all_that_mount_it(need: ClaimNeed, modes: tuple[str, ...], status: str) -> None:
     """A group over nodes needs a volume that several nodes mount; a download one that can be written."""
-    found = claim_statuses(ClaimNeed(name="m", pods=pods, writes=writes), Claim(phase="Bound", access_modes=modes))
+    found = claim_statuses(need, Claim(phase="Bound", access_modes=modes))
     assert found["cluster.claim-access"] == status
 
 
