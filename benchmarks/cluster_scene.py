@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from shardwright.core.lifecycle.revision import Revision
     from shardwright.testing.cluster.control_plane import ControlPlane
 
-__all__ = ["NAMESPACE", "fill", "group_name", "patch_status", "running"]
+__all__ = ["NAMESPACE", "fill", "group_name", "patch_status", "pod_name", "running", "status_of"]
 
 NAMESPACE = "bench"
 SIZE = 16
@@ -83,16 +83,17 @@ def _group(client: Client, wanted: Revision, index: int) -> None:
     template: dict[str, Any] = root["spec"]["leaderWorkerTemplate"]["workerTemplate"]
     for member in range(SIZE):
         client.create(_pod(template, name, member))
-        patch_status(client, _pod_name(name, member), status_of(name, member))
+        patch_status(client, pod_name(name, member), status_of(name, member))
 
 
-def _pod_name(name: str, member: int) -> str:
+def pod_name(name: str, member: int) -> str:
+    """The name of a pod."""
     return f"{name}-0-{member}" if member else f"{name}-0"
 
 
 def _pod(template: Mapping[str, Any], name: str, member: int) -> dict[str, Any]:
     own = {f"{_LWS}/name": name, f"{_LWS}/group-index": "0", f"{_LWS}/worker-index": str(member)}
-    metadata = {**template["metadata"], "name": _pod_name(name, member), "namespace": NAMESPACE}
+    metadata = {**template["metadata"], "name": pod_name(name, member), "namespace": NAMESPACE}
     metadata["labels"] = {**metadata.get("labels", {}), **own}
     return {
         "apiVersion": "v1",

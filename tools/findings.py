@@ -51,7 +51,9 @@ def findings() -> dict[str, dict[str, str]]:
         for call, around in _calls(tree, ()):
             severity = _severity_of(call)
             for name in _ids_of(call) if severity else ():
-                found.setdefault(name, _entry(call, around, severity, part))
+                # A rule that can also not tell is told by what it demands.
+                if found.get(name, {}).get("severity", "unknown") == "unknown":
+                    found[name] = _entry(call, around, severity, part)
     return dict(sorted(found.items()))
 
 

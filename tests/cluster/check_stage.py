@@ -82,14 +82,19 @@ class Stage:
         """A node that says of itself what an A10G's does."""
         path = self.make("v1", "Node", name, labels=LABELS)
         # The server taints new nodes until a controller finds them ready; here is none.
-        self.api.patch(path, [{"op": "remove", "path": "/spec/taints"}])
+        self.patch(path, {"op": "remove", "path": "/spec/taints"})
         amounts = {"cpu": "16", "memory": "64Gi", "pods": "110", "nvidia.com/gpu": str(gpus)}
         ready = {"type": "Ready", "status": "True"}
         self.status(path, {"capacity": amounts, "allocatable": amounts, "conditions": [ready]})
 
     def status(self, path: str, status: dict[str, Any]) -> None:
         """Write an object's status, as its controller would."""
-        self.api.patch(f"{path}/status", [{"op": "add", "path": "/status", "value": status}])
+        self.patch(f"{path}/status", {"op": "add", "path": "/status", "value": status})
+
+    def patch(self, path: str, operation: dict[str, Any]) -> None:
+        """Change an object by one operation of JSON Patch."""
+        headers = {"Content-Type": "application/json-patch+json"}
+        self.api.connection.ask("PATCH", path, {}, content=json.dumps([operation]).encode(), headers=headers)
 
     def make(self, api_version: str, kind: str, name: str, namespace: str = "", **parts: Any) -> str:  # noqa: ANN401 - of an object
         """Create an object; its path."""
@@ -112,7 +117,7 @@ class Stage:
         """A kubeconfig of a new service account without any right."""
         path = self.make("v1", "ServiceAccount", name, namespace)
         asked = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"audiences": []}}
-        answer = self.api.create_text(f"{path}/token", json.dumps(asked))
+        answer = self.api.connection.ask("POST", f"{path}/token", {}, json=asked)
         config = json.loads(self.plane.kubeconfig.read_text("utf-8"))
         config["users"][0]["user"] = {"token": answer["status"]["token"]}
         place = self.folder / f"{namespace}-{name}.json"

@@ -61,6 +61,8 @@ class Draw:
     breaks: tuple[tuple[str, int], ...]
     """`outage` or `expiry` of each first try, from which request on; an empty word for neither."""
     page: int | None
+    with_claims: bool
+    """Whether a delete takes the claims along."""
 
 
 @dataclasses.dataclass(slots=True)
@@ -87,17 +89,18 @@ def draw(seed: int) -> Draw:
     chance = random.Random(seed)  # noqa: S311 - not a secret
     first, *others = chance.sample([*RECIPES], 3)
     middle = [
-        chance.choice([f"apply {others[0]}", f"apply {others[1]}", "rollback"]) for _ in range(chance.randint(1, 3))
+        chance.choice([f"apply {others[0]}", f"apply {others[1]}", "rollback"]) for _ in range(chance.randint(1, 2))
     ]
-    again = ["delete", f"apply {chance.choice([*RECIPES])}"] if chance.random() < 0.3 else []
+    again = ["delete", f"apply {chance.choice([*RECIPES])}"] if chance.random() < 0.25 else []
     commands = (f"apply {first}", *middle, *again, "delete")
     breaks = [chance.choices(["", "outage", "expiry"], [10, 1, 1])[0] for _ in commands]
     return Draw(
         seed=seed,
         commands=commands,
-        shares=tuple(chance.choice([0.0, 0.1, 0.3, 0.6, 0.85]) for _ in commands),
+        shares=tuple(chance.choice([0.0, 0.1, 0.25, 0.45]) for _ in commands),
         breaks=tuple((what, chance.randint(3, 40)) for what in breaks),
         page=chance.choice([None, 1, 2]),
+        with_claims=chance.random() < 0.5,
     )
 
 
@@ -133,7 +136,7 @@ def _run(drawn: Draw, outcome: Outcome, proxy: Proxy, namespace: str, folder: Pa
     with proxy.plane.api() as api:
         truth = Truth(api, namespace, name)
         for index, command in enumerate(drawn.commands):
-            _until_done(drawn, index, _User(command, name, place, proxy), truth, outcome)
+            _until_done(drawn, index, _User(command, name, place, proxy, drawn.with_claims), truth, outcome)
             if outcome.wrong:
                 outcome.wrong += proxy.requests[-40:]
                 return
@@ -148,10 +151,11 @@ class _User:
     name: str
     place: Place
     proxy: Proxy
+    with_claims: bool
 
     def try_once(self) -> Try:
         """Give the command, as a new process would: with a connection of its own."""
-        tried = Try(self.command)
+        tried = Try(self.command, with_claims=self.with_claims)
         try:
             with connect(self.place) as client:
                 self._do(client, tried)
@@ -162,7 +166,7 @@ class _User:
     def _do(self, client: Client, tried: Try) -> None:
         namespace, what = client.namespace, self.command.partition(" ")[2]
         if self.command == "delete":
-            list(past.delete(client, namespace, self.name, with_claims=False, timeout_seconds=20))
+            list(past.delete(client, namespace, self.name, with_claims=self.with_claims, timeout_seconds=20))
             return
         if self.command == "rollback":
             prepared, wanted = past.prepare_rollback(client, namespace, self.name, None, Options())

@@ -75,6 +75,8 @@ class Try:
     """One try of a command as its user saw it."""
 
     command: str
+    with_claims: bool = False
+    """Of a delete: whether claims go as well."""
     wanted: Revision | None = None
     goes_back_to: int = 0
     reported: list[int] = dataclasses.field(default_factory=list[int])
@@ -135,7 +137,7 @@ def _rewritten(before: Look, after: Look) -> list[str]:
 def wrong_when_done(after: Look, tried: Try) -> list[str]:
     """What must not be when a command said that it is done."""
     if tried.command == "delete":
-        left = [key for key in after.objects if key[0] != _STAYING]
+        left = [key for key in after.objects if tried.with_claims or key[0] != _STAYING]
         return [f"delete: left is {left}, revisions {after.newest}"] if left or after.revisions else []
     if tried.error is not None:
         return []

@@ -75,6 +75,9 @@ SMI = """#!/bin/sh
 echo "index, name, memory.used [MiB], memory.total [MiB], utilization.gpu [%]"
 echo "0, NVIDIA A10G, 20000 MiB, 23028 MiB, 17 %"
 """
+RAY = """#!/bin/sh
+echo "2 node(s) active"
+"""
 
 
 def planned(namespace: str, **overrides: Any) -> Plan:  # noqa: ANN401 - fields of a recipe
@@ -92,8 +95,9 @@ def wanted(plan: Plan, cache: Path, **environment: str) -> Revision:
     """The revision of a plan with the stand-in in its pods."""
     tools = cache / "tools"
     tools.mkdir(parents=True, exist_ok=True)
-    (tools / "nvidia-smi").write_text(SMI)
-    (tools / "nvidia-smi").chmod(0o755)
+    for name, text in (("nvidia-smi", SMI), ("ray", RAY)):
+        (tools / name).write_text(text)
+        (tools / name).chmod(0o755)
     place = EnginePlace(Path(sys.prefix), cache, cpu="50m", memory="64Mi")
     revision = rollout.wanted_of(plan)
     environment = {"PATH": f"{tools}:{sys.prefix}/bin:/usr/bin:/bin", **environment}

@@ -132,7 +132,7 @@ def test_gpus_that_other_pods_have_are_not_free(stage: Stage) -> None:
         assert "1 of 2 nvidia.com/gpu are free" in found(client, wanted)["room"].message
         labels = {"app.kubernetes.io/instance": wanted.name, "app.kubernetes.io/managed-by": "shardwright"}
         path = f"/api/v1/namespaces/{namespace}/pods/other"
-        stage.api.patch(path, [{"op": "add", "path": "/metadata/labels", "value": labels}])
+        stage.patch(path, {"op": "add", "path": "/metadata/labels", "value": labels})
         assert found(client, wanted)["room"].status == "pass"
     stage.api.delete(path, policy="Background")
 

@@ -58,6 +58,16 @@ def client(cluster: Running) -> Iterator[Client]:
         yield connected
 
 
+@pytest.fixture
+def recipe(client: Client, place: EnginePlace, tmp_path: Path) -> Iterator[str]:
+    """The example for processors, its model on a claim."""
+    held, claim = volume(client.namespace, tmp_path / "models")
+    client.create(held)
+    client.create(claim)
+    yield str(on_stage(on_processors(client.namespace), place, tmp_path / "recipe.yaml"))
+    client.delete(Ref("v1", "PersistentVolume", held["metadata"]["name"]), propagation="Background")
+
+
 def left(client: Client, namespace: str = "") -> list[str]:
     """All that is in a namespace but what every namespace has."""
     kinds = (*KINDS, SETS, ("coordination.k8s.io/v1", "Lease"), ("apps/v1", "ControllerRevision"))
@@ -128,13 +138,10 @@ class Watched:
 
 
 def test_the_example_is_applied_changed_broken_and_deleted(
-    client: Client, shell: Shell, place: EnginePlace, tmp_path: Path
+    client: Client, shell: Shell, recipe: str, tmp_path: Path
 ) -> None:
     """By the command alone: an answer, status, logs, diff, rollback; a killed worker makes a new group; nothing is left."""
     namespace = client.namespace
-    for body in volume(namespace, tmp_path / "models"):
-        client.create(body)
-    recipe = str(on_stage(on_processors(namespace), place, tmp_path / "recipe.yaml"))
     shell.run("apply", "-f", recipe, "-y")
     text = answered(client)
     assert len(set(text)) > 3

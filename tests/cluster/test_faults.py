@@ -28,7 +28,7 @@ SHARE = 20
 """Runs of one test of the many."""
 IS_KEPT = os.environ.get("SHARDWRIGHT_SOAK_RESULTS") == "1"
 LEASE_SECONDS = 1
-REQUEST_TRIES = 8
+REQUEST_TRIES = 4
 WIDTH = 4
 """Runs side by side: they wait more than they compute."""
 

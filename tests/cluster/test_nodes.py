@@ -92,7 +92,7 @@ def test_a_group_runs_over_two_nodes_and_is_made_anew_when_a_worker_dies(
     first = ready_pods(api, namespace)
     assert set(first) == {"pair-0", "pair-0-1"}
     assert {pod["spec"]["nodeName"] for pod in first.values()} == {node.name for node in cluster.nodes}
-    page = api.read_text(f"/api/v1/namespaces/{namespace}/pods/pair-0-1:{PORT}/proxy/page")
+    page = api.connection.text(f"/api/v1/namespaces/{namespace}/pods/pair-0-1:{PORT}/proxy/page")
     assert page == "the leader's page\n"
 
     socket.create_connection((first["pair-0-1"]["status"]["podIP"], END_PORT), 5).close()
@@ -132,7 +132,7 @@ def test_a_pod_runs_what_the_machine_has_installed(cluster: Running, api: Api, n
     api.create(engine_pods.templates_adapted(body, EnginePlace(environment, tmp_path / "cache")))
     path = f"/api/v1/namespaces/{namespace}/pods/asks"
     cluster.wait_until(lambda: api.get(path)["status"]["phase"] in {"Succeeded", "Failed"}, "it ends", of="node-1")
-    said = api.read_text(f"{path}/log")
+    said = api.connection.text(f"{path}/log")
     program, code, library, kept = json.loads(said.splitlines()[-1])
     assert program == str(environment / "bin/python")
     assert library.startswith(str(environment))

@@ -6,6 +6,7 @@ The engine is a stand-in that logs and answers as vLLM does (`stand_in`); everyt
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import os
 import signal
@@ -14,20 +15,21 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import httpx2
 import pytest
 import stand_in
 
 from shardwright.cli import waiting
+from shardwright.core.lifecycle.parts import Root
 from shardwright.kubernetes import revisions
 from shardwright.kubernetes.client import Client, Place, connect, streams
-from shardwright.service import following, forwarding, proving, rollout, seeing
+from shardwright.service import following, forwarding, gpu_use, proving, rollout, seeing
 from shardwright.service.rollout import Options
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Callable, Generator, Iterator
 
     from shardwright.service.following import View
     from shardwright.testing.cluster.clusters import Running
@@ -129,13 +131,13 @@ def test_an_update_is_not_proven_by_the_old_pods(
 
 
 @contextlib.contextmanager
-def watched(client: Client, name: str) -> Generator[list[View]]:
+def watched(client: Client, cluster: Running, name: str) -> Generator[list[View]]:
     """Views of a deployment as they come, from a thread of their own."""
     found: list[View] = []
     stopped = threading.Event()
 
     def look() -> None:
-        with connect(Place(str(PLACE[0]), "", client.namespace)) as own:
+        with connect(Place(str(cluster.kubeconfig), "", client.namespace)) as own:
             for view in following.follow(own, seeing.find(own, client.namespace, name)):
                 found.append(view)
                 if stopped.is_set():
@@ -150,31 +152,31 @@ def watched(client: Client, name: str) -> Generator[list[View]]:
         thread.join(10)
 
 
-PLACE: list[Path] = []
+def texts_of(views: list[View]) -> list[str]:
+    return [str(news) for view in views for news in view.news]
 
 
-def until(found: list[View], is_so: Any, seconds: float = 60) -> None:  # noqa: ANN401 - a predicate
-    deadline = time.monotonic() + seconds
+def until(is_so: Callable[[], bool], told: Callable[[], object]) -> None:
+    deadline = time.monotonic() + SECONDS
     while not is_so():
-        assert time.monotonic() < deadline, [str(news) for view in found for news in view.news]
+        assert time.monotonic() < deadline, told()
         time.sleep(0.1)
 
 
 def test_a_killed_worker_is_seen_and_its_group_made_anew(group: str, client: Client, cluster: Running) -> None:
     """The watch tells the death, the end of the old pods, and the phases of the new ones from the beginning."""
-    PLACE[:] = [cluster.kubeconfig]
     before = pods_of(client)
-    with watched(client, group) as views:
-        until(views, lambda: views and views[-1].state == "ready")
+    with watched(client, cluster, group) as views:
+        until(lambda: bool(views) and views[-1].state == "ready", lambda: texts_of(views))
         streams.run_in(client, client.namespace, "llama-0-1", ["touch", "/tmp/die"])
-        until(views, lambda: views[-1].state != "ready")
+        until(lambda: views[-1].state != "ready", lambda: texts_of(views))
 
         def is_new() -> bool:
             uids = {each.uid for each in views[-1].snapshot.members}
             return views[-1].state == "ready" and len(uids) == 2 and not uids & before
 
-        until(views, is_new)
-    told = [str(news) for view in views for news in view.news]
+        until(is_new, lambda: texts_of(views))
+    told = texts_of(views)
     ended = next(place for place, text in enumerate(told) if "llama-0-1: ended" in text and "exit 3" in text)
     gone = next(place for place, text in enumerate(told) if place > ended and "llama-0: gone" in text)
     assert any("rank 0 in llama-0: ready" in text for text in told[gone:])
@@ -201,6 +203,50 @@ def test_used_memory_stands_beside_the_planned(group: str, client: Client, clust
     assert (found["access"]["basePath"], found["access"]["servedName"], found["ray"]) == ("/v1", "llama", None)
 
 
+def without_exec(client: Client, cluster: Running, folder: Path) -> Path:
+    """A kubeconfig of someone who may read pods and no more."""
+    namespace = client.namespace
+    metadata = {"name": "reader", "namespace": namespace}
+    group, resources = "rbac.authorization.k8s.io", ["pods", "pods/log", "services", "events", "configmaps"]
+    rules = [
+        {"apiGroups": [""], "resources": resources, "verbs": ["get", "list", "watch"]},
+        {"apiGroups": ["leaderworkerset.x-k8s.io", "batch"], "resources": ["*"], "verbs": ["get", "list", "watch"]},
+    ]
+    who = [{"kind": "ServiceAccount", **metadata}]
+    role = {"apiGroup": group, "kind": "Role", "name": "reader"}
+    client.apply({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata})
+    client.apply({"apiVersion": f"{group}/v1", "kind": "Role", "metadata": metadata, "rules": rules})
+    binding = {"metadata": metadata, "subjects": who, "roleRef": role}
+    client.apply({"apiVersion": f"{group}/v1", "kind": "RoleBinding", **binding})
+    path = f"/api/v1/namespaces/{namespace}/serviceaccounts/reader/token"
+    made = client.tree("create", path, content=b'{"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest"}')
+    loaded = json.loads(cluster.kubeconfig.read_text("utf-8"))
+    loaded["users"][0]["user"] = {"token": made["status"]["token"]}
+    (folder / "reader").write_text(json.dumps(loaded), "utf-8")
+    return folder / "reader"
+
+
+def test_who_may_not_run_programs_is_told_so(group: str, client: Client, cluster: Running, tmp_path: Path) -> None:
+    """Without pods/exec memory cannot be told; all else is."""
+    place = Place(str(without_exec(client, cluster, tmp_path)), "", client.namespace)
+    with connect(place) as reader:
+        found = seeing.status(reader, client.namespace, group, with_devices=True)
+    assert found["state"] == "ready"
+    for member in found["devices"]:
+        assert "could not tell: not allowed: create pods/exec" in member["reason"]
+
+
+@pytest.mark.requirement("R032")
+def test_rays_own_status_is_asked_in_the_head(group: str, client: Client) -> None:
+    """Where Ray spans the nodes; here by a program of its name, for the group has none."""
+    subject = seeing.find(client, client.namespace, group)
+    members = seeing.look(client, subject).members
+    assert gpu_use.ray_of(client, subject, members) is None
+    root = Root("ray.io/v1", "RayCluster", group)
+    on_ray = dataclasses.replace(subject, parts=dataclasses.replace(subject.parts, root=root))
+    assert gpu_use.ray_of(client, on_ray, members) == {"text": "2 node(s) active", "reason": None}
+
+
 @pytest.mark.requirement("R081")
 def test_a_forwarded_port_answers_side_by_side(group: str, client: Client) -> None:
     """Several connections at once, one after another, and one that goes nowhere is told."""
@@ -215,8 +261,10 @@ def test_a_forwarded_port_answers_side_by_side(group: str, client: Client) -> No
             thread.join()
     assert answers == ["llama"] * 5 + ["{}"] * 8
     nowhere = forwarding.forwarded(client, subject, remote_port=999, tell=lambda each: problems.append(each.message))
-    with nowhere as (url, _), pytest.raises(httpx2.TransportError):
-        httpx2.get(url, trust_env=False)
+    with nowhere as (url, _):
+        with pytest.raises(httpx2.TransportError):
+            httpx2.get(url, trust_env=False)
+        until(lambda: bool(problems), lambda: problems)
     assert "connection refused" in problems[0]
 
 

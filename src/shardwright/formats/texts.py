@@ -100,7 +100,9 @@ def file_names(manifests: Sequence[Manifest]) -> tuple[str, ...]:
 def object_files(manifests: Sequence[Manifest]) -> tuple[File, ...]:
     """One file an object."""
     refuse_twins(manifests)
-    return tuple(File(name, _document(made, manifests)) for name, made in zip(file_names(manifests), manifests, strict=True))
+    return tuple(
+        File(name, _document(made, manifests)) for name, made in zip(file_names(manifests), manifests, strict=True)
+    )
 
 
 def refuse_twins(manifests: Sequence[Manifest]) -> None:

@@ -36,10 +36,16 @@ def told(read: Callable[[], _T]) -> _T | Untold:
         return Untold(why=problem.message)
 
 
-def all_views(client: Client, ref: Ref, kind: type[_T], *, labels: str = "", fields: str = "") -> Iterator[_T]:
-    """Objects of a kind as views, page by page; TargetError if they are not shaped as their kind is."""
+def all_views(
+    client: Client, ref: Ref, kind: type[_T], *, labels: str = "", fields: str = "", version: str = ""
+) -> Iterator[_T]:
+    """Objects of a kind as views, page by page; TargetError if they are not shaped as their kind is.
+
+    Version `0`: what the server has in its cache, some moments old perhaps.
+    """
     shape = list[kind]  # pyright: ignore[reportInvalidTypeForm] - a type made at run time
-    for page in client.pages(client.kinds.find(ref), ref.namespace, labels=labels, fields=fields):
+    found = client.kinds.find(ref)
+    for page in client.pages(found, ref.namespace, labels=labels, fields=fields, resource_version=version):
         try:
             yield from msgspec.json.decode(msgspec.json.decode(page, type=_Page).items, type=shape)
         except msgspec.ValidationError as problem:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from shardwright.core.lifecycle import changes
 from shardwright.core.preflight import facts, trees
 from shardwright.core.preflight.facts import ClusterFacts, Untold
-from shardwright.kubernetes import amounts, facts_openshift
+from shardwright.kubernetes import amounts, facts_openshift, facts_usage
 from shardwright.kubernetes import facts_views as views
 from shardwright.kubernetes.client import Ref
 from shardwright.kubernetes.client.refusals import Asked
@@ -33,7 +33,6 @@ _INSTANCE = "app.kubernetes.io/instance"
 _MANAGED = "app.kubernetes.io/managed-by"
 _DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
 _METADATA_ONLY = {"Accept": "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1, application/json"}
-_PLACED = "spec.nodeName!=,status.phase!=Succeeded,status.phase!=Failed"
 _POLICIES = (("nvidia.com", "ClusterPolicy"), ("mellanox.com", "NicClusterPolicy"))
 _T = TypeVar("_T")
 
@@ -68,8 +67,7 @@ class _Reader:
         """All of them."""
         client, needs = self.client, self.needs
         # What takes longest begins first.
-        used, own = self.ask(partial(_used, client)), self.ask(partial(_own, client, needs))
-        nodes = self.ask(partial(read_nodes, client))
+        nodes, own = self.ask(partial(read_nodes, client)), self.ask(partial(facts_usage.own, client, needs))
         rights = {ask: self.ask(partial(_may, client, ask)) for ask in needs.asks}
         present = self.by_name(iter((*needs.objects, *needs.made_by_others)), partial(_owner, client))
         claims = self.by_name((each.name for each in needs.claims), partial(_claim, client, needs.namespace))
@@ -82,16 +80,18 @@ class _Reader:
         others = self.others(kinds)
         is_openshift = ("config.openshift.io", "ClusterVersion") in kinds
         openshift = self.ask(partial(facts_openshift.read, client, needs)) if is_openshift else None
-        found_own = own.result()
+        found_own, found_nodes = own.result(), nodes.result()
+        used = told(partial(facts_usage.usage, client, self.pool, needs, found_nodes, found_own))
         found = {name: future.result() for name, future in others.items()}
         return ClusterFacts(
             context=client.context,
             url=client.url,
             kinds=kinds,
             rights=_rights(rights),
-            nodes=nodes.result(),
-            used=_less(used.result(), found_own),
-            own={} if isinstance(found_own, Untold) else found_own[1],
+            nodes=found_nodes,
+            used=used if isinstance(used, Untold) else used.by_node,
+            looked_at=None if isinstance(used, Untold) else used.looked_at,
+            own={} if isinstance(found_own, Untold) else found_own.by_quota,
             present=_results(present),
             claims=_results(claims),
             secrets=_results(secrets),
@@ -170,70 +170,6 @@ def _node(view: views.NodeView) -> facts.Node:
         is_schedulable=not view.spec.unschedulable,
         families=frozenset("ipv6" if ":" in each else "ipv4" for each in view.spec.pod_cidrs),
     )
-
-
-def _used(client: Client) -> dict[str, dict[str, float]]:
-    """By node: what all pods there ask for."""
-    found: dict[str, dict[str, float]] = {}
-    for pod in all_views(client, Ref("v1", "Pod"), views.PodUse, fields=_PLACED):
-        _take(found.setdefault(pod.spec.node_name, {}), _effective(pod, limits=False))
-    return found
-
-
-def _own(client: Client, needs: Needs) -> tuple[dict[str, dict[str, float]], dict[str, float]]:
-    """What pods of this deployment take already: by node, and under the names of quotas."""
-    by_node: dict[str, dict[str, float]] = {}
-    by_quota: dict[str, float] = {}
-    ref = Ref("v1", "Pod", namespace=needs.namespace)
-    labels = f"{_INSTANCE}={needs.name},{_MANAGED}=shardwright"
-    for pod in all_views(
-        client, ref, views.PodUse, labels=labels, fields="status.phase!=Succeeded,status.phase!=Failed"
-    ):
-        asked = _effective(pod, limits=False)
-        if pod.spec.node_name:
-            _take(by_node.setdefault(pod.spec.node_name, {}), asked)
-        _take(by_quota, {"pods": 1.0, "count/pods": 1.0})
-        _take(by_quota, {f"requests.{key}": amount for key, amount in asked.items() if key != "pods"})
-        _take(by_quota, {f"limits.{key}": amount for key, amount in _effective(pod, limits=True).items()})
-    return by_node, by_quota
-
-
-def _take(found: dict[str, float], more: Mapping[str, float]) -> None:
-    for key, amount in more.items():
-        found[key] = found.get(key, 0.0) + amount
-
-
-def _less(
-    used: Mapping[str, Mapping[str, float]] | Untold, own: tuple[dict[str, dict[str, float]], dict[str, float]] | Untold
-) -> dict[str, dict[str, float]] | Untold:
-    """What pods of others take: an apply replaces its own."""
-    if isinstance(used, Untold):
-        return used
-    mine = {} if isinstance(own, Untold) else own[0]
-    return {
-        node: {key: amount - mine.get(node, {}).get(key, 0.0) for key, amount in taken.items()}
-        for node, taken in used.items()
-    }
-
-
-def _effective(pod: views.PodUse, *, limits: bool) -> dict[str, float]:
-    """What a pod counts for: its containers together, or the largest of those that run before them."""
-
-    def of(part: views.Part) -> dict[str, float]:
-        given = part.resources
-        return amounts.amounts_of(given.limits) if limits else amounts.requested(given.requests, given.limits)
-
-    spec = pod.spec
-    main = [of(each) for each in spec.containers]
-    if spec.init_containers:
-        main += [of(each) for each in spec.init_containers if each.restart_policy == "Always"]
-        before = [of(each) for each in spec.init_containers if each.restart_policy != "Always"]
-        found = amounts.largest([amounts.total(main), *before])
-    else:
-        found = main[0] if len(main) == 1 else amounts.total(main)
-    if spec.overhead:
-        found = amounts.total([found, amounts.amounts_of(spec.overhead)])
-    return found if limits else {**found, "pods": 1.0}
 
 
 def _claim(client: Client, namespace: str, name: str) -> facts.Claim | None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 from shardwright import errors
 from shardwright.kubernetes.client import Ref
+from shardwright.kubernetes.client.refusals import Modified
 from shardwright.values import frozen
 
 if TYPE_CHECKING:
@@ -86,8 +87,8 @@ class Held:
             if current is None or not self._mine.is_of(current):
                 self._taken_by = _holder(current) if current else ""
                 return
-            # Conflict: written meanwhile, by our own request perhaps; the next renewal sees by whom.
-            with contextlib.suppress(errors.Conflict):
+            # Written meanwhile, by our own request perhaps: the next renewal sees by whom.
+            with contextlib.suppress(Modified):
                 self._client.replace(_body(self._ref, self._mine, current["metadata"]))
                 self._renewed = began
 
@@ -148,7 +149,7 @@ def _take(client: Client, ref: Ref, mine: Hold, wait_seconds: float) -> None:
 
 def _is_taken(client: Client, ref: Ref, mine: Hold, current: Tree | None) -> bool:
     """Whether it could be taken; not if another was faster, and after some faults the next look says so."""
-    with contextlib.suppress(errors.Conflict):
+    with contextlib.suppress(Modified):
         if current is None:
             client.create_own(_body(ref, mine), mine.is_of)
         else:

@@ -26,7 +26,7 @@ _TABLE = "application/json;as=Table;g=meta.k8s.io;v=v1"
 _COLUMNS = ("Name", "Ready", "Status", "Restarts", "IP", "Node")
 _NONE = "<none>"
 _RUNNING = frozenset({"Running", "NotReady"})
-_UNPLACED = frozenset({"Pending", "SchedulingGated", "ContainerCreating", "PodInitializing"})
+_UNPLACED = frozenset({"Pending", "SchedulingGated"})
 _ENDED = frozenset({"Completed", "Error", "OOMKilled", "ContainerCannotRun", "Evicted", "Failed", "Succeeded"})
 _WHOLE_PODS = frozenset({"Evicted", "Failed", "Succeeded"})
 
@@ -35,7 +35,7 @@ class _Column(msgspec.Struct):
     name: str = ""
 
 
-class _Head(msgspec.Struct):
+class _Head(msgspec.Struct, frozen=True):
     metadata: views.Meta = views.Meta()
 
 

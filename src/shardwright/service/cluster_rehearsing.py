@@ -150,7 +150,7 @@ def running(prepared: Prepared, client: Client, *, keep: bool = False) -> Genera
     except BaseException as problem:
         if keep:
             with suppress(errors.ShardwrightError):
-                rollout.conclude(planned, client, "failed", str(problem))
+                rollout.conclude(planned, client, "failed", str(problem) or "a rehearsal that was ended")
         raise
     else:
         if keep:

@@ -81,6 +81,17 @@ def test_what_plan_and_target_both_find_is_told_once() -> None:
     assert rendering.told_once((same, other), (target,)) == (other, target)
 
 
+def test_every_first_line_names_the_recipe_that_was_rendered() -> None:
+    """Also that of an InferenceService, which has no annotation of the digest as KServe copies those to its pods."""
+    recipe = builders.recipe(storage=CLAIM, target={"kind": "kserve", "version": "0.20"})
+    made = rendering.render(builders.deployment(recipe), registry.load_target("kserve"))
+    text = rendering.as_stream(made)
+    lines = {line for line in text.splitlines() if line.startswith("# Written by")}
+    assert text.count("# Written by") == len(made)
+    assert len(lines) == 1
+    assert " from recipe sha256:" in lines.pop()
+
+
 def test_out_without_a_name_is_not_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`--out ''`, as an empty variable of a script gives it, writes nothing."""
     monkeypatch.chdir(tmp_path)

@@ -207,6 +207,8 @@ class ClusterFacts:
     nodes: tuple[Node, ...] | Untold = NOT_ASKED
     used: Mapping[str, Mapping[str, float]] | Untold = NOT_ASKED
     """By node: what pods of others have asked for there."""
+    looked_at: frozenset[str] | None = None
+    """Nodes whose pods were read, if these were enough to find room; None: all."""
     own: Mapping[str, float] = field(default_factory=dict[str, float])
     """What pods of this very deployment take already, under the names that quotas have: `requests.cpu`, `pods`."""
     claims: Mapping[str, Claim | Untold | None] = field(default_factory=dict[str, "Claim | Untold | None"])

@@ -99,7 +99,8 @@ def _room(needs: Needs, facts: ClusterFacts, nodes: Sequence[Node]) -> Iterator[
     if isinstance(facts.used, Untold):
         yield telling.unknown("cluster.room", "its pods fit the nodes; what is free there", facts.used)
         return
-    now = placing.place(nodes, pods, facts.used)
+    known = [node for node in nodes if facts.looked_at is None or node.name in facts.looked_at]
+    now = placing.place(known, pods, facts.used)
     if now:
         told = ", ".join(f"{count} of {_named(pods, name).count} {name}" for name, count in now.items())
         yield telling.wrong(

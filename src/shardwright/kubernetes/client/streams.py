@@ -116,8 +116,8 @@ def refused(asked: Asked, problem: HTTPXWSException) -> errors.ShardwrightError:
     """The error for a WebSocket that was not opened, or broke."""
     if isinstance(problem, WebSocketUpgradeError):
         answer = problem.response
-        answer.read()
-        return refusals.refusal_of(asked, answer.status_code, status_of(answer), answer.headers)
+        # Its text is gone with the connection.
+        return refusals.refusal_of(asked, answer.status_code, {"message": answer.reason_phrase}, answer.headers)
     return errors.TargetError(f"{asked}: the connection broke: {problem!r}", hint="try again")
 
 

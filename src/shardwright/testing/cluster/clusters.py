@@ -102,7 +102,7 @@ class Running:
         self.processes.stop(name, number)
         self.processes.start_again(name)
         with self.api() as api:
-            self.wait_until(api.is_ready, "the API server is ready", of="kube-apiserver")
+            self.wait_until(api.connection.is_ready, "the API server is ready", of="kube-apiserver")
 
     @contextlib.contextmanager
     def hanging(self, node: str) -> Generator[None]:

@@ -111,7 +111,7 @@ def start(
         url, tokens[_ADMIN[0]], signer.certificate, kubeconfig, tuple(started.pids.values()), signer, tokens
     )
     with plane.api() as api:
-        is_ready = api.is_ready
+        is_ready = api.connection.is_ready
         started.wait_until(is_ready, "the API server is ready", "kube-apiserver", timeout_seconds=timeout_seconds)
     if seat.controllers:
         _start_controllers(programs, plane, started, folder, ends)
