@@ -11,7 +11,7 @@ import json
 import multiprocessing
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
 if TYPE_CHECKING:
@@ -21,57 +21,70 @@ if TYPE_CHECKING:
 __all__ = ["playing"]
 
 _VERSION = b"RESOURCE-VERSION"
+_FIRST = 10_000_000
+_NOTHING = b'{"kind": "Status", "reason": "NotFound", "message": "not recorded"}'
 
 
-def _serve(answers: dict[str, bytes], lines: list[bytes], rate: int, seconds: float, pipe: Any) -> None:  # noqa: ANN401 - a pipe
+class _Handler(http.server.BaseHTTPRequestHandler):
+    """Lists from what was recorded; a watch of pods plays, any other one says nothing."""
+
+    protocol_version = "HTTP/1.1"
+    answers: ClassVar[dict[str, bytes]]
+    lines: ClassVar[list[bytes]]
+    rate: ClassVar[int]
+    seconds: ClassVar[float]
+    pipe: ClassVar[Any]
+
+    def log_message(self, *_given: object) -> None:
+        """Nothing."""
+
+    def do_GET(self) -> None:
+        """One request."""
+        asked = urlsplit(self.path)
+        if "watch" in parse_qs(asked.query):
+            self._watch(is_played=asked.path.endswith("/pods"))
+            return
+        found = self.answers.get(asked.path)
+        self.send_response(404 if found is None else 200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(found or _NOTHING)))
+        self.end_headers()
+        self.wfile.write(found or _NOTHING)
+
+    def _watch(self, *, is_played: bool) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        self.wfile.flush()
+        if is_played:
+            self.pipe.send(self._play())
+        threading.Event().wait()
+
+    def _play(self) -> tuple[int, float, float]:
+        """How many were written, when the last one was, and in how many seconds."""
+        began, count = time.monotonic(), 0
+        while (passed := time.monotonic() - began) < self.seconds:
+            due = max(count, int(passed * self.rate))
+            for number in range(count, due):
+                self._write(self.lines[number % len(self.lines)], number)
+            count = due
+            time.sleep(0.005)
+        for line in self.lines[-16:]:
+            self._write(line, count)
+            count += 1
+        ended = time.monotonic()
+        return count, ended, ended - began
+
+    def _write(self, line: bytes, number: int) -> None:
+        body = line.replace(_VERSION, str(_FIRST + number).encode()) + b"\n"
+        self.wfile.write(b"%x\r\n%b\r\n" % (len(body), body))
+
+
+def _serve(pipe: Any, **given: Any) -> None:  # noqa: ANN401 - a pipe, and what the handler has
     """Play in this process; sends the port, then when the last line was written."""
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def log_message(self, *_given: object) -> None:
-            pass
-
-        def do_GET(self) -> None:
-            asked = urlsplit(self.path)
-            if "watch" in parse_qs(asked.query):
-                self._watch(is_played=asked.path.endswith("/pods"))
-                return
-            found = answers[asked.path]
-            self.send_response(200)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(found)))
-            self.end_headers()
-            self.wfile.write(found)
-
-        def _watch(self, *, is_played: bool) -> None:
-            self.send_response(200)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Transfer-Encoding", "chunked")
-            self.end_headers()
-            self.wfile.flush()
-            if is_played:
-                pipe.send(self._play())
-            threading.Event().wait()
-
-        def _play(self) -> tuple[int, float]:
-            began, count = time.monotonic(), 0
-            while (passed := time.monotonic() - began) < seconds:
-                due = int(passed * rate)
-                for number in range(count, due):
-                    self._write(lines[number % len(lines)], 10_000_000 + number)
-                count = max(count, due)
-                time.sleep(0.005)
-            for line in lines[-16:]:
-                count += 1
-                self._write(line, 10_000_000 + count)
-            return count, time.monotonic()
-
-        def _write(self, line: bytes, version: int) -> None:
-            body = line.replace(_VERSION, str(version).encode()) + b"\n"
-            self.wfile.write(b"%x\r\n%b\r\n" % (len(body), body))
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    handler = type("Handler", (_Handler,), {"pipe": pipe, **given})
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
     pipe.send(server.server_address[1])
     server.serve_forever()
@@ -91,7 +104,8 @@ def playing(
         lines.append(json.dumps(change, separators=(",", ":")).encode())
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe()
-    process = context.Process(target=_serve, args=(answers, lines, rate, seconds, there), daemon=True)
+    given = {"answers": answers, "lines": lines, "rate": rate, "seconds": seconds}
+    process = context.Process(target=_serve, args=(there,), kwargs=given, daemon=True)
     process.start()
     name = {"name": "played"}
     config = {

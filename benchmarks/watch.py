@@ -97,14 +97,14 @@ def main() -> None:
         with playing as (kubeconfig, pipe), connect(Place(str(kubeconfig), "", subject.namespace)) as client:
             before = time.process_time()
             watching = Watching(client, subject)
-            count, ended = pipe.recv()
+            count, ended, took = pipe.recv()
             while not watching.is_up_to_date:
                 time.sleep(0.01)
             late, used = time.monotonic() - ended, time.process_time() - before
     half = len(watching.sizes) // 2
     first, second = max(watching.sizes[10:half]), max(watching.sizes[half:])
     print(
-        f"{count:,} changes of {cluster_scene.SIZE} pods, {size:,} bytes each, {rate:,} a second for {seconds:.0f} s   goal {RATE:,} a second"
+        f"{count:,} changes of {cluster_scene.SIZE} pods, {size:,} bytes each, {count / took:,.0f} a second for {took:.0f} s   goal {RATE:,} a second"
     )
     print(f"  all seen {late:.2f} s after the last was written; {len(watching.sizes):,} views shown")
     print(

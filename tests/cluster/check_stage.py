@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -67,6 +68,13 @@ class Stage:
                   annotations={"storageclass.kubernetes.io/is-default-class": "true"})  # fmt: skip
         self.make("v1", "Namespace", "lws-system")
         self.controller()
+
+    def wait_for(self, path: str) -> None:
+        """Until a new kind is served there."""
+        deadline = time.monotonic() + 30
+        while not self.api.has(path):
+            assert time.monotonic() < deadline, f"not served: {path}"
+            time.sleep(0.1)
 
     def controller(self) -> None:
         """The Deployment of an operator that nobody runs, with a pod that is said to be ready."""

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from shardwright.kubernetes.client import Client
     from shardwright.testing.cluster.fault_proxy import Proxy
 
-__all__ = ["Outcome", "draw", "planned", "run"]
+__all__ = ["RECIPES", "Outcome", "User", "draw", "planned", "run"]
 
 TRIES = 12
 """The last of them in calm weather."""
@@ -136,7 +136,7 @@ def _run(drawn: Draw, outcome: Outcome, proxy: Proxy, namespace: str, folder: Pa
     with proxy.plane.api() as api:
         truth = Truth(api, namespace, name)
         for index, command in enumerate(drawn.commands):
-            _until_done(drawn, index, _User(command, name, place, proxy, drawn.with_claims), truth, outcome)
+            _until_done(drawn, index, User(command, name, place, proxy, drawn.with_claims), truth, outcome)
             if outcome.wrong:
                 outcome.wrong += proxy.requests[-40:]
                 return
@@ -144,14 +144,14 @@ def _run(drawn: Draw, outcome: Outcome, proxy: Proxy, namespace: str, folder: Pa
 
 
 @dataclasses.dataclass(slots=True)
-class _User:
+class User:
     """Who gives one command again and again."""
 
     command: str
     name: str
     place: Place
     proxy: Proxy
-    with_claims: bool
+    with_claims: bool = False
 
     def try_once(self) -> Try:
         """Give the command, as a new process would: with a connection of its own."""
@@ -182,7 +182,7 @@ class _User:
                 tried.reported.append(int(step.subject))
 
 
-def _until_done(drawn: Draw, index: int, user: _User, truth: Truth, outcome: Outcome) -> None:
+def _until_done(drawn: Draw, index: int, user: User, truth: Truth, outcome: Outcome) -> None:
     """The same command until it is done; waits for what others hold do not count as tries."""
     deadline, number, target = time.monotonic() + WAIT_SECONDS, 0, 0
     after = truth.look()

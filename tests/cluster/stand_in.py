@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from shardwright.service import rollout
 from shardwright.testing import builders
@@ -109,12 +109,13 @@ def wanted(plan: Plan, cache: Path, **environment: str) -> Revision:
 
 def _standing_in(node: Any, environment: dict[str, str]) -> Any:  # noqa: ANN401 - a JSON tree
     if isinstance(node, list):
-        return [_standing_in(each, environment) for each in node]
+        return [_standing_in(each, environment) for each in cast("list[Any]", node)]
     if not isinstance(node, dict):
         return node
-    if "containers" not in node:
-        return {key: _standing_in(value, environment) for key, value in node.items()}
-    return _pod(node, environment)
+    tree = cast("Tree", node)
+    if "containers" not in tree:
+        return {key: _standing_in(value, environment) for key, value in tree.items()}
+    return _pod(tree, environment)
 
 
 def _pod(pod: Tree, environment: dict[str, str]) -> Tree:

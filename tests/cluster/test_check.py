@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,7 +15,7 @@ from shardwright import errors
 from shardwright.cli import main
 from shardwright.core.preflight import pod_levels
 from shardwright.kubernetes.client import Ref
-from shardwright.service import checking
+from shardwright.service import checking, probing
 from shardwright.testing.cluster import control_plane
 
 if TYPE_CHECKING:
@@ -130,7 +132,7 @@ def test_gpus_that_other_pods_have_are_not_free(stage: Stage) -> None:
     with stage.client() as client:
         assert found(client, wanted)["room"].status == "fail"
         assert "1 of 2 nvidia.com/gpu are free" in found(client, wanted)["room"].message
-        labels = {"app.kubernetes.io/instance": wanted.name, "app.kubernetes.io/managed-by": "shardwright"}
+        labels = {"leaderworkerset.sigs.k8s.io/name": wanted.name}
         path = f"/api/v1/namespaces/{namespace}/pods/other"
         stage.patch(path, {"op": "add", "path": "/metadata/labels", "value": labels})
         assert found(client, wanted)["room"].status == "pass"
@@ -171,3 +173,45 @@ def test_an_object_of_somebody_else_is_checked_by_its_own_templates(stage: Stage
     assert "the cluster has 2 nvidia.com/gpu on 2 nodes; 8 are needed" in result.output
     assert "there is no priority class urgent" in result.output
     assert run(stage, "lws/nobody", "-n", namespace).exit_code == 1
+
+
+def kubelet(stage: Stage, namespace: str, node: str, stop: threading.Event) -> None:
+    """Says of probes on one node that they are done, and of no others."""
+    while not stop.wait(0.1):
+        for each in stage.api.items(f"/api/v1/namespaces/{namespace}/pods"):
+            if each["spec"].get("nodeName") == node:
+                with contextlib.suppress(errors.NotFound):
+                    stage.status(
+                        f"/api/v1/namespaces/{namespace}/pods/{each['metadata']['name']}", {"phase": "Succeeded"}
+                    )
+
+
+def test_a_probe_tries_the_claim_on_each_node_and_leaves_nothing(stage: Stage) -> None:
+    """One pod a node that may be chosen, without rights or devices; the node where it never ends is named."""
+    namespace, stop = stage.namespace(), threading.Event()
+    wanted = needs(namespace)
+    playing = threading.Thread(target=kubelet, args=(stage, namespace, "gpu-a", stop))
+    playing.start()
+    try:
+        with stage.client() as client:
+            (finding,) = probing.probe(client, wanted, timeout_seconds=5)
+    finally:
+        stop.set()
+        playing.join()
+    assert finding.status == "fail"
+    assert "was not mounted on 1 of 2 nodes: gpu-b: it is Pending" in finding.message
+    assert all(
+        each["metadata"].get("deletionTimestamp") for each in stage.api.items(f"/api/v1/namespaces/{namespace}/pods")
+    )
+
+
+def test_a_probe_that_may_not_be_made_is_told(stage: Stage) -> None:
+    """Who may not make pods gets the right that is missing, not an error."""
+    namespace = stage.namespace()
+    config = stage.as_account(namespace, "reader")
+    for body in checking.rbac(needs(namespace), {"kind": "ServiceAccount", "name": "reader", "namespace": namespace}):
+        stage.api.create(body)
+    with stage.client(config) as client:
+        (finding,) = probing.probe(client, needs(namespace), timeout_seconds=5)
+    assert finding.status == "unknown"
+    assert "not allowed: create pods" in finding.message

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from shardwright.testing.cluster.engine_pods import EnginePlace
     from shardwright.testing.cluster.fixtures import Clusters
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(1200)
 
 NAME = "llama-3-8b"
 KINDS = (("v1", "Service"), ("v1", "Pod"), ("v1", "ConfigMap"), ("apps/v1", "StatefulSet"))
@@ -152,7 +152,7 @@ def test_the_example_is_applied_changed_broken_and_deleted(
     with contextlib.closing(Watched(shell, namespace, tmp_path / "watch")) as watched:
         wait_for(lambda: bool(watched.told()), 30)
         streams.run_in(client, namespace, f"{NAME}-0-1", ["sh", "-c", KILL])
-        views = following.until_ready(client, the_subject(client), timeout_seconds=200, old=frozenset(first))
+        views = following.until_ready(client, the_subject(client), timeout_seconds=400, old=frozenset(first))
         assert {each.uid for each in list(views)[-1].snapshot.members}.isdisjoint(first)
         wait_for(lambda: any(each["what"] == "member" and each["state"] == "gone" for each in watched.told()), 30)
     assert answered(client) == text

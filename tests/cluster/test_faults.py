@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import fault_runs
+import fault_truths
 import pytest
 import stamina
+from fault_runs import User
+from fault_truths import Truth
 
 from shardwright.kubernetes import leases
+from shardwright.kubernetes.client import Place
 from shardwright.testing.cluster import fault_proxy
+from shardwright.testing.cluster.faults import CALM, Storm
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,6 +70,36 @@ def check(proxy: Proxy, seed: int, namespace: str, folder: Path) -> fault_runs.O
 def test_commands_in_a_storm(proxy: Proxy, namespace: str, tmp_path: Path, seed: int) -> None:
     """Apply, rollback, delete, each repeated until it is done; the server is looked at after every try."""
     check(proxy, seed, namespace, tmp_path)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_three_people_at_once(proxy: Proxy, namespace: str, tmp_path: Path, seed: int) -> None:
+    """In a storm: each revision is of one of them, no two share a number, and what is there is what the last one says."""
+    name, place = (
+        f"crowd-{seed}",
+        Place(kubeconfig=str(proxy.write_kubeconfig(tmp_path / "config")), namespace=namespace),
+    )
+    proxy.storm, proxy.page = Storm(seed=seed, share=0.25), None
+
+    def insist(recipe: str) -> list[int]:
+        user, made = User(f"apply {recipe}", name, place, proxy), list[int]()
+        for _ in range(6):
+            tried = user.try_once()
+            made += tried.reported
+            assert tried.error is None or tried.error.hint, tried.error
+        return made
+
+    with ThreadPoolExecutor(3) as pool:
+        made = [number for numbers in pool.map(insist, ["plain", "zone", "closed"]) for number in numbers]
+    assert made
+    assert len(made) == len(set(made))
+    proxy.storm = CALM
+    time.sleep(2 * LEASE_SECONDS)
+    last = User("apply claim", name, place, proxy).try_once()
+    with proxy.plane.api() as api:
+        look = Truth(api, namespace, name).look()
+    assert fault_truths.wrong_when_done(look, last) == []
+    assert (last.error, look.newest > max(made)) == (None, True)
 
 
 @pytest.mark.soak

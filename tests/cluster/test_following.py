@@ -19,7 +19,7 @@ from shardwright.service import following, seeing
 from shardwright.service.seeing import Subject
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from shardwright.service.following import View
     from shardwright.testing.cluster.clusters import Running
@@ -70,7 +70,7 @@ def set_status(client: Client, index: int, **status: object) -> None:
     client.tree("patch", path, headers=headers, content=msgspec.json.encode({"status": status}))
 
 
-def container(state: dict[str, object], *, ready: bool = False, restarts: int = 0) -> dict[str, object]:
+def container(state: Mapping[str, object], *, ready: bool = False, restarts: int = 0) -> dict[str, object]:
     return {
         "name": "engine", "ready": ready, "restartCount": restarts, "image": "none", "imageID": "", "state": state,
     }  # fmt: skip

@@ -5,6 +5,7 @@ The engine is a stand-in that logs and answers as vLLM does (`stand_in`); everyt
 
 from __future__ import annotations
 
+import _thread
 import contextlib
 import dataclasses
 import json
@@ -17,6 +18,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
 import httpx2
 import pytest
 import stand_in
@@ -298,6 +300,31 @@ def test_watch_ends_with_ctrl_c(group: str, client: Client, cluster: Running) ->
         process.send_signal(signal.SIGINT)
         assert process.wait(20) == 130
     assert (first["what"], first["state"], first["rank"]) == ("state", "ready", None)
+
+
+def test_waiting_ends_with_its_time_or_with_ctrl_c(
+    client: Client, cache: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was started goes on; both say how to go on looking."""
+    monkeypatch.setitem(globals(), "SECONDS", 3.0)
+    with pytest.raises(click.exceptions.Exit) as late:
+        started(client, cache, STEP="20")
+    assert late.value.exit_code == 124
+    assert "it goes on starting" in capsys.readouterr().err
+    told: list[str] = []
+    threading.Timer(3, _thread.interrupt_main).start()
+    with pytest.raises(KeyboardInterrupt):
+        waiting.wait(
+            client,
+            client.namespace,
+            stand_in.NAME,
+            seconds=60,
+            old=frozenset(),
+            conclude=lambda _, why: told.append(why),
+        )
+    assert told == []
+    assert f"shardwright watch llama -n {client.namespace}" in capsys.readouterr().err
+    assert revisions.newest(client, client.namespace, stand_in.NAME).outcome == "applying"
 
 
 def test_an_answer_without_sense_is_a_failure(client: Client, cache: Path) -> None:

@@ -79,12 +79,15 @@ def is_ours(found: Tree, name: str) -> bool:
     return own.get("app.kubernetes.io/managed-by") == "shardwright" and own.get("app.kubernetes.io/instance") == name
 
 
-def present(client: Client, bodies: Sequence[Tree], name: str) -> list[Tree]:
-    """Those of the objects that are there and ours, asked for side by side; a kind that is not served has none."""
+def present(client: Client, removed: Sequence[ObjectChange], name: str) -> tuple[ObjectChange, ...]:
+    """Those whose objects are there and ours, asked for side by side; a kind that is not served has none."""
+    if not removed:
+        return ()
     client.kinds  # noqa: B018 - asked once, before the threads
     with ThreadPoolExecutor(_WIDTH) as pool:
-        found = pool.map(client.find, [ref_of(body, client.namespace) for body in bodies])
-        return [body for body, live in zip(bodies, found, strict=True) if live is not None and is_ours(live, name)]
+        refs = [Ref(each.api_version, each.kind, each.name, each.namespace) for each in removed]
+        pairs = zip(removed, pool.map(client.find, refs), strict=True)
+        return tuple(each for each, live in pairs if live is not None and is_ours(live, name))
 
 
 def apply_object(client: Client, body: Tree, *, force: bool = False, recreate: bool = False) -> None:

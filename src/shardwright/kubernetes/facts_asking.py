@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+import functools
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
@@ -20,10 +21,10 @@ __all__ = ["all_views", "one_view", "told"]
 _T = TypeVar("_T")
 
 
-class _Page(msgspec.Struct):
-    """A page of a list; what else it says is not looked at."""
-
-    items: msgspec.Raw = msgspec.Raw(b"[]")
+@functools.cache
+def _page_of(kind: type[_T]) -> type[Any]:
+    """The shape of a page of these views; what else it says is not looked at."""
+    return msgspec.defstruct(f"{kind.__name__}Page", [("items", list[kind], [])])  # pyright: ignore[reportInvalidTypeForm] - a type made at run time
 
 
 def told(read: Callable[[], _T]) -> _T | Untold:
@@ -43,13 +44,13 @@ def all_views(
 
     Version `0`: what the server has in its cache, some moments old perhaps.
     """
-    shape = list[kind]  # pyright: ignore[reportInvalidTypeForm] - a type made at run time
-    found = client.kinds.find(ref)
+    shape, found = _page_of(kind), client.kinds.find(ref)
     for page in client.pages(found, ref.namespace, labels=labels, fields=fields, resource_version=version):
         try:
-            yield from msgspec.json.decode(msgspec.json.decode(page, type=_Page).items, type=shape)
+            items: list[_T] = msgspec.json.decode(page, type=shape).items
         except msgspec.ValidationError as problem:
             raise errors.TargetError(f"the cluster gave a {ref.kind} of another shape: {problem}") from problem
+        yield from items
 
 
 def one_view(client: Client, ref: Ref, kind: type[_T], headers: Mapping[str, str] | None = None) -> _T | None:

@@ -25,10 +25,8 @@ if TYPE_CHECKING:
     from shardwright.core.preflight.needs import Needs
     from shardwright.kubernetes.client import Client
 
-__all__ = ["Own", "Usage", "own", "usage"]
+__all__ = ["Own", "Usage", "effective", "own", "usage"]
 
-_INSTANCE = "app.kubernetes.io/instance"
-_MANAGED = "app.kubernetes.io/managed-by"
 _GOING_ON = "status.phase!=Succeeded,status.phase!=Failed"
 _PODS = Ref("v1", "Pod")
 _BATCHES = (24, 72, 160)
@@ -99,14 +97,14 @@ def _of_node(client: Client, name: str) -> dict[str, float]:
     fields = f"spec.nodeName={name},{_GOING_ON}"
     taken: dict[str, float] = {}
     for pod in all_views(client, _PODS, views.PodUse, fields=fields, version="0"):
-        _take(taken, _effective(pod, limits=False))
+        _take(taken, effective(pod, limits=False))
     return taken
 
 
 def _of_all(client: Client) -> dict[str, dict[str, float]]:
     found: dict[str, dict[str, float]] = {}
     for pod in all_views(client, _PODS, views.PodUse, fields=f"spec.nodeName!=,{_GOING_ON}"):
-        _take(found.setdefault(pod.spec.node_name, {}), _effective(pod, limits=False))
+        _take(found.setdefault(pod.spec.node_name, {}), effective(pod, limits=False))
     return found
 
 
@@ -119,14 +117,14 @@ def own(client: Client, needs: Needs) -> Own:
     by_node: dict[str, dict[str, float]] = {}
     by_quota: dict[str, float] = {}
     ref = Ref("v1", "Pod", namespace=needs.namespace)
-    labels = f"{_INSTANCE}={needs.name},{_MANAGED}=shardwright"
-    for pod in all_views(client, ref, views.PodUse, labels=labels, fields=_GOING_ON):
-        asked = _effective(pod, limits=False)
+    found = all_views(client, ref, views.PodUse, labels=needs.own_pods, fields=_GOING_ON) if needs.own_pods else ()
+    for pod in found:
+        asked = effective(pod, limits=False)
         if pod.spec.node_name:
             _take(by_node.setdefault(pod.spec.node_name, {}), asked)
         _take(by_quota, {"pods": 1.0, "count/pods": 1.0})
         _take(by_quota, {f"requests.{key}": amount for key, amount in asked.items() if key != "pods"})
-        _take(by_quota, {f"limits.{key}": amount for key, amount in _effective(pod, limits=True).items()})
+        _take(by_quota, {f"limits.{key}": amount for key, amount in effective(pod, limits=True).items()})
     return Own(by_node, by_quota)
 
 
@@ -135,7 +133,7 @@ def _take(found: dict[str, float], more: Mapping[str, float]) -> None:
         found[key] = found.get(key, 0.0) + amount
 
 
-def _effective(pod: views.PodUse, *, limits: bool) -> dict[str, float]:
+def effective(pod: views.PodUse, *, limits: bool) -> dict[str, float]:
     """What a pod counts for: its containers together, or the largest of those that run before them."""
 
     def of(part: views.Part) -> dict[str, float]:

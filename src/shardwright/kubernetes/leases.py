@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from shardwright.kubernetes.client import Client, Tree
 
-__all__ = ["DURATION_SECONDS", "Held", "Hold", "Seen", "body_of", "decide", "held", "name_of"]
+__all__ = ["DURATION_SECONDS", "Held", "Hold", "Lost", "Seen", "body_of", "decide", "held", "name_of"]
 
 DURATION_SECONDS = 30
 _RENEWALS = 3
@@ -60,6 +60,10 @@ def name_of(deployment: str) -> str:
     return f"{_PREFIX}{deployment}"
 
 
+class Lost(errors.Conflict):
+    """A lease that was held is somebody else's now: nothing more may be written."""
+
+
 class Held:
     """A lease that is held; to be asked before each write, since it may be lost meanwhile."""
 
@@ -70,11 +74,11 @@ class Held:
         self._lock = threading.Lock()
 
     def demand(self) -> None:
-        """Conflict if somebody else has the lease now; TemporaryError if that cannot be told."""
+        """Lost if somebody else has the lease now; TemporaryError if that cannot be told."""
         if self._taken_by is None and time.monotonic() - self._renewed > DURATION_SECONDS:
             self.renew()
         if self._taken_by is not None:
-            raise errors.Conflict(
+            raise Lost(
                 f"{_told(self._ref)} was taken over by {self._taken_by or 'somebody'} meanwhile",
                 hint="this command was out of reach for longer than its lease; look at the difference, then apply again",
             )

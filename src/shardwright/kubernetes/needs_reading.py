@@ -62,6 +62,7 @@ def needs_of(
         priority_classes=_named(pods, "priorityClassName"),
         networks=tuple(dict.fromkeys(each for pod in pods for each in _networks(pod, namespace))),
         topology_keys=tuple(sorted({key for body in manifests for key in _topology_keys(body)})),
+        own_pods=parts.pod_selector if parts else "",
         is_spread=parts is not None and parts.size > 1,
         asks=access.asks_of(namespace, resources),
     )

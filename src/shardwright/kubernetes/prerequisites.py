@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from shardwright.core.deployment import Deployment
 
-__all__ = ["Prerequisite", "has_table", "needed"]
+__all__ = ["Prerequisite", "distribution_of", "has_table", "needed"]
 
 _Value = TypeVar("_Value")
 
@@ -57,6 +57,11 @@ def _table(package: str, file: str) -> dict[str, Any]:
 def has_table(package: str) -> bool:
     """Whether a target's facts say what it needs; one that does not run in a cluster has no such table."""
     return "prerequisites" in _table(package, "facts.toml")
+
+
+def distribution_of(package: str) -> str:
+    """`openshift` where a target runs on nothing else; empty otherwise."""
+    return str(_table(package, "facts.toml").get("distribution", ""))
 
 
 def needed(deployment: Deployment, package: str, version: str) -> tuple[Prerequisite, ...]:

@@ -125,8 +125,9 @@ def add(client: Client, namespace: str, name: str, new: Revision) -> None:
 
 
 def keep(client: Client, namespace: str, name: str, kept: Revision) -> None:
-    """Write a revision as it is now known."""
-    client.apply(_body(namespace, name, kept), force=True)
+    """Write down what is now known of a revision; NotFound if it is not there, since somebody deleted the deployment."""
+    data = _body(namespace, name, kept)["data"]
+    client.change(_ref(namespace, name, kept.number), lambda found: found | {"data": data})
 
 
 def forget_old(client: Client, namespace: str, name: str, *, is_settled: bool) -> None:

@@ -12,6 +12,7 @@ from shardwright.core.preflight import access, trees
 from shardwright.core.preflight.needs import Ask, GpuNeed, Operator
 from shardwright.facts import load as catalogue
 from shardwright.kubernetes import image_cuda, needs_reading
+from shardwright.kubernetes import prerequisites as platform
 from shardwright.service import deploying, prerequisites, rendering, seeing
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ def needs_of_plan(plan: Plan, *, create_namespace: bool = False) -> Needs:
         claims=tuple(dataclasses.replace(each, model_bytes=_model_bytes(plan)) for each in needs.claims),
         operators=tuple(_operators(deployment, target, release)),
         ip_family=plan.recipe.network.ip_family or "",
+        distribution=platform.distribution_of(registry.package_of(target.kind)),
         may_make_namespace=create_namespace,
         release=release,
     )

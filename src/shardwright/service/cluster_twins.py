@@ -75,9 +75,10 @@ def prepare(plan: Plan, *, image: str = "", namespace: str = "") -> Prepared:
 def _target_of(plan: Plan) -> Target:
     kind = plan.recipe.target.kind if plan.recipe.target else ""
     if kind and kind not in _TARGETS:
+        own = "its operator starts the engine or brings the model in its own way"
+        why = "it is no cluster" if kind == "local" else own
         raise errors.InputError(
-            f"target {kind} cannot be rehearsed in a cluster yet: its operator starts the engine or brings the model in its"
-            f" own way; these can: {', '.join(_TARGETS)}",
+            f"target {kind} cannot be rehearsed in a cluster: {why}; these can: {', '.join(_TARGETS)}",
             hint="rehearse on this machine, without --on",
         )
     if plan.engine.executor == "ray":

@@ -28,7 +28,7 @@ MAX_BYTES = 2**30
 MAX_LINE_BYTES = 64 * 1024
 _MAX_RANKS = 65536
 _PREFIX = re.compile(
-    r"(?:(?P<member>host-\d+) \| |\[(?P<pod>pod/[\w./-]+)\] )?(?:\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d) )?"
+    r"(?:(?P<member>host-\d+) \| |\[(?P<pod>pod/[\w./-]+|\d+\.\d+(?: rank [\d,-]+)?)\] )?(?:\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d) )?"
 )
 """What `shardwright logs` and `kubectl logs --prefix --timestamps` put before a line."""
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")

@@ -120,7 +120,7 @@ def prepare_again(wanted: Revision, namespace: str, name: str, client: Client, o
     before = known[-1] if known else None
     manifests = cast("Sequence[Tree]", wanted.manifests)
     found = applying.preview(client, manifests, force=options.force)
-    stale = changes.stale_among(applying.present(client, _made_before(known), name), manifests)
+    stale = applying.present(client, changes.stale_among(_made_before(known), manifests), name)
     return Rollout(namespace=namespace, name=name, wanted=wanted, before=before, changes=found, stale=stale)
 
 
@@ -208,9 +208,9 @@ def _supersede(client: Client, rollout: Rollout, known: Sequence[Revision]) -> N
 
 def _note_failure(client: Client, rollout: Rollout, new: Revision, problem: errors.ShardwrightError) -> None:
     """Have the history say why, where the server can still be told; and that alone is no second error."""
-    from shardwright.kubernetes import revisions  # noqa: PLC0415 - see clusters
+    from shardwright.kubernetes import leases, revisions  # noqa: PLC0415 - see clusters
 
-    if isinstance(problem, errors.TemporaryError | errors.AccessError):
+    if isinstance(problem, errors.TemporaryError | errors.AccessError | leases.Lost):
         return
     with contextlib.suppress(errors.ShardwrightError):
         failed = dataclasses.replace(new, outcome="failed", message=problem.message)

@@ -7,9 +7,11 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from click.testing import CliRunner
 
 from shardwright import errors
 from shardwright.cli import cluster_rehearsal
+from shardwright.cli.rehearse import rehearse
 from shardwright.core import rehearsal
 from shardwright.core.manifests.differences import differences
 from shardwright.core.recipe.model import Rdma
@@ -143,6 +145,7 @@ def test_the_images_tag_says_which_version_runs() -> None:
     ("overrides", "words"),
     [
         ({"target": {"kind": "kserve"}}, "target kserve"),
+        ({"target": {"kind": "local"}}, "no cluster"),
         ({"target": {"kind": "kuberay"}, "engine": {"executor": "ray"}}, "target kuberay"),
     ],
 )
@@ -186,3 +189,11 @@ def test_changes_are_shown_once_for_templates_that_change_alike() -> None:
     assert lines.count("      leaderTemplate, workerTemplate:") == 1
     assert "        spec.containers[name=vllm].command: --max-model-len 8192 -> 1024" in lines
     assert not [line for line in lines if line.count("--") > 8]
+
+
+def test_options_of_a_cluster_without_one_are_a_slip() -> None:
+    """The rehearsal would run elsewhere than is thought."""
+    given = ["llama-3-8b", "--gpu", "A10G", "--image", "engine:1", "--keep"]
+    result = CliRunner().invoke(rehearse, given)
+    assert result.exit_code == 2
+    assert "--image, --keep: only with --on cluster" in result.output

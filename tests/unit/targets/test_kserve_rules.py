@@ -156,7 +156,7 @@ def test_an_engine_that_serves_one_name_serves_the_services() -> None:
 @pytest.mark.requirement("R038", "R039")
 def test_gpus_that_kserve_does_not_count_are_refused_where_it_counts() -> None:
     """By requests of others than the known kinds it would make one pod for each."""
-    layout, slices = builders.layout(2, 2), {"resource": "nvidia.com/mig-3g.20gb"}
+    layout, slices = builders.layout(2, 2), {"resource": "nvidia.com/mig-2g.24gb"}
     assert errors_of(layout, hardware=slices, target={"version": "0.17"}) == {"kserve.gpu-type"}
     assert not errors_of(layout, hardware=slices, target={"version": "0.19"})
 

@@ -60,9 +60,7 @@ def _node_points(members: Sequence[Member], layout: Layout) -> Iterator[Point]:
     nodes = {each.node for each in members if each.node}
     if len(nodes) < len(members):
         told = f"{len(members)} members are on {len(nodes)} nodes; the plan has {layout.nodes}"
-        yield Point(
-            "nodes", "warn", f"{told}: pods share a node, so the network between them is not the planned one"
-        )
+        yield Point("nodes", "warn", f"{told}: pods share a node, so the network between them is not the planned one")
 
 
 def _gpu_points(members: Sequence[Member], layout: Layout, *, has_gpus: bool) -> Iterator[Point]:

@@ -19,7 +19,7 @@ __all__ = ["asks_of", "check_access", "reading_asks", "rules_of"]
 
 _WRITE = ("get", "create", "patch", "delete")
 _OWN: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("configmaps", ("get", "list", "create", "patch", "delete")),
+    ("configmaps", ("get", "list", "create", "update", "delete")),
     ("leases.coordination.k8s.io", ("get", "create", "update", "delete")),
     ("pods", ("get", "list", "watch")),
     ("pods/log", ("get",)),
@@ -66,7 +66,7 @@ def reading_asks(needs: Needs) -> tuple[Ask, ...]:
         whole.append(Ask("list", "clusterpolicies.nvidia.com"))
     if any("/" in key and "rdma" in key for pod in needs.pods for key in pod.requests):
         whole.append(Ask("list", "nicclusterpolicies.mellanox.com"))
-    if needs.target == "openshift-ai":
+    if needs.distribution == "openshift":
         whole += _OPENSHIFT
         inside.append(Ask("create", "localsubjectaccessreviews.authorization.k8s.io", needs.namespace))
     if needs.claims:

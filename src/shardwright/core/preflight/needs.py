@@ -163,6 +163,10 @@ class Needs:
     operators: tuple[Operator, ...] = ()
     topology_keys: tuple[str, ...] = ()
     """Node labels by which groups are placed."""
+    own_pods: str = ""
+    """Label selector of the pods that it has already, if it is there; they are replaced, and do not count against it."""
+    distribution: str = ""
+    """`openshift`: the target runs on OpenShift AI alone; empty: on any Kubernetes."""
     is_spread: bool = False
     """Pods of one group talk to each other."""
     asks: tuple[Ask, ...] = ()

@@ -32,18 +32,18 @@ def check_openshift(needs: Needs, facts: ClusterFacts) -> Iterator[Finding]:
     """All that only OpenShift has; nothing elsewhere."""
     found = facts.openshift
     if found is None:
-        if needs.target == "openshift-ai":
+        if needs.distribution == "openshift":
             yield telling.wrong(
                 "cluster.openshift",
                 "this is no OpenShift: the group config.openshift.io is not served",
-                why="the target openshift-ai uses routes and the runtimes of OpenShift AI",
-                fix="use target.kind: kserve, or another --context",
+                why="the target uses routes and the runtimes of OpenShift AI",
+                fix="choose another target.kind, or another --context",
                 requirements=("R004",),
             )
         return
     yield from _version(found)
     yield from _constraints(needs, found)
-    if needs.target == "openshift-ai":
+    if needs.distribution == "openshift":
         yield from _release(needs, found)
         yield from _kserve(found)
 

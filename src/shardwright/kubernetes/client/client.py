@@ -156,6 +156,10 @@ class Client(Connection):
         path = found.path(ref.namespace, ref.name, subresource)
         return self.tree("update", path, asked=asked_of("update", found, ref), content=msgspec.json.encode(body))
 
+    def change(self, ref: Ref, changed: Callable[[Tree], Tree]) -> Tree:
+        """Read an object, change it and write it, again where somebody wrote it meanwhile; NotFound if it is not there."""
+        return _in_turn(lambda: self.replace(changed(self.get(ref))))
+
     def delete(self, ref: Ref, *, propagation: Propagation = "Foreground", uid: str = "") -> None:
         """Ask for an object to be deleted; nothing to do if it is gone. With `uid`, only that very object."""
         found = self.kinds.find(ref)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Self
 
 import httpx2
 from httpx2.websockets import HTTPXWSException
+from wsproto.utilities import ProtocolError
 
 from shardwright import errors
 from shardwright.kubernetes.client import refusals, streams
@@ -133,10 +134,12 @@ def carry(client: Client, namespace: str, pod: str, port: int, local: socket.soc
 
 def _send(local: socket.socket, session: WebSocketSession) -> None:
     """What this machine says; its end is the end of all, since the protocol has no half of a connection."""
-    with contextlib.suppress(OSError, httpx2.TransportError, HTTPXWSException):
+    ends = (OSError, httpx2.TransportError, HTTPXWSException, ProtocolError)
+    with contextlib.suppress(*ends):
         while data := local.recv(_CHUNK):
             session.send_bytes(bytes([_DATA]) + data)
-    session.close()
+    with contextlib.suppress(*ends):
+        session.close()
 
 
 def _receive(asked: Asked, session: WebSocketSession, local: socket.socket) -> None:

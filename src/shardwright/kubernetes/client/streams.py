@@ -10,8 +10,8 @@ from httpx2.websockets import HTTPXWSException, WebSocketUpgradeError
 
 from shardwright import errors
 from shardwright.kubernetes.client import refusals
-from shardwright.kubernetes.client.connection import status_of
 from shardwright.kubernetes.client.refusals import Asked
+from shardwright.kubernetes.client.sending import status_of
 from shardwright.values import frozen
 
 if TYPE_CHECKING:

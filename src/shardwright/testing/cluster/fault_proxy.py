@@ -63,6 +63,9 @@ class _Answer:
     body: bytes
 
 
+_PAGE = _Answer(504, (("Content-Type", "text/html"),), b"<html><body><h1>504 Gateway Time-out</h1></body></html>\n")
+
+
 class Proxy:
     """A running proxy; `storm` may be exchanged at any time."""
 
@@ -217,9 +220,9 @@ class _Handler(BaseHTTPRequestHandler):
         if fate == "reset":
             self._reset()
         elif fate == "gateway":
-            self._page()
+            self._write(_PAGE)
         elif fate is not None and fate in _REFUSED:
-            self._refuse(*_REFUSED[fate], asked)
+            self._write(_refusal(*_REFUSED[fate], asked))
         elif asked.is_watch:
             self._stream(content, fate)
         else:
@@ -232,44 +235,30 @@ class _Handler(BaseHTTPRequestHandler):
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self.connection.close()
 
-    def _page(self) -> None:
-        body = b"<html><body><h1>504 Gateway Time-out</h1></body></html>\n"
-        self._write(504, (("Content-Type", "text/html"),), body, len(body))
-
-    def _refuse(self, code: int, reason: str, asked: Asked) -> None:
-        message = f"drawn fault: {asked.method} {asked.path}"
-        status = {"kind": "Status", "apiVersion": "v1", "status": "Failure"}
-        body = json.dumps({**status, "message": message, "reason": reason, "code": code}).encode()
-        again = (("Retry-After", "1"),) if code in {429, 503} else ()
-        self._write(code, (("Content-Type", "application/json"), *again), body, len(body))
-
     def _answer(self, answer: _Answer, fate: Fault | None) -> None:
-        body, length = answer.body, len(answer.body)
         if fate == "late-reset":
             self._reset()
             return
-        if fate == "late-gateway":
-            self._page()
-            return
         if fate == "slow":
             time.sleep(_SLOW_SECONDS)
-        if fate in {"cut", "garbled"}:
-            body = body[: length // 2]
-        self._write(answer.code, answer.headers, body, length if fate == "cut" else len(body))
+        half = answer.body[: len(answer.body) // 2]
         if fate == "cut":
+            self._write(_Answer(answer.code, answer.headers, half), len(answer.body))
             self._reset()
+            return
+        told = _PAGE if fate == "late-gateway" else answer
+        self._write(_Answer(told.code, told.headers, half) if fate == "garbled" else told)
 
-    def _write(self, code: int, headers: tuple[tuple[str, str], ...], body: bytes, length: int) -> None:
-        lines = [f"HTTP/1.1 {code} {http.client.responses.get(code, '')}", f"Content-Length: {length}"]
-        lines += [f"{key}: {value}" for key, value in headers]
-        self.wfile.write("\r\n".join([*lines, "", ""]).encode("latin-1") + body)
+    def _write(self, answer: _Answer, length: int | None = None) -> None:
+        """Head and body at once, since two parts of one answer wait for each other on the way."""
+        size = len(answer.body) if length is None else length
+        self.wfile.write(_head(answer.code, (("Content-Length", str(size)), *answer.headers)) + answer.body)
 
     def _ask(self, content: bytes) -> _Answer:
         with self.proxy.upstream() as upstream:
             response = self._forwarded(upstream, content)
             body = response.read()
-        headers = tuple((key, value) for key, value in response.getheaders() if key.lower() not in _DROPPED)
-        return _Answer(response.status, headers, body)
+        return _Answer(response.status, _kept(response), body)
 
     def _forwarded(self, upstream: http.client.HTTPSConnection, content: bytes) -> http.client.HTTPResponse:
         headers = {key: value for key, value in self.headers.items() if key.lower() not in _DROPPED}
@@ -283,7 +272,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = True
         with self.proxy.upstream() as upstream:
             response = self._forwarded(upstream, content)
-            self._head_of_stream(response)
+            self.wfile.write(_head(response.status, (("Connection", "close"), *_kept(response))))
             for count, line in enumerate(response):
                 self.wfile.write(line)
                 if fate in {"watch-cut", "watch-gone"} and count + 1 >= _EVENTS:
@@ -293,8 +282,18 @@ class _Handler(BaseHTTPRequestHandler):
             gone = {"kind": "Status", "code": 410, "reason": "Expired", "message": "too old resource version"}
             self.wfile.write(json.dumps({"type": "ERROR", "object": gone}).encode() + b"\n")
 
-    def _head_of_stream(self, response: http.client.HTTPResponse) -> None:
-        kept = [(key, value) for key, value in response.getheaders() if key.lower() not in _DROPPED]
-        lines = [f"HTTP/1.1 {response.status} {response.reason}", "Connection: close"]
-        lines += [f"{key}: {value}" for key, value in kept]
-        self.wfile.write("\r\n".join([*lines, "", ""]).encode("latin-1"))
+
+def _kept(response: http.client.HTTPResponse) -> tuple[tuple[str, str], ...]:
+    return tuple((key, value) for key, value in response.getheaders() if key.lower() not in _DROPPED)
+
+
+def _head(code: int, headers: tuple[tuple[str, str], ...]) -> bytes:
+    lines = [f"HTTP/1.1 {code} {http.client.responses.get(code, '')}", *(f"{key}: {value}" for key, value in headers)]
+    return "\r\n".join([*lines, "", ""]).encode("latin-1")
+
+
+def _refusal(code: int, reason: str, asked: Asked) -> _Answer:
+    status = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": reason, "code": code}
+    body = json.dumps({**status, "message": f"drawn fault: {asked.method} {asked.path}"}).encode()
+    again = (("Retry-After", "1"),) if code in {429, 503} else ()
+    return _Answer(code, (("Content-Type", "application/json"), *again), body)

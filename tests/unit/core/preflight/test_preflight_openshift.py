@@ -24,16 +24,16 @@ CLUSTER = OpenShift(
 )
 
 
-def on(cluster: OpenShift, target: str = "openshift-ai", release: str = "") -> dict[str, str]:
+def on(cluster: OpenShift, distribution: str = "openshift", release: str = "") -> dict[str, str]:
     """Status by id on that cluster."""
-    needs = replace(NEEDS, target=target, release=release)
+    needs = replace(NEEDS, distribution=distribution, release=release)
     return {each.id: each.status for each in preflight.check(needs, replace(FACTS, openshift=cluster))}
 
 
 def test_elsewhere_nothing_of_openshift_is_told() -> None:
     """What does not apply is hidden; a recipe for OpenShift AI fails on another cluster."""
     assert not [name for name in statuses() if name in {"openshift", "scc", "openshift-ai", "data-science-cluster"}]
-    assert statuses(target="openshift-ai")["openshift"] == "fail"
+    assert statuses(distribution="openshift")["openshift"] == "fail"
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_the_data_science_cluster_manages_kserve(state: str | Untold | None, sta
 
 def test_a_target_without_openshift_ai_is_not_asked_for_it() -> None:
     """LeaderWorkerSet on OpenShift needs no DataScienceCluster."""
-    found = on(replace(CLUSTER, kserve=None, releases={}), target="lws")
+    found = on(replace(CLUSTER, kserve=None, releases={}), distribution="")
     assert "cluster.data-science-cluster" not in found
     assert found["cluster.scc"] == "pass"
 
