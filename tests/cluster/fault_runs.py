@@ -119,24 +119,31 @@ def planned(name: str, namespace: str, **overrides: Any) -> Plan:  # noqa: ANN40
     return dataclasses.replace(builders.plan(layout=builders.layout(1, 1, nodes=1)), recipe=asked)
 
 
-def run(proxy: Proxy, seed: int, namespace: str, folder: Path) -> Outcome:
-    """All commands of a draw, each until it is done; `wrong` says what must not be."""
+def run(proxy: Proxy, seed: int, namespace: str, folder: Path, *, gives_up: bool = False) -> Outcome:
+    """All commands of a draw, each until it is done; `wrong` says what must not be.
+
+    `gives_up`: a command that failed is left as it is, and the next one is given; not so the last.
+    """
     drawn, outcome, began = draw(seed), Outcome(seed), time.monotonic()
     counted = collections.Counter(proxy.counts)
-    _run(drawn, outcome, proxy, namespace, folder)
+    _run(drawn, outcome, proxy, Place(str(_config(proxy, folder, seed)), namespace=namespace), gives_up=gives_up)
     outcome.faults = dict(sorted((proxy.counts - counted).items()))
     outcome.seconds = round(time.monotonic() - began, 2)
     return outcome
 
 
-def _run(drawn: Draw, outcome: Outcome, proxy: Proxy, namespace: str, folder: Path) -> None:
-    seed = drawn.seed
-    name, proxy.page = f"s{seed}", drawn.page
-    place = Place(kubeconfig=str(proxy.write_kubeconfig(folder / f"kubeconfig-{seed}")), namespace=namespace)
+def _config(proxy: Proxy, folder: Path, seed: int) -> Path:
+    return proxy.write_kubeconfig(folder / f"kubeconfig-{seed}")
+
+
+def _run(drawn: Draw, outcome: Outcome, proxy: Proxy, place: Place, *, gives_up: bool) -> None:
+    name, proxy.page = f"s{drawn.seed}", drawn.page
     with proxy.plane.api() as api:
-        truth = Truth(api, namespace, name)
+        truth = Truth(api, place.namespace, name)
         for index, command in enumerate(drawn.commands):
-            _until_done(drawn, index, User(command, name, place, proxy, drawn.with_claims), truth, outcome)
+            tries = 1 if gives_up and index + 1 < len(drawn.commands) else TRIES
+            user = User(command, name, place, proxy, drawn.with_claims, tries)
+            _until_done(drawn, index, user, truth, outcome)
             if outcome.wrong:
                 outcome.wrong += proxy.requests[-40:]
                 return
@@ -152,6 +159,7 @@ class User:
     place: Place
     proxy: Proxy
     with_claims: bool = False
+    tries: int = TRIES
 
     def try_once(self) -> Try:
         """Give the command, as a new process would: with a connection of its own."""
@@ -186,7 +194,7 @@ def _until_done(drawn: Draw, index: int, user: User, truth: Truth, outcome: Outc
     """The same command until it is done; waits for what others hold do not count as tries."""
     deadline, number, target = time.monotonic() + WAIT_SECONDS, 0, 0
     after = truth.look()
-    while number < TRIES:
+    while number < user.tries:
         user.proxy.storm = _storm(drawn, index, number)
         tried, before = user.try_once(), after
         after = truth.look()
@@ -206,6 +214,9 @@ def _until_done(drawn: Draw, index: int, user: User, truth: Truth, outcome: Outc
             time.sleep(PAUSE_SECONDS)
             continue
         number += 1
+    if user.tries < TRIES:
+        outcome.steps.append(f"{user.command} (given up)")
+        return
     outcome.wrong.append(f"{user.command}: not done after {TRIES} tries: {tried.error}")
 
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 RESULTS = Path(__file__).parents[2] / "docs" / "reference" / "soak" / "faults.ndjson"
 SEEDS = range(25)
+GIVEN_UP = range(100, 108)
 MANY = range(1000, 2000)
 SHARE = 20
 """Runs of one test of the many."""
@@ -70,6 +71,13 @@ def check(proxy: Proxy, seed: int, namespace: str, folder: Path) -> fault_runs.O
 def test_commands_in_a_storm(proxy: Proxy, namespace: str, tmp_path: Path, seed: int) -> None:
     """Apply, rollback, delete, each repeated until it is done; the server is looked at after every try."""
     check(proxy, seed, namespace, tmp_path)
+
+
+@pytest.mark.parametrize("seed", GIVEN_UP)
+def test_commands_that_are_given_up(proxy: Proxy, namespace: str, tmp_path: Path, seed: int) -> None:
+    """What a failed command left is no trouble for another one: what is there then is what the history says."""
+    outcome = fault_runs.run(proxy, seed, namespace, tmp_path, gives_up=True)
+    assert not outcome.wrong, outcome.line()
 
 
 @pytest.mark.parametrize("seed", [1, 2])

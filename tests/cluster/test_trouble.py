@@ -261,6 +261,19 @@ def test_what_a_broken_off_apply_did_not_remove_is_removed_later(client: Client)
     assert client.find(Ref("v1", "Service", NAME, client.namespace)) is None
 
 
+def test_an_apply_that_is_given_up_for_what_was_before(client: Client) -> None:
+    """No object differs, and yet the newest revision would tell of something that is not there."""
+    applied(client)
+    steps = iter(rollout.carry_out(prepared(client, "zone"), client, Options()))
+    assert next(steps).action == "revision"
+    steps.close()  # type: ignore[attr-defined]
+    again = prepared(client)
+    assert ({change.action for change in again.changes}, again.is_needed) == ({"unchanged"}, True)
+    list(rollout.carry_out(again, client, Options()))
+    assert [number for number, _ in numbers(client)] == [1, 2, 3]
+    assert not prepared(client).is_needed
+
+
 def test_a_failed_apply_is_told_by_the_history(client: Client) -> None:
     """With what the server said; a rollback after it leads to what was before."""
     applied(client)

@@ -29,7 +29,7 @@ __all__ = ["Own", "Usage", "effective", "own", "usage"]
 
 _GOING_ON = "status.phase!=Succeeded,status.phase!=Failed"
 _PODS = Ref("v1", "Pod")
-_BATCHES = (24, 72, 160)
+_BATCHES = (24, 72)
 """Nodes that are looked at one by one, in turn, before all pods are listed."""
 
 

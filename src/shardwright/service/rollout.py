@@ -39,6 +39,9 @@ __all__ = [
 ]
 
 
+_UNFINISHED = frozenset({"applying", "failed"})
+
+
 @frozen(kw_only=True)
 class Options:
     """How far an apply may go."""
@@ -67,8 +70,10 @@ class Rollout:
 
     @property
     def is_needed(self) -> bool:
-        """Whether anything would change."""
-        return bool(self.stale) or any(change.action != "unchanged" for change in self.changes)
+        """Whether anything would change, or the history would tell of something else than what is there."""
+        is_other = self.before is not None and self.before.digest != self.wanted.digest
+        is_untrue = self.before is not None and self.before.outcome in _UNFINISHED and is_other
+        return is_untrue or bool(self.stale) or any(change.action != "unchanged" for change in self.changes)
 
     @property
     def to_recreate(self) -> tuple[ObjectChange, ...]:

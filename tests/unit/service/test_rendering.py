@@ -60,7 +60,7 @@ def test_text_of_the_recipe_that_an_api_server_would_drop_stops_rendering(
 def test_a_patch_is_held_against_the_schema() -> None:
     """Patches come last, so they are looked at with all that they change."""
     patch = Patch(PatchTarget("Service"), {"spec": {"typ": "NodePort"}})
-    with pytest.raises(errors.InputError, match='spec.typ: typ is no field of this kind .*\n.*did you mean "type"'):
+    with pytest.raises(errors.InputError, match=r'spec\.typ: typ is no field of this kind .*\n.*did you mean "type"'):
         manifests(target={"kind": "lws", "patches": (patch,)})
 
 

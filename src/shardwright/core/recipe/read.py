@@ -80,7 +80,9 @@ def _recipe_root(root: Node) -> MapNode:
 def _foreign(name: str, entry: Entry, expected: str) -> errors.Fault:
     hint = scalars.nearest(entry.value.text, [expected]) if isinstance(entry.value, ScalarNode) else ""
     message = f'{tree.describe(entry.value)} is not "{expected}"'
-    return tree.fault_at(entry.mark, (name,), message, hint or "only recipes are read here; shardwright import makes one of manifests")
+    return tree.fault_at(
+        entry.mark, (name,), message, hint or "only recipes are read here; shardwright import makes one of manifests"
+    )
 
 
 def _header_faults(root: MapNode) -> Iterator[errors.Fault]:
