@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
 __all__ = ["render"]
 
 EXIT_FINDINGS = 4
-_LONGEST_STEPS = 240
 
 
 @frozen
@@ -118,13 +116,6 @@ def _write(manifests: tuple[Manifest, ...], output: str, out: str, wanted: tuple
             click.echo(path)
 
 
-def _shortened(finding: Finding) -> Finding:
-    """Steps of an installation that would fill the screen are named, not shown."""
-    if not finding.id.startswith("prerequisite.") or len(finding.fix) <= _LONGEST_STEPS:
-        return finding
-    return replace(finding, fix="render it --with prerequisites for the steps")
-
-
 def _render(plan: Plan) -> _Rendered:
     from shardwright.cli.plan_view import finding_line
     from shardwright.service import deploying, prerequisites, rendering
@@ -135,5 +126,5 @@ def _render(plan: Plan) -> _Rendered:
     of_the_plan = (finding for finding in plan.findings if finding.severity != "info")
     findings = rendering.told_once(of_the_plan, rendering.remarks(deployment, target))
     for finding in findings:
-        click.echo(finding_line(_shortened(finding)), err=True)
+        click.echo(finding_line(finding), err=True)
     return _Rendered(manifests, findings, prerequisites.needed(deployment, target))
