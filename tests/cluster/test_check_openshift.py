@@ -56,7 +56,7 @@ def furnish(stage: Stage) -> None:
     """A cluster of 4.18 with OpenShift AI 2.25 and two constraints."""
     history = [{"state": "Partial", "version": "4.19.0"}, {"state": "Completed", "version": "4.18.2"}]
     stage.make("config.openshift.io/v1", "ClusterVersion", "version", status={"history": history})
-    common = {
+    common: dict[str, Any] = {
         "runAsUser": {"type": "MustRunAsRange"},
         "volumes": ["emptyDir", "persistentVolumeClaim"],
         "priority": None,
@@ -66,7 +66,7 @@ def furnish(stage: Stage) -> None:
     locking = {**common, "users": [], "groups": ["system:masters"], "allowedCapabilities": ["IPC_LOCK"]}
     stage.make("security.openshift.io/v1", "SecurityContextConstraints", "locking", **locking)
     stage.make("v1", "Namespace", AI)
-    csv = {"spec": {"version": "2.25.1"}, "status": {"phase": "Succeeded"}}
+    csv: dict[str, Any] = {"spec": {"version": "2.25.1"}, "status": {"phase": "Succeeded"}}
     stage.make("operators.coreos.com/v1alpha1", "ClusterServiceVersion", "rhods-operator.2.25.1", AI, **csv)
     components = {"kserve": {"managementState": "Managed"}}
     api_version = "datasciencecluster.opendatahub.io/v1"

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from built_facts import ASKS, FACTS, GIB, GPU, GROUP, NEEDS, NOT_ALLOWED, checked, pod, statuses
@@ -123,7 +124,7 @@ def test_a_namespace_that_the_apply_makes_is_not_missed() -> None:
         ("restricted", {"securityContext": {"runAsNonRoot": True}}, "pass"),
     ],
 )
-def test_the_pod_security_level_admits_the_pods(level: str, spec: dict[str, object], status: str) -> None:
+def test_the_pod_security_level_admits_the_pods(level: str, spec: dict[str, Any], status: str) -> None:
     """What the level refuses is named before its controller tries in vain."""
     labels = {"pod-security.kubernetes.io/enforce": level} if level else {}
     found = checked(namespace=Namespace("Active", labels), pods=(pod(**spec),))
