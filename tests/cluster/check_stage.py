@@ -124,7 +124,11 @@ class Stage:
     def as_account(self, namespace: str, name: str) -> Path:
         """A kubeconfig of a new service account without any right."""
         path = self.make("v1", "ServiceAccount", name, namespace)
-        asked = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"audiences": []}}
+        asked: dict[str, Any] = {
+            "apiVersion": "authentication.k8s.io/v1",
+            "kind": "TokenRequest",
+            "spec": {"audiences": []},
+        }
         answer = self.api.connection.ask("POST", f"{path}/token", {}, json=asked)
         config = json.loads(self.plane.kubeconfig.read_text("utf-8"))
         config["users"][0]["user"] = {"token": answer["status"]["token"]}

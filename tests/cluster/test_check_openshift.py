@@ -61,10 +61,10 @@ def furnish(stage: Stage) -> None:
         "volumes": ["emptyDir", "persistentVolumeClaim"],
         "priority": None,
     }
-    restricted = {**common, "users": [], "groups": [], "allowedCapabilities": None}
-    stage.make("security.openshift.io/v1", "SecurityContextConstraints", "restricted-v2", **restricted)
-    locking = {**common, "users": [], "groups": ["system:masters"], "allowedCapabilities": ["IPC_LOCK"]}
-    stage.make("security.openshift.io/v1", "SecurityContextConstraints", "locking", **locking)
+    restricted: dict[str, Any] = {**common, "users": [], "groups": [], "allowedCapabilities": None}
+    stage.make("security.openshift.io/v1", "SecurityContextConstraints", "restricted-v2", "", **restricted)
+    locking: dict[str, Any] = {**common, "users": [], "groups": ["system:masters"], "allowedCapabilities": ["IPC_LOCK"]}
+    stage.make("security.openshift.io/v1", "SecurityContextConstraints", "locking", "", **locking)
     stage.make("v1", "Namespace", AI)
     csv: dict[str, Any] = {"spec": {"version": "2.25.1"}, "status": {"phase": "Succeeded"}}
     stage.make("operators.coreos.com/v1alpha1", "ClusterServiceVersion", "rhods-operator.2.25.1", AI, **csv)
