@@ -53,7 +53,9 @@ def raw_sizes() -> str:
     rows: dict[tuple[int, float, str], list[str]] = {}
     for model in facts.catalogue_models():
         shape = load_shape(model.name, settings=HUB)
-        rows.setdefault((shape.weights_bytes, model.parameters / 1e9, shape.quantization or shape.dtype), []).append(f"`{model.name}`")
+        rows.setdefault((shape.weights_bytes, model.parameters / 1e9, shape.quantization or shape.dtype), []).append(
+            f"`{model.name}`"
+        )
     lines = [
         f"| {', '.join(names)} | {parameters:.2f} | {bytes_ / GIB:.1f} ({dtype}) |"
         for (bytes_, parameters, dtype), names in sorted(rows.items())

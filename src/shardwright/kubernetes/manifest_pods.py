@@ -248,4 +248,8 @@ def _split(text: str) -> tuple[str, ...]:
 def _count(value: Value) -> int:
     if isinstance(value, int) and not isinstance(value, bool):
         return value
-    return int(value) if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < _MOST_DIGITS else 0
+    return (
+        int(value)
+        if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < _MOST_DIGITS
+        else 0
+    )
