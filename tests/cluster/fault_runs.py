@@ -193,7 +193,7 @@ class User:
 def _until_done(drawn: Draw, index: int, user: User, truth: Truth, outcome: Outcome) -> None:
     """The same command until it is done; waits for what others hold do not count as tries."""
     deadline, number, target = time.monotonic() + WAIT_SECONDS, 0, 0
-    after = truth.look()
+    after, error = truth.look(), ""
     while number < user.tries:
         user.proxy.storm = _storm(drawn, index, number)
         tried, before = user.try_once(), after
@@ -208,7 +208,7 @@ def _until_done(drawn: Draw, index: int, user: User, truth: Truth, outcome: Outc
             outcome.steps.append(f"{user.command} ({number + 1})")
             outcome.wrong += fault_truths.wrong_when_done(after, tried)
             return
-        kind = type(tried.error).__name__
+        kind, error = type(tried.error).__name__, str(tried.error)
         outcome.errors[kind] = outcome.errors.get(kind, 0) + 1
         if isinstance(tried.error, errors.Conflict) and time.monotonic() < deadline:
             time.sleep(PAUSE_SECONDS)
@@ -217,7 +217,7 @@ def _until_done(drawn: Draw, index: int, user: User, truth: Truth, outcome: Outc
     if user.tries < TRIES:
         outcome.steps.append(f"{user.command} (given up)")
         return
-    outcome.wrong.append(f"{user.command}: not done after {TRIES} tries: {tried.error}")
+    outcome.wrong.append(f"{user.command}: not done after {TRIES} tries: {error}")
 
 
 def _is_moot(tried: Try, number: int) -> bool:

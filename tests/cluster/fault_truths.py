@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from shardwright.core.lifecycle import revision as revisions
 from shardwright.values import frozen
@@ -161,9 +161,13 @@ def wrong_when_done(after: Look, tried: Try) -> list[str]:
 def _unlike(wanted: Any, live: Any, path: str) -> list[str]:  # noqa: ANN401 - JSON
     """Paths at which an object does not have what its manifest says."""
     if isinstance(wanted, dict) and isinstance(live, dict):
-        return [place for key, value in wanted.items() for place in _unlike(value, live.get(key), f"{path}.{key}")]
-    if isinstance(wanted, list) and isinstance(live, list) and len(wanted) == len(live):
-        pairs = zip(wanted, live, strict=True)
+        one, other = cast("dict[str, Any]", wanted), cast("dict[str, Any]", live)
+        return [place for key, value in one.items() for place in _unlike(value, other.get(key), f"{path}.{key}")]
+    if isinstance(wanted, list) and isinstance(live, list):
+        first, second = cast("list[Any]", wanted), cast("list[Any]", live)
+        pairs = list(zip(first, second, strict=False))
+        if len(first) != len(second):
+            return [f"{path}: {len(second)} items, not {len(first)}"]
         return [place for index, pair in enumerate(pairs) for place in _unlike(*pair, f"{path}[{index}]")]
     return [] if wanted == live else [f"{path}: {live!r}, not {wanted!r}"]
 

@@ -17,6 +17,7 @@ import stamina
 from shardwright import errors
 from shardwright.kubernetes import downloading, leases
 from shardwright.kubernetes.client import Client, Place, Ref, connect
+from shardwright.kubernetes.client.refs import ref_of
 from shardwright.kubernetes.client.watching import follow
 from shardwright.service import past, rollout
 from shardwright.service.rollout import Options
@@ -24,7 +25,7 @@ from shardwright.testing.cluster import fault_proxy
 from shardwright.testing.cluster.faults import Storm
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
     from pathlib import Path
 
     from shardwright.testing.cluster.clusters import Running
@@ -119,7 +120,7 @@ def test_credentials_expire_mid_apply(
 
 
 @contextlib.contextmanager
-def hanging_webhook(client: Client) -> Iterator[None]:
+def hanging_webhook(client: Client) -> Generator[None]:
     """A validating webhook for Deployments of the namespace that takes calls and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         hook: dict[str, Any] = {
@@ -143,7 +144,7 @@ def hanging_webhook(client: Client) -> Iterator[None]:
         try:
             yield
         finally:
-            client.delete(Ref(body["apiVersion"], body["kind"], client.namespace))
+            client.delete(ref_of(body))
 
 
 def test_a_webhook_that_hangs_is_named(client: Client) -> None:
@@ -241,7 +242,7 @@ def test_a_holder_whose_clock_is_wrong(client: Client, monkeypatch: pytest.Monke
     with ThreadPoolExecutor(1) as pool:
         renewing = pool.submit(renew)
         try:
-            with pytest.raises(errors.Conflict, match="bob@desk"), leases.held(client, *place[::-1], "ada@desk"):
+            with pytest.raises(errors.Conflict, match="bob@desk"), leases.held(client, place[1], place[0], "ada@desk"):
                 pass
         finally:
             stopped.set()
