@@ -31,7 +31,7 @@ $(VENV)/dev.stamp: locks/dev.lock $(VENV)/run.stamp
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --compile-bytecode -r locks/dev.lock
 	touch $@
 
-.PHONY: help install dev engine demo test test-cluster cluster-packages cluster-verdicts cluster-stories lint format typecheck unit truths integration acceptance soak benchmark lock clean
+.PHONY: help install dev engine demo test test-cluster cluster-packages cluster-verdicts cluster-stories lint format typecheck unit truths integration groups soak benchmark lock clean
 install: $(VENV)/run.stamp  ## the tool, in .venv, from the lock
 	@$(BIN)/python -m compileall -q src
 
@@ -59,15 +59,17 @@ TRUTHS := $(wildcard tests/integration/test_engine_[cw]*.py tests/integration/te
 truths: dev engine  ## what is planned against the engine's own classes, cache and parser
 	$(BIN)/pytest $(TRUTHS)
 
-integration: dev engine  ## tests with root, emulated hosts and a stand-in engine
-	$(BIN)/pytest tests/integration $(TRUTHS:%=--ignore=%) -m "not soak"
+# Tests that start groups look for what groups left anywhere on the machine, so no two of them run at once.
+GROUPS := $(wildcard tests/integration/test_local_*.py)
+integration: dev engine  ## tests with a hub, packages and the engine's launcher
+	$(BIN)/pytest tests/integration $(TRUTHS:%=--ignore=%) $(GROUPS:%=--ignore=%) -m "not soak"
 
-acceptance: dev engine  ## tests with the real engine, as users run it
-	$(BIN)/pytest tests/acceptance -m "not soak"
+groups: dev engine  ## tests with groups on emulated hosts: of a stand-in engine, and of the real one as users run it
+	$(BIN)/pytest $(GROUPS) tests/acceptance -m "not soak"
 
 # Groups of processes wait more than they compute: all else runs beside them, one after the other.
 test: lint engine  ## all of the above
-	$(MAKE) --jobs=2 --output-sync=line --no-print-directory acceptance integration unit typecheck truths
+	$(MAKE) --jobs=2 --output-sync=line --no-print-directory groups unit typecheck truths integration
 
 test-cluster: dev  ## tests with a real Kubernetes; builds it the first time, with Go (half an hour)
 	@$(BIN)/python -m shardwright.testing.cluster > /dev/null
