@@ -31,7 +31,7 @@ $(VENV)/dev.stamp: locks/dev.lock $(VENV)/run.stamp
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --compile-bytecode -r locks/dev.lock
 	touch $@
 
-.PHONY: help install dev engine demo test test-cluster cluster-packages cluster-verdicts cluster-stories lint format typecheck unit truths integration groups soak benchmark lock clean
+.PHONY: help install dev engine demo test test-cluster cluster-packages cluster-verdicts cluster-stories lint format typecheck unit truths integration soak benchmark lock clean
 install: $(VENV)/run.stamp  ## the tool, in .venv, from the lock
 	@$(BIN)/python -m compileall -q src
 
@@ -59,17 +59,13 @@ TRUTHS := $(wildcard tests/integration/test_engine_[cw]*.py tests/integration/te
 truths: dev engine  ## what is planned against the engine's own classes, cache and parser
 	$(BIN)/pytest $(TRUTHS)
 
-# Tests that start groups look for what groups left anywhere on the machine, so no two of them run at once.
-GROUPS := $(wildcard tests/integration/test_local_*.py)
-integration: dev engine  ## tests with a hub, packages and the engine's launcher
-	$(BIN)/pytest tests/integration $(TRUTHS:%=--ignore=%) $(GROUPS:%=--ignore=%) -m "not soak"
+integration: dev engine  ## tests with the real engine, root and emulated hosts
+	$(BIN)/pytest tests/integration tests/acceptance $(TRUTHS:%=--ignore=%) -m "not soak"
 
-groups: dev engine  ## tests with groups on emulated hosts: of a stand-in engine, and of the real one as users run it
-	$(BIN)/pytest $(GROUPS) tests/acceptance -m "not soak"
-
-# Groups of processes wait more than they compute: all else runs beside them, one after the other.
+# Groups of processes wait more than they compute: what computes runs beside them. They look for what is left of groups
+# anywhere on the machine, so no two of them run at once.
 test: lint engine  ## all of the above
-	$(MAKE) --jobs=2 --output-sync=line --no-print-directory groups unit typecheck truths integration
+	$(MAKE) --jobs=2 --output-sync=line --no-print-directory integration unit typecheck truths
 
 test-cluster: dev  ## tests with a real Kubernetes; builds it the first time, with Go (half an hour)
 	@$(BIN)/python -m shardwright.testing.cluster > /dev/null
