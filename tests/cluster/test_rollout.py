@@ -10,7 +10,7 @@ import pytest
 from shardwright import errors
 from shardwright.kubernetes import applying, leases, revisions
 from shardwright.kubernetes.client import Client, Place, Ref, connect
-from shardwright.kubernetes.client.refusals import FieldConflict, Forbidden, Invalid
+from shardwright.kubernetes.client.refusals import Asked, FieldConflict, Forbidden, Invalid
 from shardwright.service import past, rollout
 from shardwright.service.rollout import Options
 from shardwright.testing import builders
@@ -215,4 +215,12 @@ def test_the_servers_words_reach_the_user(client: Client) -> None:
         client.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "dat": {}})
     with pytest.raises(errors.NotFound, match="does not serve"):
         client.apply({"apiVersion": "x.example.org/v1", "kind": "Thing", "metadata": {"name": "a"}})
-    assert not issubclass(Invalid, Forbidden)
+
+
+def test_what_may_not_be_written_is_told_by_verb_and_kind(client: Client) -> None:
+    """As one who has no rights at all; the way out is a Role that can be printed."""
+    client.http.headers["Impersonate-User"] = "nobody"
+    with pytest.raises(Forbidden, match=f"patch configmaps in namespace {client.namespace}") as refused:
+        client.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}})
+    assert refused.value.asked == Asked("patch", "configmaps", "a", client.namespace)
+    assert "--print-rbac" in refused.value.hint

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, cast
 from shardwright.cli.plan_view import finding_line
 from shardwright.core.manifests.differences import ABSENT
 from shardwright.core.rules.document import finding_document
-from shardwright.service import comparing
+from shardwright.service import import_comparison
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from shardwright.service.comparing import Told
+    from shardwright.service.import_comparison import Told
     from shardwright.service.importing import ImportResult
 
 __all__ = ["as_data", "text"]
@@ -34,7 +34,7 @@ def as_data(result: ImportResult) -> dict[str, Any]:
 
 
 def _difference(told: Told) -> dict[str, Any]:
-    original, rendered = (None if each is ABSENT else each for each in comparing.shown(told))
+    original, rendered = (None if each is ABSENT else each for each in import_comparison.shown(told))
     return {
         "kind": told.kind,
         "name": told.name,
@@ -73,7 +73,7 @@ def text(result: ImportResult) -> str:
 
 
 def _lines(told: Told) -> Iterator[str]:
-    shown: tuple[object, object] = comparing.shown(told)
+    shown: tuple[object, object] = import_comparison.shown(told)
     original, rendered = shown
     yield f"    {told.difference.path or 'the whole object'}"
     if isinstance(original, list) and isinstance(rendered, list):

@@ -1,7 +1,7 @@
 """Use case: manifests from anywhere become a recipe, and every difference between them and what it renders is listed.
 
 Readers of platforms make the recipe (`core/importing`); here it is read by the recipe's own rules, planned and rendered for
-the same platform, and compared with the objects it was made of (`comparing`). Where it cannot be planned the recipe is given
+the same platform, and compared with the objects it was made of (`import_comparison`). Where it cannot be planned the recipe is given
 all the same, with the reason why nothing was compared.
 """
 
@@ -21,7 +21,7 @@ from shardwright.core.marked.paths import split_path
 from shardwright.core.marked.tree import ListNode
 from shardwright.core.recipe import canonical
 from shardwright.core.recipe.model import API_VERSION
-from shardwright.service import blueprints, comparing, linting, recipes
+from shardwright.service import blueprints, import_comparison, linting, recipes
 from shardwright.values import frozen
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from shardwright.core.marked.tree import Mark
     from shardwright.core.recipe.model import Json
     from shardwright.core.rules.finding import Finding
-    from shardwright.service.comparing import Told
+    from shardwright.service.import_comparison import Told
     from shardwright.service.recipes import LoadedRecipe
     from shardwright.settings import HubSettings
 
@@ -89,7 +89,7 @@ def import_manifests(
     platform, imported = _chosen(candidates, wish, objects, wrong)
     version = wish.target_version or registry.load_target(platform).versions[-1]
     loaded, document, refused = _read(_document(imported, platform, wish), imported)
-    compared = comparing.compare(loaded, imported.objects, settings)
+    compared = import_comparison.compare(loaded, imported.objects, settings)
     if wish.keeps_differences and compared.is_done:
         loaded, document, compared = _with_patches(document, loaded, imported, compared, settings)
     said = (each for each in imported.findings if not (wish.gpu and each.id == "import.gpu-unknown"))
@@ -125,7 +125,7 @@ def _of_blueprints(objects: tuple[Object, ...], wish: Wish, settings: HubSetting
     findings, is_compared = named[0].findings, True
     try:
         found_differences = blueprints.differences_of(named[0], objects, settings)
-        told = tuple(comparing.Told("blueprint", recipe.metadata.name, each) for each in found_differences)
+        told = tuple(import_comparison.Told("blueprint", recipe.metadata.name, each) for each in found_differences)
     except errors.ShardwrightError as error:
         is_compared = False
         message = f"nothing was compared: the recipe cannot be planned and written again as it is: {error.message}"
@@ -267,13 +267,13 @@ def _with_patches(
     document: dict[str, Json],
     loaded: LoadedRecipe | None,
     imported: Imported,
-    compared: comparing.Compared,
+    compared: import_comparison.Compared,
     settings: HubSettings,
-) -> tuple[LoadedRecipe | None, dict[str, Json], comparing.Compared]:
+) -> tuple[LoadedRecipe | None, dict[str, Json], import_comparison.Compared]:
     """The recipe with patches for what differs, compared again: what stays says why."""
-    from shardwright.service import keeping  # noqa: PLC0415 - only for those who ask for it
+    from shardwright.service import import_patches  # noqa: PLC0415 - only for those who ask for it
 
-    kept = keeping.patches_for(compared)
+    kept = import_patches.patches_for(compared)
     if not kept.patches:
         return loaded, document, dataclasses.replace(compared, differences=kept.refused)
     target = {**cast("dict[str, Any]", document["target"]), "patches": kept.patches}
@@ -283,8 +283,12 @@ def _with_patches(
     except errors.RecipeError as error:
         text = f"no patch is written: {error.faults[0]}"
         return loaded, document, dataclasses.replace(compared, findings=(note("not-kept", text),))
-    after = comparing.compare(again, imported.objects, settings)
-    return again, patched, dataclasses.replace(after, differences=keeping.with_reasons(after.differences, kept.refused))
+    after = import_comparison.compare(again, imported.objects, settings)
+    return (
+        again,
+        patched,
+        dataclasses.replace(after, differences=import_patches.with_reasons(after.differences, kept.refused)),
+    )
 
 
 def _left(objects: tuple[Object, ...], imported: Imported) -> Iterator[Finding]:

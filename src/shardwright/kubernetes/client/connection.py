@@ -7,9 +7,7 @@ each other run side by side in the caller's threads.
 from __future__ import annotations
 
 import contextlib
-import socket
 import threading
-import weakref
 from typing import TYPE_CHECKING, Self, TypeVar, cast
 
 import httpx2
@@ -17,8 +15,9 @@ import msgspec
 
 from shardwright import errors
 from shardwright.kubernetes.client import kinds, refusals
+from shardwright.kubernetes.client.open_streams import OpenStreams
 from shardwright.kubernetes.client.refusals import Asked
-from shardwright.kubernetes.client.sending import Sender, demand_open, request_of, status_of
+from shardwright.kubernetes.client.sending import Sender, request_of, status_of, was_closed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
@@ -34,6 +33,8 @@ __all__ = ["Connection"]
 _Read = TypeVar("_Read")
 
 _TIMEOUT_SECONDS = 30.0
+_LEAVE_SECONDS = 2.0
+"""How long threads that read have to leave before their connections are closed."""
 _METHODS = {"get": "GET", "list": "GET", "create": "POST", "update": "PUT", "patch": "PATCH", "delete": "DELETE"}
 
 
@@ -54,7 +55,8 @@ class Connection:
         self.namespace = namespace or config.namespace
         self._kinds: Kinds | None = None
         self._lock = threading.Lock()
-        self._streams: weakref.WeakSet[socket.socket] = weakref.WeakSet()
+        self._streams = OpenStreams()
+        self._is_ending = False
         self._sender = Sender(self.http)
 
     def __enter__(self) -> Self:
@@ -63,13 +65,15 @@ class Connection:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.hang_up()
+        self._is_ending = True
+        self._streams.hang_up()
+        self._streams.wait(_LEAVE_SECONDS)
         self.http.close()
 
     @property
     def is_closed(self) -> bool:
         """Whether nothing can be asked any more."""
-        return self.http.is_closed
+        return self._is_ending or self.http.is_closed
 
     @property
     def url(self) -> str:
@@ -138,9 +142,10 @@ class Connection:
     ) -> Generator[httpx2.Response]:
         """An answer that comes bit by bit, of a POST if there is content; refusals and breaks as errors of ours.
 
-        `read_seconds`: how long it may say nothing. `hang_up`, from any thread, ends it with TemporaryError.
+        `read_seconds`: how long it may say nothing. Ends with TemporaryError where the connection is closed meanwhile.
         """
-        demand_open(self.http, asked)
+        if self.is_closed:
+            raise was_closed(asked)
         timeout = httpx2.Timeout(_TIMEOUT_SECONDS, read=read_seconds)
         headers = {} if content is None else {"Content-Type": "application/json"}
         method = "GET" if content is None else "POST"
@@ -148,26 +153,13 @@ class Connection:
             with self.http.stream(
                 method, path, params=query or {}, content=content, headers=headers, timeout=timeout
             ) as answer:
-                self._register(answer)
                 if not answer.is_success:
                     answer.read()
                     raise refusals.refusal_of(asked, answer.status_code, status_of(answer), answer.headers)
-                yield answer
+                with self._streams.reading(answer):
+                    yield answer
         except httpx2.TransportError as problem:
             raise refusals.transport_error(asked, self.url, problem) from problem
-
-    def _register(self, answer: httpx2.Response) -> None:
-        connection = answer.extensions.get("network_stream")
-        found = connection.get_extra_info("socket") if connection is not None else None
-        if isinstance(found, socket.socket):
-            self._streams.add(found)
-
-    def hang_up(self) -> None:
-        """End all answers that still come bit by bit; whoever reads them is woken."""
-        for each in list(self._streams):
-            with contextlib.suppress(OSError):
-                # Of the plain socket: TLS would first say goodbye, and another thread is using it.
-                socket.socket.shutdown(each, socket.SHUT_RDWR)
 
 
 def _whole(answer: httpx2.Response) -> httpx2.Response:

@@ -16,15 +16,14 @@ from httpx2.websockets import HTTPXWSException
 from wsproto.utilities import ProtocolError
 
 from shardwright import errors
-from shardwright.kubernetes.client import refusals, streams
+from shardwright.kubernetes.client import channels, refusals, streams
 from shardwright.kubernetes.client.refusals import Asked
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
-    from httpx2.websockets import WebSocketSession
-
+    from shardwright.kubernetes.client.channels import Session
     from shardwright.kubernetes.client.client import Client
 
 __all__ = ["Forward"]
@@ -115,9 +114,8 @@ def carry(client: Client, namespace: str, pod: str, port: int, local: socket.soc
     asked = Asked("create", "pods/portforward", pod, namespace)
     path = f"/api/v1/namespaces/{namespace}/pods/{pod}/portforward"
     try:
-        with client.http.websocket(
-            path, subprotocols=[_PROTOCOL], params={"ports": str(port)}, max_message_size_bytes=_MESSAGE
-        ) as session:
+        query = [("ports", str(port))]
+        with channels.opened(client, path, [_PROTOCOL], query, message_bytes=_MESSAGE) as session:
             sending = threading.Thread(target=_send, args=(local, session), daemon=True, name="port-forward")
             sending.start()
             try:
@@ -132,17 +130,17 @@ def carry(client: Client, namespace: str, pod: str, port: int, local: socket.soc
         raise streams.refused(asked, problem) from problem
 
 
-def _send(local: socket.socket, session: WebSocketSession) -> None:
+def _send(local: socket.socket, session: Session) -> None:
     """What this machine says; its end is the end of all, since the protocol has no half of a connection."""
     ends = (OSError, httpx2.TransportError, HTTPXWSException, ProtocolError)
     with contextlib.suppress(*ends):
         while data := local.recv(_CHUNK):
             session.send_bytes(bytes([_DATA]) + data)
     with contextlib.suppress(*ends):
-        session.close()
+        session.hang_up()
 
 
-def _receive(asked: Asked, session: WebSocketSession, local: socket.socket) -> None:
+def _receive(asked: Asked, session: Session, local: socket.socket) -> None:
     """What the pod says."""
     begun: set[int] = set()
     while True:

@@ -35,7 +35,7 @@ _BUSY = 429
 _LATER = frozenset({_BUSY, 500, 502, 503, 504})
 _RETRY_SECONDS = 1.0
 _WEBHOOK = re.compile(r'failed calling webhook "([^"]+)"')
-_AGAIN = "is the cluster up, and the address in the kubeconfig the right one? The same command again goes on from here"
+_AGAIN = "is the cluster up, and the address in the kubeconfig the right one? Then run the same command again"
 
 
 @frozen
@@ -120,10 +120,10 @@ def refusal_of(asked: Asked, code: int, body: Tree, headers: Mapping[str, str]) 
 def _later(asked: Asked, code: int, said: str, seconds: float) -> errors.ShardwrightError:
     """Busy, in trouble, or waiting in vain for a webhook, which it tells by its text alone."""
     if code == _BUSY:
-        hint = "the API server is busy; the same command again goes on from here"
+        hint = "the API server is busy; run the same command again"
         return NotTaken(f"{asked}: {code}: {said}", retry_after_seconds=seconds, hint=hint)
     webhook = _WEBHOOK.search(said)
-    hint = "kubectl get --raw /readyz?verbose shows what is wrong; the same command again goes on from here"
+    hint = "kubectl get --raw /readyz?verbose shows what is wrong; then run the same command again"
     if webhook:
         hint = (
             f"the webhook {webhook[1]} does not answer: start its Pods again, or ask who keeps it; "
@@ -220,5 +220,5 @@ def cut_off(asked: Asked, url: str) -> errors.ShardwrightError:
     return errors.TemporaryError(
         f"{asked}: the answer of {url} is cut off or no JSON",
         retry_after_seconds=_RETRY_SECONDS,
-        hint="is there a proxy or a login page in between? The same command again goes on from here",
+        hint="is there a proxy or a login page in between? Then run the same command again",
     )

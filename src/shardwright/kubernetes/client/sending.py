@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from shardwright.kubernetes.client.refs import Tree
     from shardwright.kubernetes.client.refusals import Asked
 
-__all__ = ["Sender", "demand_open", "request_of", "status_of"]
+__all__ = ["Sender", "request_of", "status_of", "was_closed"]
 
 _Read = TypeVar("_Read")
 
@@ -60,7 +60,8 @@ class Sender:
         raise AssertionError  # stamina raises the last error
 
     def _once(self, asked: Asked, reader: Callable[[httpx2.Response], _Read], sent: dict[str, Any]) -> _Read:
-        demand_open(self._http, asked)
+        if self._http.is_closed:
+            raise was_closed(asked)
         url = str(self._http.base_url)
         try:
             answer = self._http.request(**sent)
@@ -74,10 +75,9 @@ class Sender:
         raise refusals.refusal_of(asked, answer.status_code, status_of(answer), answer.headers)
 
 
-def demand_open(http: httpx2.Client, asked: Asked) -> None:
-    """A thread may still ask when another one has closed the connection: TargetError."""
-    if http.is_closed:
-        raise errors.TargetError(f"{asked}: the connection was closed")
+def was_closed(asked: Asked) -> errors.TargetError:
+    """The error of a thread that still asks when another one has closed the connection."""
+    return errors.TargetError(f"{asked}: the connection was closed")
 
 
 def request_of(

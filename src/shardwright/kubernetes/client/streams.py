@@ -9,7 +9,7 @@ import msgspec
 from httpx2.websockets import HTTPXWSException, WebSocketUpgradeError
 
 from shardwright import errors
-from shardwright.kubernetes.client import refusals
+from shardwright.kubernetes.client import channels, refusals
 from shardwright.kubernetes.client.refusals import Asked
 from shardwright.kubernetes.client.sending import status_of
 from shardwright.values import frozen
@@ -81,21 +81,27 @@ def log_lines(client: Client, namespace: str, pod: str, wanted: Excerpt = WHOLE_
 def run_in(
     client: Client, namespace: str, pod: str, argv: Sequence[str], *, container: str = "", timeout_seconds: float = 30.0
 ) -> Output:
-    """Run a command in a container and wait for its end; Forbidden without pods/exec, TargetError if it cannot be run."""
+    """Run a command in a container and wait for its end; Forbidden without pods/exec.
+
+    TargetError if it cannot be run, or says nothing for so long.
+    """
     asked = Asked("create", "pods/exec", pod, namespace)
-    query: list[tuple[str, str | int | float | bool | None]] = [("command", part) for part in argv]
+    query = [("command", part) for part in argv]
     query += [("stdout", "true"), ("stderr", "true")] + ([("container", container)] if container else [])
     path = f"/api/v1/namespaces/{namespace}/pods/{pod}/exec"
     written = {_STDOUT: bytearray(), _STDERR: bytearray(), _STATUS: bytearray()}
     try:
-        with client.http.websocket(path, subprotocols=_PROTOCOLS, params=query) as socket:
+        with channels.opened(client, path, _PROTOCOLS, query) as session:
             while not written[_STATUS]:
-                message = socket.receive_bytes(timeout=timeout_seconds)
+                message = session.receive_bytes(timeout=timeout_seconds)
                 written.get(message[0], bytearray()).extend(message[1:])
     except httpx2.TransportError as problem:
         raise refusals.transport_error(asked, client.url, problem) from problem
     except HTTPXWSException as problem:
         raise refused(asked, problem) from problem
+    except TimeoutError as late:
+        told = f"{asked}: {argv[0]} has said nothing for {timeout_seconds:.0f} s"
+        raise errors.TargetError(told, hint="the node or its driver may hang") from late
     exit_code = _exit_code(asked, bytes(written[_STATUS]))
     return Output(written[_STDOUT].decode("utf-8", "replace"), written[_STDERR].decode("utf-8", "replace"), exit_code)
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 from shardwright.core.manifests.differences import ABSENT
 from shardwright.core.recipe.model import Patch, PatchTarget
 from shardwright.kubernetes import patches as rules
-from shardwright.service import comparing
+from shardwright.service import import_comparison
 from shardwright.values import frozen
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from shardwright.core.recipe import Recipe
     from shardwright.core.recipe.model import Json
     from shardwright.core.rules.finding import Finding
-    from shardwright.service.comparing import Compared, Told
+    from shardwright.service.import_comparison import Compared, Told
 
 __all__ = ["Kept", "patches_for", "with_reasons"]
 
@@ -101,7 +101,7 @@ def _never(told: Told) -> str:
         return _NOT_RENDERED if difference.rendered is ABSENT else _TOO_MUCH
     if not difference.pointer:
         return _DROPPED
-    return _SECRET if comparing.holds_secret(told) else ""
+    return _SECRET if import_comparison.holds_secret(told) else ""
 
 
 def _steps(told: Told, manifest: Manifest) -> list[dict[str, Json]]:
