@@ -31,7 +31,7 @@ $(VENV)/dev.stamp: locks/dev.lock $(VENV)/run.stamp
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --compile-bytecode -r locks/dev.lock
 	touch $@
 
-.PHONY: help install dev engine demo test test-cluster cluster-packages cluster-verdicts cluster-stories lint format typecheck unit truths integration soak benchmark lock clean
+.PHONY: help install dev engine demo test test-cluster cluster-packages cluster-verdicts cluster-stories lint format typecheck unit truths integration acceptance soak benchmark lock clean
 install: $(VENV)/run.stamp  ## the tool, in .venv, from the lock
 	@$(BIN)/python -m compileall -q src
 
@@ -60,12 +60,14 @@ truths: dev engine  ## what is planned against the engine's own classes, cache a
 	$(BIN)/pytest $(TRUTHS)
 
 integration: dev engine  ## tests with the real engine, root and emulated hosts
-	$(BIN)/pytest tests/integration tests/acceptance $(TRUTHS:%=--ignore=%) -m "not soak"
+	$(BIN)/pytest tests/integration $(TRUTHS:%=--ignore=%) -m "not soak"
 
-# Groups of processes wait more than they compute: what computes runs beside them. They look for what is left of groups
-# anywhere on the machine, so no two of them run at once.
+acceptance: dev engine  ## the commands as users run them, with the real engine
+	$(BIN)/pytest tests/acceptance -m "not soak"
+
+# Groups of processes wait more than they compute: what computes runs beside them.
 test: lint engine  ## all of the above
-	$(MAKE) --jobs=2 --output-sync=line --no-print-directory integration unit typecheck truths
+	$(MAKE) --jobs=3 --output-sync=line --no-print-directory acceptance integration unit typecheck truths
 
 test-cluster: dev  ## tests with a real Kubernetes; builds it the first time, with Go (half an hour)
 	@$(BIN)/python -m shardwright.testing.cluster > /dev/null

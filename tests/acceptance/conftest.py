@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from stories import Home, traces, wait_for
+from stories import Home, demand_clean, traces
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,4 +18,4 @@ def home(tmp_path: Path) -> Iterator[Home]:
     made = Home(tmp_path / "state")
     before = traces(made)
     yield made
-    wait_for(lambda: traces(made) <= before, 5)
+    demand_clean(made, before)

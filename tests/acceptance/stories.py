@@ -147,6 +147,18 @@ def traces(home: Home, only: str = "") -> set[str]:
     return {text for text in found if not any(run in text for run in others)}
 
 
+def demand_clean(home: Home, before: set[str]) -> None:
+    """Nothing new is left after some seconds; AssertionError. Runs of other tests may come and go meanwhile.
+
+    What others just begin or end cannot be told from what is left at one moment; what is left stays.
+    """
+    deadline, left = time.monotonic() + 5, traces(home) - before
+    while left:
+        assert time.monotonic() < deadline, f"left: {sorted(left)}"
+        time.sleep(0.1)
+        left &= traces(home)
+
+
 def _supervised_run(process: psutil.Process, home: Home) -> str:
     """Label of the run that this process supervises, if it is a supervisor, and of somebody else."""
     with contextlib.suppress(psutil.Error, OSError, ValueError):

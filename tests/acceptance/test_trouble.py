@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import unprivileged
-from stories import EXAMPLE, Home, local_recipe, shared_twin, traces, wait_for
+from stories import EXAMPLE, Home, demand_clean, local_recipe, shared_twin, traces
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -44,7 +44,7 @@ def nobody() -> Iterator[Home]:
     made = Home(folder / "state", variables, unprivileged.through(folder))
     before = traces(made)
     yield made
-    wait_for(lambda: traces(made) <= before, 5)
+    demand_clean(made, before)
     shutil.rmtree(folder)
 
 
