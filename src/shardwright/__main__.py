@@ -3,8 +3,6 @@
 Importing the command line takes tens of milliseconds, in which Ctrl-C must not end in a traceback.
 """
 
-from __future__ import annotations
-
 import gc
 import os
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from shardwright.core.manifests.platform import Platform
     from shardwright.core.plugins import Engine, EngineBuild, Target
     from shardwright.core.recipe import Recipe
+    from shardwright.core.staging import Staging
 
 __all__ = [
     "ARGUMENTS",
@@ -25,9 +26,11 @@ __all__ = [
     "BUILDS",
     "ENGINES",
     "LINTS",
+    "NEEDS",
     "OWN_ENGINES",
     "PARTS",
     "READERS",
+    "STAGINGS",
     "TARGETS",
     "TEMPLATES",
     "beneath",
@@ -37,8 +40,10 @@ __all__ = [
     "load_parts",
     "load_platforms",
     "load_readers",
+    "load_staging",
     "load_target",
     "load_templates",
+    "needs_of",
     "own_engine",
 ]
 
@@ -103,11 +108,23 @@ TEMPLATES: dict[str, str] = {
     "InferenceService": "shardwright.targets.kserve.member_pods:templates_of",
 }
 
+# What targets have to do with a rehearsal of their manifests where no GPU is.
+STAGINGS: dict[str, str] = {
+    "kserve": "shardwright.targets.kserve.staging:STAGING",
+    "llmisvc": "shardwright.targets.llmisvc.staging:STAGING",
+    "openshift-ai": "shardwright.targets.openshift_ai.staging:STAGING",
+    "kuberay": "shardwright.targets.kuberay.staging:STAGING",
+}
+
 # Platforms that bring an engine in an image of their own: which version of it, for a recipe that names none.
 OWN_ENGINES: dict[str, str] = {
     "openshift-ai": "shardwright.targets.openshift_ai.releases:own_engine",
     "kserve": "shardwright.targets.kserve.options:own_engine",
 }
+
+
+# What a new recipe for a platform has to say that others leave open.
+NEEDS: dict[str, str] = {"kuberay": "shardwright.targets.kuberay.needs:needs_of"}
 
 
 def load_engine(name: str) -> Engine:
@@ -160,6 +177,14 @@ def own_engine(recipe: Recipe) -> str:
     return cast("Callable[[Recipe], str]", _load(OWN_ENGINES, kind, "target.kind"))(recipe)
 
 
+def needs_of(recipe: Recipe) -> dict[str, str]:
+    """Fields by their paths that the recipe's platform needs and the recipe leaves open."""
+    kind = recipe.target.kind if recipe.target else ""
+    if kind not in NEEDS:
+        return {}
+    return cast("Callable[[Recipe], dict[str, str]]", _load(NEEDS, kind, "target.kind"))(recipe)
+
+
 def load_parts(kind: str) -> Callable[[Mapping[str, object]], Parts]:
     """What tells where the pods of an object of that kind are; InputError if no platform has it."""
     return cast("Callable[[Mapping[str, object]], Parts]", _load(PARTS, kind, "kind"))
@@ -172,6 +197,11 @@ def load_templates(kind: str) -> Callable[[Mapping[str, Any], Sequence[Mapping[s
     return cast(
         "Callable[[Mapping[str, Any], Sequence[Mapping[str, Any]]], dict[str, Any]]", _load(TEMPLATES, kind, "kind")
     )
+
+
+def load_staging(kind: str) -> Staging | None:
+    """What a target has to do with a rehearsal of its manifests; None where pods are all that it has."""
+    return cast("Staging", _load(STAGINGS, kind, "target.kind")) if kind in STAGINGS else None
 
 
 def package_of(kind: str) -> str:

@@ -1,7 +1,7 @@
 """The real engine on two real nodes, told as two stories in which a start of the engine serves several assertions.
 
-Not told here: a RayCluster with a real Ray (vLLM refuses Ray on a CPU, so that its server would be a stand-in) and an
-LLMInferenceService made Ready; that KubeRay and KServe take our manifests is shown in `test_managers`.
+Not told here: a RayCluster with a real Ray (`test_ray_story`: vLLM refuses Ray on a CPU, so its server is a stand-in) and
+KServe (`test_kserve_story`).
 """
 
 from __future__ import annotations

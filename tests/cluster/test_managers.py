@@ -89,6 +89,21 @@ def test_a_rendered_inference_service_makes_its_deployments(clusters: Clusters) 
         assert {each["metadata"]["name"] for each in deployments} >= {"llama-3-8b-predictor"}
 
 
+def test_workers_of_an_inference_service_are_taken_away_again(clusters: Clusters) -> None:
+    """KServe 0.20.0 deletes what it made for them, over and over, as the finding says: such a group never serves."""
+    cluster = clusters.api("kserve")
+    with cluster.namespace() as namespace, cluster.api() as api:
+        create_all(api, applicable("kserve", "0.20", namespace, CLAIM))
+        path, seen = f"/apis/apps/v1/namespaces/{namespace}/deployments", set[str]()
+
+        def is_made_anew() -> bool:
+            named = {each["metadata"]["uid"]: each["metadata"]["name"] for each in api.items(path)}
+            seen.update(uid for uid, name in named.items() if name == "llama-3-8b-predictor-worker")
+            return len(seen) > 2
+
+        cluster.wait_until(is_made_anew, "workers are made for the third time", of="kserve-manager")
+
+
 # A field of the rendered object, a value that webhook and lint are to refuse, and what the webhook says.
 REFUSED: dict[str, tuple[str, str, str, object, str]] = {
     "a set of no pods": ("lws", "0.8", "spec.leaderWorkerTemplate.size", 0, "size must be equal or greater than 1"),

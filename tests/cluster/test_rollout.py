@@ -46,10 +46,11 @@ def planned(client: Client, **overrides: Any) -> Plan:  # noqa: ANN401 - fields 
     return dataclasses.replace(builders.plan(layout=builders.layout(1, 1, nodes=1)), recipe=asked)
 
 
-def applied(client: Client, plan: Plan, **allowed: bool) -> rollout.Rollout:
-    prepared = rollout.prepare(plan, client, Options(**allowed))
+def applied(client: Client, plan: Plan, *, force: bool = False, recreate: bool = False) -> rollout.Rollout:
+    allowed = Options(force=force, recreate=recreate)
+    prepared = rollout.prepare(plan, client, allowed)
     assert prepared.is_needed
-    steps = list(rollout.carry_out(prepared, client, Options(**allowed)))
+    steps = list(rollout.carry_out(prepared, client, allowed))
     assert steps[0].action == "revision"
     return prepared
 

@@ -18,11 +18,11 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
 import httpx2
 import pytest
 import stand_in
 
+from shardwright import errors
 from shardwright.cli import waiting
 from shardwright.core.lifecycle.parts import Root
 from shardwright.kubernetes import revisions
@@ -33,6 +33,7 @@ from shardwright.service.rollout import Options
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
 
+    from shardwright.cli.waiting import Ended
     from shardwright.service.following import View
     from shardwright.testing.cluster.clusters import Running
     from shardwright.testing.cluster.fixtures import Clusters
@@ -58,28 +59,24 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("engine")
 
 
-def started(client: Client, cache: Path, **environment: str) -> str:
-    """Apply the stand-in and wait as `apply --wait` does; what was concluded: empty where it serves."""
+def started(client: Client, cache: Path, **environment: str) -> Ended:
+    """Apply the stand-in and wait as `apply --wait` does; what came of it."""
     plan = stand_in.planned(client.namespace)
     allowed = Options(force=True)
     wanted = stand_in.wanted(plan, cache, **environment)
     prepared = rollout.prepare_again(wanted, client.namespace, stand_in.NAME, client, allowed)
     old = following.replaced_pods(client, prepared)
     list(rollout.carry_out(prepared, client, allowed) if prepared.is_needed else ())
-    concluded: list[str] = []
-
-    def conclude(serves: bool, why: str) -> None:  # noqa: FBT001 - a callback of one meaning
-        concluded.append(why)
-        rollout.conclude(prepared, client, "ready" if serves else "failed", why)
-
-    waiting.wait(client, client.namespace, stand_in.NAME, seconds=SECONDS, old=old, conclude=conclude)
-    return concluded[0]
+    ended = waiting.wait(client, client.namespace, stand_in.NAME, seconds=SECONDS, old=old)
+    if ended.outcome != "late":
+        rollout.conclude(prepared, client, ended.outcome, ended.why)
+    return ended
 
 
 @pytest.fixture
 def group(client: Client, cache: Path) -> str:
     """A group that serves; left as it is if it does already."""
-    assert started(client, cache) == ""
+    assert started(client, cache).outcome == "ready"
     return stand_in.NAME
 
 
@@ -102,7 +99,7 @@ def test_a_start_is_followed_until_a_request_is_answered(
     client: Client, cache: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Not merely Ready: ranks are in place, the model is served by its name, and a completion has text."""
-    assert started(client, cache) == ""
+    assert started(client, cache).outcome == "ready"
     told = capsys.readouterr()
     for wanted in ("rank 1 in llama-0-1: loaded (58 %): 7.5 GiB in 3 s, 2.7 GB/s", "rank 0 in llama-0: ready (100 %)"):
         assert wanted in told.err
@@ -115,7 +112,7 @@ def test_a_start_is_followed_until_a_request_is_answered(
 def test_a_second_wait_proves_again_and_changes_nothing(group: str, client: Client, cache: Path) -> None:
     """The same recipe restarts nothing, and is still asked."""
     before = pods_of(client)
-    assert started(client, cache) == ""
+    assert started(client, cache).outcome == "ready"
     assert (pods_of(client), revisions.newest(client, client.namespace, group).number) == (before, 1)
 
 
@@ -124,7 +121,7 @@ def test_an_update_is_not_proven_by_the_old_pods(
 ) -> None:
     """For a moment the old group looks ready; the answer is the new one's."""
     before = pods_of(client)
-    assert started(client, cache, WORDS="Mauna Kea, from its foot.", TOKENS="100,000") == ""
+    assert started(client, cache, WORDS="Mauna Kea, from its foot.", TOKENS="100,000").outcome == "ready"
     told = capsys.readouterr().err
     assert "Mauna Kea" in told
     assert "proof: KV tokens: warn: 100,000, planned 190,704" in told
@@ -270,14 +267,28 @@ def test_a_forwarded_port_answers_side_by_side(group: str, client: Client) -> No
     assert "connection refused" in problems[0]
 
 
+def test_no_connection_takes_from_another(group: str, client: Client) -> None:
+    """One ends while the next begins, each with sockets of its own; answers stay whole; more than may be open at once."""
+    subject = seeing.find(client, client.namespace, group)
+    with forwarding.forwarded(client, subject) as (url, _):
+        answers = [httpx2.get(f"{url}/health", trust_env=False).text for _ in range(120)]
+    assert answers == ["{}"] * 120
+
+
+def test_a_program_that_hangs_is_not_waited_for(group: str, client: Client) -> None:
+    """As a driver's tool does where its device is lost."""
+    with pytest.raises(errors.TargetError, match="sleep has said nothing for 1 s"):
+        streams.run_in(client, client.namespace, f"{group}-0", ["sleep", "30"], timeout_seconds=1)
+
+
 def test_questions_are_answered_with_and_without_a_key(client: Client, cluster: Running, cache: Path) -> None:
     """Through the API server's proxy; where a key is wanted, by a forwarded port, for the proxy would keep the key."""
-    assert started(client, cache, KEY=KEY) == ""
+    assert started(client, cache, KEY=KEY).outcome == "ready"
     answer = run(client, cluster, "chat", "llama", "Which is the highest?", "--key-from", "ENGINE_KEY", ENGINE_KEY=KEY)
     assert answer.strip() == "Mount Everest is."
     with pytest.raises(AssertionError, match="--key-from VARIABLE"):
         run(client, cluster, "chat", "llama", "Which is the highest?")
-    assert started(client, cache, WORDS="Chimborazo, from the middle.") == ""
+    assert started(client, cache, WORDS="Chimborazo, from the middle.").outcome == "ready"
     assert run(client, cluster, "chat", "lws/llama", "And else?").strip() == "Chimborazo, from the middle."
 
 
@@ -307,30 +318,19 @@ def test_waiting_ends_with_its_time_or_with_ctrl_c(
 ) -> None:
     """What was started goes on; both say how to go on looking."""
     monkeypatch.setitem(globals(), "SECONDS", 3.0)
-    with pytest.raises(click.exceptions.Exit) as late:
-        started(client, cache, STEP="20")
-    assert late.value.exit_code == 124
-    assert "it goes on starting" in capsys.readouterr().err
-    told: list[str] = []
+    late = started(client, cache, STEP="20")
+    assert (late.outcome, "after 3 s" in late.why) == ("late", True)
     threading.Timer(3, _thread.interrupt_main).start()
     with pytest.raises(KeyboardInterrupt):
-        waiting.wait(
-            client,
-            client.namespace,
-            stand_in.NAME,
-            seconds=60,
-            old=frozenset(),
-            conclude=lambda _, why: told.append(why),
-        )
-    assert told == []
+        waiting.wait(client, client.namespace, stand_in.NAME, seconds=60)
     assert f"shardwright watch llama -n {client.namespace}" in capsys.readouterr().err
     assert revisions.newest(client, client.namespace, stand_in.NAME).outcome == "applying"
 
 
 def test_an_answer_without_sense_is_a_failure(client: Client, cache: Path) -> None:
     """Ready, healthy, and of no use: what was found stands in the history."""
-    with pytest.raises(Exception, match="completion"):
-        started(client, cache, WORDS="!!!!!!!!!!")
+    ended = started(client, cache, WORDS="!!!!!!!!!!")
+    assert (ended.outcome, "completion" in ended.why) == ("failed", True)
     newest = revisions.newest(client, client.namespace, stand_in.NAME)
     assert (newest.outcome, "completion" in newest.message) == ("failed", True)
     assert proving.failure([]) == ""

@@ -15,6 +15,7 @@ import local_groups
 import pytest
 
 from shardwright import errors
+from shardwright.cli import local_start
 from shardwright.core.plugins import Manifest
 from shardwright.local import spec
 from shardwright.local.runner import LocalRunner
@@ -104,10 +105,12 @@ def test_applying_again_changes_only_what_differs(runner: LocalRunner) -> None:
     local_groups.bring_up(runner, ranks=2)
 
 
-def test_an_earlier_revision_is_started_again(runner: LocalRunner, tmp_path: Path) -> None:
-    """Going back starts what was; the history says what served, the newest last."""
+def test_an_earlier_revision_is_started_again(
+    runner: LocalRunner, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Going back starts what was, until it answers; the history says what served, the newest last."""
     kept = Settings(tmp_path / "state", tmp_path, tmp_path, (), HubSettings("", offline=True))
-    runner.apply(manifest(local_groups.group(recipe_digest="one")))
+    runner.apply(manifest(local_groups.group(recipe_digest="one", engine_name="vllm")))
     local_groups.bring_up(runner)
     runner.apply(manifest(local_groups.group(recipe_digest="two")))
     assert local_past.roll_back("tests", "fake", None, kept) == 1
@@ -117,6 +120,9 @@ def test_an_earlier_revision_is_started_again(runner: LocalRunner, tmp_path: Pat
     with pytest.raises(errors.NotFound, match="no revision 9") as refused:
         local_past.roll_back("tests", "fake", 9, kept)
     assert refused.value.hint == "kept are: 1, 2, 3"
+    local_start.follow("tests", "fake", kept, 60)
+    assert local_groups.state_of(runner) == "ready"
+    assert "curl http" in capsys.readouterr().out
 
 
 def test_one_name_runs_once(runner: LocalRunner, tmp_path: Path) -> None:

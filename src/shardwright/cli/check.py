@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from shardwright.cli import options, recipes
+from shardwright.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,7 +32,8 @@ EXIT_FINDINGS = 4
     "--probe", is_flag=True, help="Mount the claim on each node that may be chosen, by a pod that is removed."
 )
 @click.option("--strict", is_flag=True, help="Warnings, and what cannot be told, fail too.")
-@click.option("--print-rbac", is_flag=True, help="Print the Roles that check, apply and status need; ask no cluster.")
+@click.option("--print-rbac", is_flag=True, help="Print the Roles that all commands on it need; ask no cluster.")
+@click.option("--with-secrets", is_flag=True, help="With --print-rbac: what apply --secret-from-env needs as well.")
 @click.option("--service-account", metavar="[NS:]NAME", help="Whom --print-rbac gives them to.")
 @click.option("--user", metavar="NAME", help="The same, a user.")
 @click.option("--group", metavar="NAME", help="The same, a group.")
@@ -48,6 +50,7 @@ def check(  # noqa: PLR0913 - the command's options
     probe: bool,
     strict: bool,
     print_rbac: bool,
+    with_secrets: bool,
     service_account: str | None,
     user: str | None,
     group: str | None,
@@ -70,10 +73,11 @@ def check(  # noqa: PLR0913 - the command's options
     place = Place(kubeconfig, context, namespace)
     if print_rbac:
         given = {"ServiceAccount": service_account, "User": user, "Group": group}
-        _print_rbac(paths, sets, {kind: each for kind, each in given.items() if each})
+        asked = _Rights(create_namespace, probe, with_secrets)
+        _print_rbac(paths, sets, {kind: each for kind, each in given.items() if each}, asked)
         return
-    if any((service_account, user, group)):
-        raise click.UsageError("--service-account, --user and --group go with --print-rbac")
+    if any((with_secrets, service_account, user, group)):
+        raise click.UsageError("--with-secrets, --service-account, --user and --group go with --print-rbac")
     found = [
         (needs, findings)
         for needs, findings in _checked(name, paths, sets, place, create_namespace=create_namespace, probe=probe)
@@ -122,7 +126,16 @@ def _show(found: list[tuple[Needs, tuple[Finding, ...]]], output: str, *, strict
         raise click.exceptions.Exit(EXIT_FINDINGS)
 
 
-def _print_rbac(paths: tuple[str, ...], sets: tuple[str, ...], given: dict[str, str]) -> None:
+@frozen
+class _Rights:
+    """Rights of what is not done by every check and apply."""
+
+    create_namespace: bool
+    probe: bool
+    secrets: bool
+
+
+def _print_rbac(paths: tuple[str, ...], sets: tuple[str, ...], given: dict[str, str], asked: _Rights) -> None:
     from shardwright.core.marked import writing
     from shardwright.service import checking
     from shardwright.settings import load_settings
@@ -133,8 +146,9 @@ def _print_rbac(paths: tuple[str, ...], sets: tuple[str, ...], given: dict[str, 
         raise click.UsageError("give one of --service-account, --user and --group")
     kind, name = next(iter(given.items()), ("ServiceAccount", "shardwright"))
     for plan in recipes.plans(paths, sets, {}, load_settings().hub):
-        needs = checking.needs_of_plan(plan)
-        for body in checking.rbac(needs, _subject(kind, name, needs.namespace)):
+        needs = checking.needs_of_plan(plan, create_namespace=asked.create_namespace)
+        subject = _subject(kind, name, needs.namespace)
+        for body in checking.rbac(needs, subject, with_probe=asked.probe, with_secrets=asked.secrets):
             click.echo("---\n" + writing.as_yaml(body, width=110), nl=False)
 
 

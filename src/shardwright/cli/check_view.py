@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from shardwright.core.preflight import Needs
     from shardwright.core.rules import Finding
 
-__all__ = ["as_data", "text"]
+__all__ = ["as_data", "brief", "text"]
 
 _WORDS = {"pass": "ok", "warn": "warn", "fail": "FAIL", "unknown": "?"}
 _ORDER = ("fail", "warn", "unknown", "pass")
@@ -25,14 +25,35 @@ def text(needs: Needs, findings: Sequence[Finding], *, wide: bool) -> str:
     lines = [
         table(
             ("STATUS", "CHECK", "FOUND"),
-            ((_WORDS[each.status], each.id.partition(".")[2], each.message) for each in ordered),
+            ((_WORDS[each.status], _name(each), each.message) for each in ordered),
         )
     ]
     lines += [line for each in ordered for line in _cure(each, wide=wide)]
+    return "\n".join([*lines, f"{needs.namespace}/{needs.name}: {_summary(findings)}"])
+
+
+def brief(findings: Sequence[Finding]) -> str:
+    """What stands in the way with its cure, what is doubtful in a line each, and a count."""
+    lines = [f"check: {_summary(findings)}"]
+    for each in sorted(findings, key=lambda each: _ORDER.index(each.status)):
+        if each.status in {"fail", "warn"}:
+            lines.append(f"  {_WORDS[each.status]} {_name(each)}: {each.message}")
+        if each.status == "fail" and each.fix:
+            lines.append(f"    fix: {each.fix}")
+    untold = dict.fromkeys(_name(each) for each in findings if each.status == "unknown")
+    if untold:
+        lines.append(f"  ? could not be told: {', '.join(untold)}; shardwright check -f FILE says why")
+    return "\n".join(lines)
+
+
+def _summary(findings: Sequence[Finding]) -> str:
     counts = {status: sum(each.status == status for each in findings) for status in _ORDER}
     told = (("failed", "fail"), ("warned", "warn"), ("could not be told", "unknown"), ("passed", "pass"))
-    summary = ", ".join(f"{counts[status]} {word}" for word, status in told if counts[status])
-    return "\n".join([*lines, f"{needs.namespace}/{needs.name}: {summary or 'nothing was checked'}"])
+    return ", ".join(f"{counts[status]} {word}" for word, status in told if counts[status]) or "nothing was checked"
+
+
+def _name(finding: Finding) -> str:
+    return finding.id.partition(".")[2]
 
 
 def _cure(finding: Finding, *, wide: bool) -> Iterator[str]:

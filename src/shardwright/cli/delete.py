@@ -25,7 +25,7 @@ def delete(
     name: str, namespace: str, *, context: str, kubeconfig: str, yes: bool, with_claims: bool, timeout_seconds: float
 ) -> None:
     """End NAME, wait until the last of it is gone, and remove its history, logs and state. Volume claims are kept."""
-    from shardwright.cli.apply import confirm
+    from shardwright.cli.updating import confirm
     from shardwright.kubernetes.client.kubeconfig import Place
     from shardwright.service import observing, whereabouts
     from shardwright.settings import load_settings
@@ -42,7 +42,7 @@ def delete(
 
 def _in_the_cluster(name: str, place: Place, *, yes: bool, with_claims: bool, seconds: float) -> None:
     from shardwright.cli import rollout_view
-    from shardwright.cli.apply import confirm
+    from shardwright.cli.updating import confirm
     from shardwright.service import clusters, past
 
     with clusters.connected(place) as client:

@@ -47,12 +47,15 @@ def diff(
 
 
 def _in_a_cluster(plan: Plan, place: Place, *, force: bool) -> bool:
-    from shardwright.cli import rollout_view
-    from shardwright.service import clusters, rollout
+    from shardwright.cli import check_view, rollout_view
+    from shardwright.service import clusters, preparing, rollout
 
     with clusters.connected(place) as client:
         prepared = rollout.prepare(plan, client, rollout.Options(force=force))
+        findings = preparing.surge_findings(plan, client, prepared)
     click.echo(rollout_view.rollout_text(prepared))
+    if findings:
+        click.echo(check_view.brief(findings))
     return prepared.is_needed
 
 

@@ -9,7 +9,7 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["cluster", "files", "namespace", "output", "overrides", "wait"]
+__all__ = ["cluster", "files", "follow", "namespace", "output", "overrides", "wait"]
 
 
 def files(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -61,6 +61,25 @@ def wait(default_seconds: int) -> Callable[[Callable[..., Any]], Callable[..., A
         metavar="SECONDS",
         help="How long to wait.",
     )
+
+
+def follow(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`--wait/--no-wait --timeout SECONDS` of what starts a deployment."""
+    decorators = [
+        click.option(
+            "--wait/--no-wait", default=True, show_default=True, help="Follow the start until a request is answered."
+        ),
+        click.option(
+            "--timeout",
+            "timeout_seconds",
+            type=click.FloatRange(min=1),
+            metavar="SECONDS",
+            help="How long to wait; if omitted, what the plan expects of a start at most, on this machine 1800.",
+        ),
+    ]
+    for decorator in reversed(decorators):
+        command = decorator(command)
+    return command
 
 
 def cluster(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from shardwright.core.lifecycle import plan_difference
+from shardwright.core.lifecycle import plan_difference, updates
 from shardwright.core.manifests.differences import ABSENT
 
 if TYPE_CHECKING:
@@ -38,8 +38,8 @@ def _meaning(rollout: Rollout) -> Iterator[str]:
     if rollout.before is None:
         return
     yield from plan_difference.plan_difference(rollout.before.plan, rollout.wanted.plan)
-    for name in plan_difference.restarts(rollout.changes):
-        yield f"the pods of {name} are made anew"
+    if rollout.course is not None:
+        yield from updates.told(rollout.course)
 
 
 def step_text(step: Step) -> str:

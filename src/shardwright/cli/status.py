@@ -54,7 +54,8 @@ def _one(name: str, namespace: str, settings: Settings, place: Place, output: st
 
     if "/" in name or whereabouts.where(name, namespace, settings, place) == "cluster":
         with clusters.connected(place) as client:
-            found = seeing.status(client, place.namespace or client.namespace, name, with_devices=with_devices)
+            inside = place.namespace or client.namespace
+            found = seeing.status(client, inside, name, with_devices=with_devices, given=place.options)
         text = status_view.cluster_one
     elif with_devices:
         raise errors.InputError("--gpu: groups on this machine run without GPUs", hint="leave --gpu out")

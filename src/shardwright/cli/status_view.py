@@ -123,6 +123,8 @@ def access_lines(access: Mapping[str, Any]) -> Iterator[str]:
     yield f"url inside: {access['url'] or 'none: no Service leads to it'}, base path {access['basePath']}"
     if access["urlOutside"]:
         yield f"url outside: {access['urlOutside']}"
+    if access["wayIn"]:
+        yield from _way_in(access["wayIn"])
     authentication = access["authentication"]
     how = {"none": "no key", "key": "a key as bearer token", "token": "a token of the platform as bearer token"}
     told = how[authentication["kind"]] + (f": {authentication['command']}" if "command" in authentication else "")
@@ -133,6 +135,14 @@ def access_lines(access: Mapping[str, Any]) -> Iterator[str]:
         yield f"ask it from outside:\n  {access['curlOutside']}"
     elif access["portForward"]:
         yield f"ask it from here:\n  {access['portForward']} &\n  {access['curlForwarded']}"
+
+
+def _way_in(found: Mapping[str, Any]) -> Iterator[str]:
+    """What leads in from outside: the address that its host has to have, or what it waits for."""
+    if found["waitsFor"]:
+        yield f"  not open yet: {found['waitsFor']}"
+    elif found["addresses"]:
+        yield f"  by {found['kind']} {found['name']} at {', '.join(found['addresses'])}"
 
 
 def _members(one: Mapping[str, Any], *, wide: bool) -> str:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
 from shardwright import errors
+from shardwright.values import frozen
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from shardwright.cli.watch_view import Frame
     from shardwright.core.lifecycle.proof import Point
@@ -18,24 +20,27 @@ if TYPE_CHECKING:
     from shardwright.service.following import View
     from shardwright.service.seeing import Subject
 
-__all__ = ["wait"]
+__all__ = ["EXIT_LATE", "Ended", "demand", "wait"]
 
-_TIMED_OUT = 124
+EXIT_LATE = 124
 _LEAST_PROOF_SECONDS = 60.0
 
 
-def wait(
-    client: Client,
-    namespace: str,
-    name: str,
-    *,
-    seconds: float,
-    old: frozenset[str],
-    conclude: Callable[[bool, str], None],
-) -> None:
-    """Follow a deployment until it is proven to serve; leaves with 124 if that takes longer than `seconds`.
+@frozen
+class Ended:
+    """What came of a start. `late`: it goes on starting."""
 
-    `old`: pods that are about to go. `conclude` hears whether it serves, and why not.
+    outcome: Literal["ready", "failed", "late"]
+    why: str = ""
+    hint: str = ""
+
+
+def wait(
+    client: Client, namespace: str, name: str, *, seconds: float, old: frozenset[str] = frozenset(), given: str = ""
+) -> Ended:
+    """Follow a deployment until it is proven to serve, or does not; how to ask it is printed if it does.
+
+    `old`: pods that are about to go. `given`: options of the cluster, for commands that are told.
     """
     from shardwright.cli import status_view
     from shardwright.service import access, reaching, seeing
@@ -43,22 +48,38 @@ def wait(
     began = time.monotonic()
     subject = seeing.find(client, namespace, name)
     try:
-        view = _follow(client, subject, seconds, old)
+        view, is_ready = _follow(client, subject, seconds, old)
+        if not is_ready:
+            return _late(subject, view, seconds)
         left = max(_LEAST_PROOF_SECONDS, seconds - (time.monotonic() - began))
         points = _prove(client, subject, view, began, left)
     except errors.TargetError as failed:
-        conclude(False, failed.message)  # noqa: FBT003 - a callback of ours
-        raise
+        return Ended("failed", failed.message, failed.hint)
     except KeyboardInterrupt:
-        click.echo(f"detached; it goes on starting: shardwright watch {name} -n {namespace}", err=True)
+        click.echo(f"detached; it goes on starting: shardwright watch {name} -n {namespace}{given}", err=True)
         raise
-    _conclude(points, namespace, name, conclude)
-    for line in status_view.access_lines(access.access_of(subject, reaching.entrance_of(client, subject))):
-        click.echo(line)
+    ended = _judged(points, subject, given)
+    if ended.outcome == "ready":
+        entrance = reaching.entrance_of(client, subject)
+        for line in status_view.access_lines(
+            access.access_of(subject, entrance, reaching.outside_of(client, subject), given)
+        ):
+            click.echo(line)
+    return ended
 
 
-def _follow(client: Client, subject: Subject, seconds: float, old: frozenset[str]) -> View:
-    """The view in which it is ready."""
+def demand(ended: Ended, namespace: str, name: str, given: str) -> None:
+    """Leave with an error unless it serves: 124 if it took too long, else 1."""
+    if ended.outcome == "failed":
+        raise errors.TargetError(ended.why, hint=ended.hint)
+    if ended.outcome == "late":
+        click.echo(f"shardwright: {ended.why}; it goes on starting", err=True)
+        click.echo(f"  see: shardwright status {name} -n {namespace}{given}", err=True)
+        raise click.exceptions.Exit(EXIT_LATE)
+
+
+def _follow(client: Client, subject: Subject, seconds: float, old: frozenset[str]) -> tuple[View, bool]:
+    """The last view, and whether it became ready in time."""
     from shardwright.cli import watch_view
     from shardwright.service import following
 
@@ -72,12 +93,19 @@ def _follow(client: Client, subject: Subject, seconds: float, old: frozenset[str
     try:
         for _ in watch_view.show(frames(), "text", err=True, at_most_seconds=seconds):
             pass
-    except TimeoutError as late:
-        state = last[0].state if last else "unknown"
-        click.echo(f"shardwright: {state} after {seconds:.0f} s; it goes on starting", err=True)
-        click.echo(f"  see: shardwright status {subject.name} -n {subject.namespace}", err=True)
-        raise click.exceptions.Exit(_TIMED_OUT) from late
-    return last[0]
+    except TimeoutError:
+        return last[0], False
+    return last[0], True
+
+
+def _late(subject: Subject, view: View, seconds: float) -> Ended:
+    from shardwright.core.lifecycle.snapshot import explanation
+
+    # Where there are pods, what an operator says of the whole is often of the moment before.
+    about = dataclasses.replace(view.snapshot, conditions=() if view.snapshot.members else view.snapshot.conditions)
+    said = explanation(about)
+    why = f"{subject.namespace}/{subject.name} is {view.state} after {seconds:.0f} s{f': {said}' if said else ''}"
+    return Ended("late", why)
 
 
 def _prove(client: Client, subject: Subject, view: View, began: float, seconds: float) -> list[Point]:
@@ -91,13 +119,12 @@ def _prove(client: Client, subject: Subject, view: View, began: float, seconds: 
     return points
 
 
-def _conclude(points: list[Point], namespace: str, name: str, conclude: Callable[[bool, str], None]) -> None:
+def _judged(points: list[Point], subject: Subject, given: str) -> Ended:
     from shardwright.service import proving
 
     why = proving.failure(points)
-    conclude(not why, why)
-    if why:
-        raise errors.TargetError(
-            f"{namespace}/{name} is ready, but does not do as planned: {why}",
-            hint=f"see: shardwright logs {name} -n {namespace}",
-        )
+    if not why:
+        return Ended("ready")
+    namespace, name = subject.namespace, subject.name
+    told = f"{namespace}/{name} is ready, but does not do as planned: {why}"
+    return Ended("failed", told, f"see: shardwright logs {name} -n {namespace}{given}")

@@ -100,6 +100,11 @@ class Engine(Protocol):
         ...
 
     @property
+    def executors(self) -> tuple[str, ...]:
+        """Values of `engine.executor` that it knows, its own first."""
+        ...
+
+    @property
     def remainder(self) -> Remainder:
         """Which stages hold one layer more where layers do not divide evenly."""
         ...

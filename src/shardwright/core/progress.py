@@ -64,11 +64,13 @@ class Progress:
         if event.rank is not None:
             return (event.rank,) if event.rank < len(self.ranks) else ()
         numbers = dict(event.numbers)
-        named = "stage" in numbers or "tensor_index" in numbers
-        return tuple(
-            rank.index
+        found = [
+            rank
             for rank in self.layout.ranks
-            if rank.node == member
-            and (not named or rank.stage == numbers.get("stage", rank.stage))
-            and (not named or rank.tensor_index == numbers.get("tensor_index", rank.tensor_index))
-        )
+            if rank.stage == numbers.get("stage", rank.stage)
+            and rank.tensor_index == numbers.get("tensor_index", rank.tensor_index)
+        ]
+        own = tuple(rank.index for rank in found if rank.node == member)
+        is_named = "stage" in numbers or "tensor_index" in numbers
+        # With Ray the leader's log has the lines of ranks on other nodes.
+        return own or (tuple(rank.index for rank in found) if is_named else ())

@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from shardwright.core.lifecycle import changes
-from shardwright.core.preflight import facts, trees
+from shardwright.core.preflight import access, facts, trees
 from shardwright.core.preflight.facts import ClusterFacts, Untold
 from shardwright.kubernetes import amounts, facts_openshift, facts_usage
 from shardwright.kubernetes import facts_views as views
@@ -33,7 +33,6 @@ _INSTANCE = "app.kubernetes.io/instance"
 _MANAGED = "app.kubernetes.io/managed-by"
 _DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
 _METADATA_ONLY = {"Accept": "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1, application/json"}
-_POLICIES = (("nvidia.com", "ClusterPolicy"), ("mellanox.com", "NicClusterPolicy"))
 _T = TypeVar("_T")
 
 
@@ -92,6 +91,7 @@ class _Reader:
             used=used if isinstance(used, Untold) else used.by_node,
             looked_at=None if isinstance(used, Untold) else used.looked_at,
             own={} if isinstance(found_own, Untold) else found_own.by_quota,
+            own_by_node={} if isinstance(found_own, Untold) else found_own.by_node,
             present=_results(present),
             claims=_results(claims),
             secrets=_results(secrets),
@@ -104,16 +104,20 @@ class _Reader:
 
     def others(self, kinds: Mapping[tuple[str, str], tuple[str, ...]]) -> dict[str, Future[Any]]:
         """Facts that are one small request each, by their field."""
-        client, inside = self.client, self.needs.namespace
-        return {
+        client, needs, inside = self.client, self.needs, self.needs.namespace
+        found: dict[str, Future[Any]] = {
             "version": self.pool.submit(_version, client),
             "namespace": self.ask(partial(_namespace, client, inside)),
-            "storage_classes": self.ask(partial(_classes, client)),
             "quotas": self.ask(partial(_quotas, client, inside)),
             "limits": self.ask(partial(_limits, client, inside)),
-            "priority_classes": self.ask(partial(_priority_classes, client)),
-            "services": self.ask(partial(_policies, client, kinds)),
+            "services": self.ask(partial(_policies, client, needs, kinds)),
         }
+        # What nothing depends on is not asked for: it would be one more right.
+        if any(claim.is_made for claim in needs.claims):
+            found["storage_classes"] = self.ask(partial(_classes, client))
+        if needs.priority_classes:
+            found["priority_classes"] = self.ask(partial(_priority_classes, client))
+        return found
 
 
 def _results(asked: Mapping[Any, Future[Any]]) -> dict[Any, Any]:
@@ -142,7 +146,7 @@ def _version(client: Client) -> str:
 
 
 def _may(client: Client, ask: Ask) -> bool:
-    return client.can_i(Asked(ask.verb, ask.resource, namespace=ask.namespace))
+    return client.can_i(Asked(ask.verb, ask.resource, ask.name, ask.namespace))
 
 
 def _namespace(client: Client, name: str) -> facts.Namespace | None:
@@ -277,9 +281,12 @@ def _controllers(client: Client, needs: Needs) -> tuple[facts.Controller, ...]:
     )
 
 
-def _policies(client: Client, kinds: Mapping[tuple[str, str], tuple[str, ...]]) -> tuple[facts.ClusterService, ...]:
-    """What operators of devices say of themselves."""
-    served = [(kind, f"{group}/{version}") for group, kind in _POLICIES for version in kinds.get((group, kind), ())[:1]]
+def _policies(
+    client: Client, needs: Needs, kinds: Mapping[tuple[str, str], tuple[str, ...]]
+) -> tuple[facts.ClusterService, ...]:
+    """What operators of the devices that are asked for say of themselves."""
+    asked = access.policies_of(needs)
+    served = [(kind, f"{group}/{version}") for group, kind in asked for version in kinds.get((group, kind), ())[:1]]
     return tuple(
         facts.ClusterService(kind=kind, name=each.metadata.name, state=each.status.state)
         for kind, api_version in served

@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from shardwright.core.preflight import placing
+from shardwright.core.preflight import placing, surge
 from shardwright.core.preflight.facts import Untold
 from shardwright.kubernetes import amounts
 from shardwright.kubernetes import facts_views as views
@@ -70,12 +70,19 @@ def usage(
         for name, taken in zip(names, pool.map(partial(_of_node, client), names), strict=True):
             found[name] = _less(taken, less.get(name, {}))
         looked += batch
-        if not placing.place(looked, needs.members, found):
+        if not placing.place(looked, needs.members, found) and _has_spare(needs, looked, found, less):
             return Usage(found, frozenset(found))
     if len(looked) == len(candidates):
         return Usage(found, frozenset(found))
     everywhere = _of_all(client)
     return Usage({name: _less(taken, less.get(name, {})) for name, taken in everywhere.items()}, None)
+
+
+def _has_spare(
+    needs: Needs, looked: Sequence[Node], found: Mapping[str, Mapping[str, float]], mine: Mapping[str, dict[str, float]]
+) -> bool:
+    """Room for what an update makes beside the pods that there are, if there are any."""
+    return not mine or not placing.place(looked, needs.spare, surge.taken_in_all(found, mine))
 
 
 def _candidates(needs: Needs, nodes: Iterable[Node]) -> list[Node]:

@@ -91,7 +91,7 @@ class Feed:
     def __init__(
         self, client: Client, namespace: str, parts: Parts, *, kinds: frozenset[Kind] = frozenset(_VIEWS)
     ) -> None:
-        self._client, self._namespace, self._container = client, namespace, parts.container
+        self._client, self._namespace, self._parts = client, namespace, parts
         self._items: queue.Queue[Item] = queue.Queue(_QUEUE)
         self._stopped = threading.Event()
         self._waiting: set[Kind] = set(kinds)
@@ -119,9 +119,14 @@ class Feed:
         """Whether all that there was at the beginning has been told, as far as it may be read."""
         return not self._waiting
 
-    def follow_log(self, key: str, pod: str, *, tail: int | None, since_seconds: int | None = None) -> None:
-        """Bring the lines of a pod's container too, the last `tail` that there are and then as they come."""
-        self._start(self._read, key, pod, tail, since_seconds)
+    def follow_log(
+        self, key: str, pod: str, *, index: int = 0, tail: int | None, since_seconds: int | None = None
+    ) -> None:
+        """Bring the lines of the engine's container too, the last `tail` that there are and then as they come.
+
+        `index`: the member's in its replica.
+        """
+        self._start(self._read, key, pod, self._parts.container_of(index), tail, since_seconds)
 
     def close(self) -> None:
         """Bring no more; threads end when what they wait for comes, at the latest when the client is closed."""
@@ -148,8 +153,7 @@ class Feed:
         except errors.ShardwrightError as problem:
             self._put(Trouble(kind, problem))
 
-    def _read(self, key: str, pod: str, tail: int | None, since_seconds: int | None) -> None:
-        container = self._container
+    def _read(self, key: str, pod: str, container: str, tail: int | None, since_seconds: int | None) -> None:
         lines = lines_of(self._client, self._namespace, pod, container, tail=tail, since_seconds=since_seconds)
         try:
             for moment, text in lines:

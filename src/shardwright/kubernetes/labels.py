@@ -13,11 +13,14 @@ if TYPE_CHECKING:
     from shardwright.core.deployment import Deployment
     from shardwright.core.plugins import Manifest
 
-__all__ = ["DIGEST", "MANAGER", "digest_of", "identity", "metadata", "owner_of"]
+__all__ = ["DIGEST", "MANAGER", "NEEDED_BY", "digest_of", "identity", "metadata", "owner_of"]
 
 MANAGER = "shardwright"
 DIGEST = "shardwright.dev/recipe-digest"
 """Annotation of every object, never of a pod: a changed recipe that changes no pod restarts none."""
+
+NEEDED_BY = "shardwright.dev/needed-by"
+"""Annotation of an object that several deployments may need: the kind that names it. It stays while one of those does."""
 
 _INSTANCE = "app.kubernetes.io/instance"
 

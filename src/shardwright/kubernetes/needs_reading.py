@@ -11,16 +11,16 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from shardwright.core.lifecycle.bodies import text_at
-from shardwright.core.preflight import access, trees
+from shardwright.core.preflight import access, surge, trees
 from shardwright.core.preflight.needs import ClaimNeed, Needs, ObjectNeed, PodNeed, SecretNeed
-from shardwright.kubernetes import amounts
+from shardwright.kubernetes import amounts, secret_references
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from shardwright.core.lifecycle.parts import Parts
 
-__all__ = ["needs_of", "pod_need", "resource_of"]
+__all__ = ["gateways_of", "needs_of", "pod_need", "resource_of"]
 
 _NETWORKS = "k8s.v1.cni.cncf.io/networks"
 _TOPOLOGY = "leaderworkerset.sigs.k8s.io/exclusive-topology"
@@ -40,6 +40,8 @@ _MADE: dict[str, tuple[tuple[str, str, str], ...]] = {
     "RayCluster": (("v1", "Service", "{}-head-svc"),),
 }
 """What operators make under names that follow from an object's."""
+_WITH_SERVICE = frozenset({"RayCluster", "RayService"})
+"""Their operator makes a Service with ports; that of LeaderWorkerSets makes one without."""
 
 
 def needs_of(
@@ -49,23 +51,45 @@ def needs_of(
     objects = tuple(_object(body) for body in manifests)
     pods = tuple(_pods_of(manifests, parts))
     resources = [(resource_of(each.api_version, each.kind), bool(each.namespace)) for each in objects]
+    roots = [resource_of(parts.root.api_version, parts.root.kind)] if parts else []
+    made = tuple(_made(objects))
+    keys = (SecretNeed(secret, key) for secret, key in secret_references.references_in(manifests))
+    asks = access.asks_of(namespace, name, resources, roots)
     return Needs(
         namespace=namespace,
         name=name,
         target=target,
         objects=objects,
-        made_by_others=tuple(_made(objects)),
+        made_by_others=made,
+        made_resources=tuple((each, resource_of(each.api_version, each.kind)) for each in made),
         pods=pods,
         claims=tuple(_claims(manifests, pods)),
-        secrets=tuple(dict.fromkeys(each for pod in pods for each in _secrets(pod))),
+        secrets=tuple(dict.fromkeys((*(each for pod in pods for each in _secrets(pod)), *keys))),
         service_accounts=_named(pods, "serviceAccountName"),
         priority_classes=_named(pods, "priorityClassName"),
         networks=tuple(dict.fromkeys(each for pod in pods for each in _networks(pod, namespace))),
+        gateways=tuple(dict.fromkeys(each for body in manifests for each in gateways_of(body))),
         topology_keys=tuple(sorted({key for body in manifests for key in _topology_keys(body)})),
         own_pods=parts.pod_selector if parts else "",
+        spare=surge.spare_pods(pods, parts.replicas, parts.update.surge) if parts else (),
         is_spread=parts is not None and parts.size > 1,
-        asks=access.asks_of(namespace, resources),
+        asks=(*asks, *access.way_in_asks(namespace, has_service=_has_service(objects, parts))),
     )
+
+
+def gateways_of(body: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """Namespace and name of the Gateways that an HTTPRoute names; of other objects none."""
+    if text_at(body, "kind") != "HTTPRoute":
+        return ()
+    own, parents = text_at(body, "metadata", "namespace"), trees.items(trees.part(body, "spec"), "parentRefs")
+    return tuple((str(each.get("namespace") or own), str(each.get("name"))) for each in parents)
+
+
+def _has_service(objects: Iterable[ObjectNeed], parts: Parts | None) -> bool:
+    """Whether a Service with a port leads to the leaders: a rendered one, or one that the platform makes."""
+    if parts is None or parts.service:
+        return True
+    return any(each.kind in {"Service", *_WITH_SERVICE} for each in objects)
 
 
 def resource_of(api_version: str, kind: str) -> str:

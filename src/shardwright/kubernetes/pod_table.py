@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["pod_of", "pods_in_table"]
 
 _TABLE = "application/json;as=Table;g=meta.k8s.io;v=v1"
-_COLUMNS = ("Name", "Ready", "Status", "Restarts", "IP", "Node")
+_COLUMNS = ("Name", "Ready", "Status", "Restarts", "IP", "Node", "Readiness Gates")
 _NONE = "<none>"
 _RUNNING = frozenset({"Running", "NotReady"})
 _UNPLACED = frozenset({"Pending", "SchedulingGated"})
@@ -67,16 +67,23 @@ def pods_in_table(client: Client, namespace: str, labels: str) -> list[views.Pod
 
 
 def pod_of(metadata: views.Meta, cells: Sequence[object]) -> views.Pod:
-    """A pod whose state is told by what stands in its line: name, ready, status, restarts, address, node."""
-    _, ready, status, restarts, address, node = (str(cell) for cell in cells)
+    """A pod whose state is told by what stands in its line: name, ready, status, restarts, address, node, gates.
+
+    How many readiness gates hold is told (`0/1`), and not which.
+    """
+    _, ready, status, restarts, address, node, gates = (str(cell) for cell in cells)
+    has_gate = gates != _NONE and gates.partition("/")[0] != gates.partition("/")[2]
     parts = ready.partition("/")
-    is_ready = parts[0] == parts[2] != "0" and status == "Running"
+    is_ready = parts[0] == parts[2] != "0" and status == "Running" and not has_gate
     condition = views.Condition(type="Ready", status=str(is_ready))
     count = restarts.partition(" ")[0]
     containers = _containers(status, is_ready=is_ready, restarts=int(count) if count.isdigit() else 0)
     return views.Pod(
         metadata=metadata,
-        spec=views.PodSpec(node_name="" if node == _NONE else node),
+        spec=views.PodSpec(
+            node_name="" if node == _NONE else node,
+            readiness_gates=[views.ReadinessGate(gates)] if has_gate else [],
+        ),
         status=views.PodStatus(
             phase="Failed" if status in _WHOLE_PODS else "Running",
             reason=status if status in _WHOLE_PODS else "",

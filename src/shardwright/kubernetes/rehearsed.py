@@ -13,16 +13,17 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from shardwright.core.manifests.differences import differences
 from shardwright.core.plugins import Manifest
-from shardwright.kubernetes import labels
+from shardwright.kubernetes import labels, sources
 from shardwright.kubernetes.network import NETWORKS
 from shardwright.units import GIB, format_quantity
 from shardwright.values import frozen
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from shardwright.core.deployment import Deployment, Launch
     from shardwright.core.manifests.differences import Difference
+    from shardwright.core.staging import Staging
 
 __all__ = ["Rehearsed", "rehearsed"]
 
@@ -63,12 +64,23 @@ class Rehearsed:
 
 
 def rehearsed(
-    planned: Deployment, run: Deployment, manifests: Sequence[Manifest], *, files: Mapping[str, str], model: str
+    planned: Deployment,
+    run: Deployment,
+    manifests: Sequence[Manifest],
+    *,
+    files: Mapping[str, str],
+    model: str,
+    staging: Staging | None = None,
 ) -> Rehearsed:
-    """The manifests of `planned`, started as `run` is, with `files` of the model at the path `model` in every pod."""
+    """The manifests of `planned`, started as `run` is, with `files` of the model at the path `model` in every pod.
+
+    `staging`: what is the target's own in it.
+    """
     mapping = _Mapping(planned, run, model)
-    kept = [each for each in manifests if each.kind not in _LEFT_OUT]
-    made = [Manifest(each.kind, each.name, mapping.object(each.body)) for each in kept]
+    left_out = {**_LEFT_OUT, **(staging.left_out if staging else {})}
+    kept = [each for each in manifests if each.kind not in left_out]
+    eased = [staging.eased(planned, each.body) if staging else each.body for each in kept]
+    made = [Manifest(each.kind, each.name, mapping.object(body)) for each, body in zip(kept, eased, strict=True)]
     marks = dict.fromkeys(mapping.marks, "")
     config = _config_map(run, mapping.config_map, {**files, **marks})
     pairs = (
@@ -78,7 +90,7 @@ def rehearsed(
         manifests=(config, *made),
         changed=tuple((f"{each.kind} {each.name}", found) for each, found in pairs if found),
         left_out=tuple(
-            f"{each.kind} {each.name}: {_LEFT_OUT[each.kind]}" for each in manifests if each.kind in _LEFT_OUT
+            f"{each.kind} {each.name}: {left_out[each.kind]}" for each in manifests if each.kind in left_out
         ),
         added=(f"ConfigMap {config.name}: the twin's files, mounted at {model}",),
         replaced_commands=mapping.replaced,
@@ -93,6 +105,8 @@ class _Mapping:
         self.config_map = f"{run.recipe.metadata.name}-twin"
         self.replaced = 0
         self.marks: list[str] = []
+        self._images = {planned.image}
+        """Of the engine; platforms may have one of their own."""
         pairs = [(planned.leader, run.leader)]
         pairs += [(planned.worker, run.worker)] if planned.worker and run.worker else []
         # One member's words may be the beginning of another's: the longest are looked for first.
@@ -103,8 +117,9 @@ class _Mapping:
     def object(self, body: Mapping[str, object]) -> Tree:
         """One object as it is applied."""
         made: Tree = copy.deepcopy(dict(body))
-        _walk(made, self._template)
-        _drop_placing(made.get("metadata"))
+        for pod in list(_pods(made)):
+            self._pod(pod)
+        _drop_placing(made)
         spec = made.get("spec")
         if isinstance(spec, dict):
             _one_replica(cast("Tree", spec))
@@ -113,26 +128,25 @@ class _Mapping:
                 cast("Tree", spec)["type"] = "ClusterIP"
         return made
 
-    def _template(self, template: Tree) -> None:
-        _drop_placing(template.get("metadata"))
-        spec: Tree = template["spec"]
+    def _pod(self, spec: Tree) -> None:
         for name in _PLACING:
             spec.pop(name, None)
         self._volumes(spec)
-        containers: list[Tree] = spec["containers"]
-        for each in (*spec.get("initContainers", ()), *containers):
+        # The engine's first: they tell its image, which others use too.
+        for each in (*spec.get("containers", ()), *spec.get("initContainers", ())):
             self._container(spec, each)
         _place(spec, self._run)
 
     def _volumes(self, spec: Tree) -> None:
-        claim = self._planned.recipe.storage.claim
+        claim = sources.mounted_claim(self._planned.recipe)
         for volume in spec.get("volumes", ()):
             if claim and volume.get("persistentVolumeClaim", {}).get("claimName") == claim:
                 del volume["persistentVolumeClaim"]
                 volume["configMap"] = {"name": self.config_map}
 
     def _container(self, spec: Tree, container: Tree) -> None:
-        if container.get("image") == self._planned.image:
+        image: str = container.get("image", "")
+        if image in self._images:
             container["image"] = self._run.image
         _drop_devices(container)
         self.marks += [
@@ -143,6 +157,8 @@ class _Mapping:
         for planned, run in self._commands:
             if _replace_words(container, planned.argv, run.argv):
                 self.replaced += 1
+                self._images.add(image)
+                container["image"] = self._run.image
                 container["env"] = _environment(container.get("env") or [], planned, run)
                 _give(container, self._requests)
                 self._mount(spec, container)
@@ -169,25 +185,33 @@ def _config_map(run: Deployment, name: str, files: Mapping[str, str]) -> Manifes
     return Manifest("ConfigMap", name, {"apiVersion": "v1", "kind": "ConfigMap", "metadata": head, "data": dict(files)})
 
 
-def _walk(node: object, change: Callable[[Tree], None]) -> None:
-    """Change all pod templates in a tree, however deep they are."""
+def _trees(node: object) -> Iterator[Tree]:
+    """All mappings in a tree, however deep they are."""
     if isinstance(node, list):
         for each in cast("list[object]", node):
-            _walk(each, change)
+            yield from _trees(each)
     if isinstance(node, dict):
         tree = cast("Tree", node)
-        spec = tree.get("spec")
-        if isinstance(spec, dict) and "containers" in spec:
-            change(tree)
-        else:
-            _walk(list(tree.values()), change)
+        yield tree
+        for value in tree.values():
+            yield from _trees(value)
 
 
-def _drop_placing(metadata: Tree | None) -> None:
-    for part in ("labels", "annotations") if metadata else ():
-        texts: Tree = (metadata or {}).get(part, {})
-        for name in [name for name in texts if name.startswith(_PLACING_ANNOTATIONS)]:
-            del texts[name]
+def _pods(body: Tree) -> Iterator[Tree]:
+    """Specifications of pods: by their containers, and the one whose containers are those of a runtime."""
+    for tree in _trees(body):
+        if isinstance(tree.get("containers"), list):
+            yield tree
+        if isinstance(tree.get("predictor"), dict):
+            yield tree["predictor"]
+
+
+def _drop_placing(body: Tree) -> None:
+    for tree in list(_trees(body)):
+        for part in ("labels", "annotations"):
+            texts: Tree = tree.get(part) or {}
+            for name in [name for name in texts if name.startswith(_PLACING_ANNOTATIONS)]:
+                del texts[name]
 
 
 def _one_replica(spec: Tree) -> None:
@@ -214,13 +238,20 @@ def _give(container: Tree, requests: Mapping[str, str]) -> None:
 
 
 def _replace_words(container: Tree, planned: Sequence[str], run: Sequence[str]) -> bool:
-    """Put one command line in the place of another; whether it stood there."""
-    for part in ("command", "args"):
-        words: list[Any] = container.get(part) or []
-        for start in range(len(words) - len(planned) + 1) if planned else ():
-            if words[start : start + len(planned)] == list(planned):
-                words[start : start + len(planned)] = run
-                return True
+    """Put one command line in the place of another, be it divided into command and arguments; whether it stood there."""
+    command: list[Any] = container.get("command") or []
+    arguments: list[Any] = container.get("args") or []
+    words = [*command, *arguments]
+    for start in range(len(words) - len(planned) + 1) if planned else ():
+        end = start + len(planned)
+        if words[start:end] != list(planned):
+            continue
+        # Where the line begins in the command, as many of its words stay there as were.
+        border = len(command) if start >= len(command) or end > len(command) else len(command) - len(planned) + len(run)
+        words[start:end] = run
+        parts = {"command": words[:border], "args": words[border:]}
+        container.update({name: part for name, part in parts.items() if part or name in container})
+        return True
     return False
 
 

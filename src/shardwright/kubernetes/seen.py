@@ -89,7 +89,10 @@ def _label(pod: views.Pod, label: str, otherwise: int) -> int:
 
 
 def _member(pod: views.Pod, group: int, index: int, parts: Parts) -> Member:
-    state, reason, message = _state(pod, _status_of(pod, parts.container))
+    state, reason, message = _state(pod, _status_of(pod, parts.container_of(index)))
+    gates = _unmet_gates(pod) if state in {"running", "ready"} else ()
+    if gates and not reason and _is_true(pod, "ContainersReady"):
+        reason, message = "readiness gate", "; ".join(_told(pod, gate) for gate in gates)
     return Member(
         name=pod.metadata.name,
         group=group,
@@ -103,7 +106,25 @@ def _member(pod: views.Pod, group: int, index: int, parts: Parts) -> Member:
         reason=reason,
         message=message,
         gpus=_gpus(pod),
+        gates=gates,
     )
+
+
+def _unmet_gates(pod: views.Pod) -> tuple[str, ...]:
+    wanted = (each.condition_type for each in pod.spec.readiness_gates)
+    return tuple(gate for gate in wanted if not _is_true(pod, gate))
+
+
+def _is_true(pod: views.Pod, condition: str) -> bool:
+    return any(each.type == condition and each.status == "True" for each in pod.status.conditions)
+
+
+def _told(pod: views.Pod, gate: str) -> str:
+    """A gate that is not true, with what is said of it."""
+    found = next((each for each in pod.status.conditions if each.type == gate), None)
+    if found is None:
+        return f"{gate}: nobody has set it"
+    return f"{gate} is {found.status}" + (f": {found.message or found.reason}" if found.message or found.reason else "")
 
 
 def _status_of(pod: views.Pod, container: str) -> views.ContainerStatus | None:
@@ -123,8 +144,7 @@ def _state(pod: views.Pod, container: views.ContainerStatus | None) -> tuple[Mem
         return _unplaced(pod)
     if container.state.waiting is not None:
         return _waiting(pod, container, container.state.waiting)
-    is_ready = any(each.type == "Ready" and each.status == "True" for each in pod.status.conditions)
-    return ("ready" if is_ready else "running"), "", ""
+    return ("ready" if _is_true(pod, "Ready") else "running"), "", ""
 
 
 def _unplaced(pod: views.Pod) -> tuple[MemberState, str, str]:

@@ -81,10 +81,17 @@ class Container(_View, frozen=True):
     readiness_probe: Probe | None = None
 
 
+class ReadinessGate(_View, frozen=True):
+    """A condition that has to be true before a pod counts as ready; somebody outside writes it."""
+
+    condition_type: str = ""
+
+
 class PodSpec(_View, frozen=True):
     """Where a pod is to run, and what."""
 
     node_name: str = ""
+    readiness_gates: list[ReadinessGate] = []
     containers: list[Container] = []
     init_containers: list[Container] = []
 

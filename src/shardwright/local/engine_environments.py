@@ -7,24 +7,22 @@ user's wheel folders, from PyTorch's index of CPU builds, or, locked and with it
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
 import shutil
-import subprocess
 import sys
 import time
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shardwright import errors, units
+from shardwright.local import environments
 from shardwright.values import frozen
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable
 
     import psutil
 
@@ -90,14 +88,14 @@ def install(
     if (there := _finished(engines_dir, build)) is not None:
         return there
     _check_python(build)
-    with _locked(folder, report):
+    with environments.locked(folder, report):
         # Whoever waited for the lock finds what the other one made.
         if (there := _finished(engines_dir, build)) is not None:
             return there
         started = time.monotonic()
         _check_disk(folder, build)
         report(f"installing {build.engine} {build.version} ({build.device}) into {folder}")
-        python = _make_environment(folder)
+        python = environments.make(folder)
         _run(python, ["--require-hashes", "--no-deps", "-r", build.lock], report, "packages of the engine")
         torch_source = _install_torch(python, build, wheel_dirs, report)
         report("checking that it can be imported")
@@ -200,33 +198,6 @@ def _disk_use(folder: Path) -> int:
     return sum(entry.lstat().st_blocks * 512 for entry in folder.rglob("*") if not entry.is_dir())
 
 
-@contextmanager
-def _locked(folder: Path, report: Callable[[str], None]) -> Generator[None]:
-    """One installation at a time into a folder; the second waits and then finds it done."""
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        lock = (folder.parent / f".{folder.name}.lock").open("w")
-    except OSError as problem:
-        raise errors.EnvironmentFault(
-            f"cannot write to {folder.parent}: {problem.strerror}",
-            hint="choose another place: SHARDWRIGHT_ENGINES_DIR=/path",
-        ) from problem
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            report("another installation of this engine is going on; waiting for it")
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
-def _make_environment(folder: Path) -> Path:
-    python = folder / "bin" / "python"
-    if not python.exists():
-        _call([_uv(), "venv", "--quiet", "--no-project", "--allow-existing", "--python", sys.executable, str(folder)])
-    return python
-
-
 def _install_torch(
     python: Path, build: EngineBuild, wheel_dirs: tuple[Path, ...], report: Callable[[str], None]
 ) -> str:
@@ -252,36 +223,9 @@ def _run(
 ) -> None:
     started = time.monotonic()
     report(f"installing {what}")
-    command = [_uv(), "pip", "install", "--compile-bytecode", "--python", str(python), *arguments]
-    _call(command, environment={} if retries is None else {"UV_HTTP_RETRIES": str(retries)})
+    environments.install(python, arguments, retries=retries)
     report(f"installed {what} in {units.format_seconds(time.monotonic() - started)}")
 
 
 def _check_import(python: Path, build: EngineBuild) -> None:
-    _call([str(python), "-c", build.check])
-
-
-def _call(command: list[str], *, environment: dict[str, str] | None = None) -> None:
-    # PYTHONDONTWRITEBYTECODE would also stop the compilation that makes the engine start in time.
-    inherited = {
-        name: value for name, value in os.environ.items() if name not in {"PYTHONDONTWRITEBYTECODE", "VIRTUAL_ENV"}
-    }
-    # Certificates as the system has them, as pip does, unless the user says otherwise.
-    settings = {"UV_SYSTEM_CERTS": "true"} | inherited | (environment or {})
-    done = subprocess.run(command, env=settings, capture_output=True, text=True, check=False)
-    if done.returncode:
-        lines = [line for line in (done.stderr or done.stdout).splitlines() if line.strip()]
-        told = "\n    ".join(lines[-12:])
-        raise errors.TargetError(
-            f"{Path(command[0]).name} {command[1]} failed with exit code {done.returncode}:\n    {told}",
-            hint="run the same command again: what is there already is kept",
-        )
-
-
-def _uv() -> str:
-    import uv  # noqa: PLC0415 - only where something is installed
-
-    try:
-        return uv.find_uv_bin()
-    except FileNotFoundError as problem:
-        raise errors.EnvironmentFault("the program uv is missing", hint="install it: pip install uv") from problem
+    environments.call([str(python), "-c", build.check])

@@ -6,9 +6,10 @@ import json
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from shardwright.kubernetes.entrance import Entrance
+    from shardwright.kubernetes.outside import WayIn
     from shardwright.service.seeing import Subject
 
 __all__ = ["access_of"]
@@ -16,24 +17,31 @@ __all__ = ["access_of"]
 _LOCAL_PORT = 8080
 
 
-def access_of(subject: Subject, entrance: Entrance) -> dict[str, Any]:
-    """As JSON values; `curl` works inside the cluster, `curlOutside` from elsewhere, `curlForwarded` beside the forward."""
+def access_of(subject: Subject, entrance: Entrance, outside: Sequence[WayIn] = (), given: str = "") -> dict[str, Any]:
+    """As JSON values; `curl` works inside the cluster, `curlOutside` from elsewhere, `curlForwarded` beside the forward.
+
+    `outside`: the ways in, the first counts. `given`: options by which the cluster is meant, for the command that forwards.
+    """
     inside = _inside(subject, entrance)
-    outside = _outside(subject)
+    way_in = next(iter(outside), None)
+    url = way_in.url if way_in else ""
     forwarded = f"{entrance.scheme}://127.0.0.1:{_LOCAL_PORT}"
     key = _key(subject)
     return {
         "service": entrance.service or None,
         "port": entrance.service_port or entrance.pod_port or None,
         "url": inside or None,
-        "urlOutside": outside or None,
+        "urlOutside": url or None,
+        "wayIn": _way_in(way_in) if way_in else None,
         "basePath": subject.parts.base_path,
         "servedName": subject.served_name,
         "authentication": key or {"kind": "none"},
-        "curl": _curl(subject, inside, key) if inside else None,
-        "curlOutside": _curl(subject, outside, key) if outside else None,
-        "portForward": f"shardwright port-forward {_named(subject)} -n {subject.namespace}" if entrance.pod else None,
-        "curlForwarded": _curl(subject, forwarded, key) if entrance.pod else None,
+        "curl": _curl(subject, inside, key, is_own=True) if inside else None,
+        "curlOutside": _curl(subject, url, key, is_own=False) if url else None,
+        "portForward": f"shardwright port-forward {_named(subject)} -n {subject.namespace}{given}"
+        if entrance.pod
+        else None,
+        "curlForwarded": _curl(subject, forwarded, key, is_own=True) if entrance.pod else None,
     }
 
 
@@ -53,14 +61,13 @@ def _exposed(subject: Subject) -> Mapping[str, Any]:
     return (subject.revision.recipe.get("expose") or {}) if subject.revision else {}
 
 
-def _outside(subject: Subject) -> str:
-    """By the host that the recipe asked for."""
-    asked = _exposed(subject)
-    host, kind = asked.get("host"), asked.get("kind")
-    if not host or kind not in {"ingress", "gateway", "route"}:
-        return ""
-    scheme = "https" if asked.get("tls") is not None else "http"
-    return f"{scheme}://{host}{str(asked.get('path') or '').rstrip('/')}"
+def _way_in(found: WayIn) -> dict[str, Any]:
+    return {
+        "kind": found.kind,
+        "name": found.name,
+        "addresses": list(found.addresses),
+        "waitsFor": found.waits_for or None,
+    }
 
 
 def _key(subject: Subject) -> dict[str, str]:
@@ -76,10 +83,11 @@ def _key(subject: Subject) -> dict[str, str]:
     return {}
 
 
-def _curl(subject: Subject, url: str, key: Mapping[str, str]) -> str:
+def _curl(subject: Subject, url: str, key: Mapping[str, str], *, is_own: bool) -> str:
+    """`is_own`: whoever answers there is the engine itself."""
     body = json.dumps({"model": subject.served_name, "prompt": "Hello", "max_tokens": 8})
     # Inside, and by a forwarded port, an engine's own certificate is of another name.
-    insecure = " -k" if url.startswith("https") and url != _outside(subject) else ""
+    insecure = " -k" if url.startswith("https") and is_own else ""
     header = f' -H "Authorization: Bearer $({key["command"]})"' if key else ""
     path = f"{subject.parts.base_path}/completions"
     return f"curl{insecure} {url}{path} -H 'Content-Type: application/json'{header} -d '{body}'"

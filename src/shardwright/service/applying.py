@@ -14,6 +14,7 @@ from shardwright.service import deploying, local_groups, observing, watching
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from shardwright.core.layout import Layout
     from shardwright.core.plan.types import Plan
     from shardwright.service.watching import Update
     from shardwright.settings import Settings
@@ -41,23 +42,28 @@ def apply(plan: Plan, settings: Settings) -> None:
     LocalRunner(settings.state_dir).apply(Manifest(spec.KIND, plan.recipe.metadata.name, body))
 
 
-def updates(plan: Plan, settings: Settings, timeout_seconds: float) -> Iterator[Update]:
-    """What happens until it serves; TimeoutError if that takes longer, the group's own error if it ends."""
-    deadline = time.monotonic() + timeout_seconds
-    metadata = plan.recipe.metadata
+def updates(namespace: str, name: str, settings: Settings, timeout_seconds: float) -> tuple[Iterator[Update], Layout]:
+    """What happens until it serves, and the layout of it.
+
+    While it is read: TimeoutError if that takes longer, the group's own error if it ends.
+    """
     runner = LocalRunner(settings.state_dir)
-    engine = registry.load_engine(plan.engine.name)
-    for update in watching.updates_until_ready(
-        runner, metadata.namespace, metadata.name, engine=engine, layout=plan.layout
-    ):
+    layout, engine = observing.layout_and_engine(runner, namespace, name)
+    found = watching.updates_until_ready(runner, namespace, name, engine=engine, layout=layout)
+    return _in_time(found, timeout_seconds), layout
+
+
+def _in_time(found: Iterator[Update], timeout_seconds: float) -> Iterator[Update]:
+    deadline = time.monotonic() + timeout_seconds
+    for update in found:
         yield update
         if time.monotonic() > deadline:
             raise TimeoutError
 
 
-def first_answer(plan: Plan, settings: Settings) -> str:
+def first_answer(namespace: str, name: str, settings: Settings) -> str:
     """Ask for a few tokens; returns how others can ask. TargetError if there is no text in the answer."""
-    metadata = plan.recipe.metadata
     runner = LocalRunner(settings.state_dir)
-    watching.ask(runner, metadata.namespace, metadata.name, served_name=plan.recipe.served_name, tokens=8)
-    return str(observing.status(metadata.namespace, metadata.name, settings)["curl"])
+    found = observing.status(namespace, name, settings)
+    watching.ask(runner, namespace, name, served_name=str(found["servedName"]), tokens=8)
+    return str(found["curl"])

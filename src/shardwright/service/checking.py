@@ -186,31 +186,23 @@ def failing(findings: Iterable[Finding], *, strict: bool) -> bool:
     return any(finding.status in bad for finding in findings)
 
 
-def rbac(needs: Needs, subject: Mapping[str, str]) -> list[dict[str, Any]]:
-    """Roles and bindings that allow a subject to check, apply and follow this, and nothing else; one Role a namespace."""
+def rbac(
+    needs: Needs, subject: Mapping[str, str], *, with_probe: bool = False, with_secrets: bool = False
+) -> list[dict[str, Any]]:
+    """Roles and bindings that allow a subject to check, apply and follow this, and nothing else; one Role a namespace.
+
+    `with_probe`: also what `check --probe` needs; `with_secrets`: what `apply --secret-from-env` needs.
+    """
     wanted = (*needs.asks, *access.reading_asks(needs))
+    wanted += access.probing_asks(needs) if with_probe else ()
+    wanted += access.secret_asks(needs) if with_secrets else ()
     by_place: dict[str, list[Ask]] = {}
     for ask in wanted:
         by_place.setdefault(ask.namespace, []).append(ask)
-    names = {
-        "secrets": tuple(sorted({each.name for each in needs.secrets})),
-        "serviceaccounts": needs.service_accounts,
-        "network-attachment-definitions.k8s.cni.cncf.io": tuple(sorted({name for _, name in needs.networks})),
-    }
-    objects: list[dict[str, Any]] = []
-    for namespace in sorted(by_place):
-        asks = [ask for ask in by_place[namespace] if names.get(ask.resource, ("",))]
-        objects += _role(needs, namespace, asks, subject, names)
-    return objects
+    return [body for namespace in sorted(by_place) for body in _role(needs, namespace, by_place[namespace], subject)]
 
 
-def _role(
-    needs: Needs,
-    namespace: str,
-    asks: Sequence[Ask],
-    subject: Mapping[str, str],
-    names: dict[str, tuple[str, ...]],
-) -> list[dict[str, Any]]:
+def _role(needs: Needs, namespace: str, asks: Sequence[Ask], subject: Mapping[str, str]) -> list[dict[str, Any]]:
     """A role and its binding; for the whole cluster where no namespace is given."""
     prefix = "" if namespace else "Cluster"
     own = f"shardwright-{needs.name}" if namespace else f"shardwright-{needs.namespace}-{needs.name}"
@@ -218,7 +210,7 @@ def _role(
     metadata["labels"] = {"app.kubernetes.io/instance": needs.name, _OWN: "shardwright"}
     group = "rbac.authorization.k8s.io"
     role: dict[str, Any] = {"apiVersion": f"{group}/v1", "kind": f"{prefix}Role", "metadata": metadata}
-    role["rules"] = list(access.rules_of(asks, names))
+    role["rules"] = list(access.rules_of(asks))
     binding: dict[str, Any] = {"apiVersion": f"{group}/v1", "kind": f"{prefix}RoleBinding", "metadata": metadata}
     binding["roleRef"] = {"apiGroup": group, "kind": f"{prefix}Role", "name": own}
     binding["subjects"] = [dict(subject)]

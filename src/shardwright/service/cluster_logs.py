@@ -103,7 +103,7 @@ def _lines(client: Client, subject: Subject, member: Member, wanted: Wanted, not
     from shardwright.kubernetes.client import streams  # noqa: PLC0415 - see clusters
 
     excerpt = streams.Excerpt(
-        container=subject.parts.container,
+        container=subject.parts.container_of(member.index),
         previous=wanted.previous,
         since_seconds=wanted.since_seconds,
         tail=wanted.tail,
@@ -185,5 +185,7 @@ class _Followed:
             self._sources[key] = source
             # What was wanted of the past holds for what there was; a new log is told from its beginning.
             wanted = Wanted() if self._is_listed else self._wanted
-            self._feed.follow_log(key, member.name, tail=wanted.tail, since_seconds=wanted.since_seconds)
+            self._feed.follow_log(
+                key, member.name, index=member.index, tail=wanted.tail, since_seconds=wanted.since_seconds
+            )
         self._is_listed = self._feed.is_complete

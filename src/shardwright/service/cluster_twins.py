@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Prepared", "prepare"]
 
-_TARGETS = ("lws", "kubernetes")
-
 
 @frozen(kw_only=True)
 class Prepared:
@@ -59,11 +57,14 @@ def prepare(plan: Plan, *, image: str = "", namespace: str = "") -> Prepared:
     inside = namespace or f"{name[:40].rstrip('-')}-rehearsal-{secrets.token_hex(3)}"
     moved = dataclasses.replace(plan.recipe, metadata=dataclasses.replace(plan.recipe.metadata, namespace=inside))
     planned = deploying.deployment_of(dataclasses.replace(plan, recipe=moved), target)
+    _demand_no_hindrance(planned, target)
     shrunken = _twin_of(plan)
     model = moved.storage.cache_dir
     run = _run_of(planned, target, shrunken, image=image, model=model)
     manifests = rendering.render(planned, target)
-    mapped = rehearsed.rehearsed(planned, run, manifests, files=twin_files.text_files(shrunken), model=model)
+    files = twin_files.text_files(shrunken)
+    staging = registry.load_staging(target.kind)
+    mapped = rehearsed.rehearsed(planned, run, manifests, files=files, model=model, staging=staging)
     if not mapped.replaced_commands:
         raise errors.InputError(
             f"{name} cannot be rehearsed in a cluster: its manifests do not have the engine's command line as it was rendered",
@@ -74,19 +75,24 @@ def prepare(plan: Plan, *, image: str = "", namespace: str = "") -> Prepared:
 
 def _target_of(plan: Plan) -> Target:
     kind = plan.recipe.target.kind if plan.recipe.target else ""
-    if kind and kind not in _TARGETS:
-        own = "its operator starts the engine or brings the model in its own way"
-        why = "it is no cluster" if kind == "local" else own
+    if kind == "local":
         raise errors.InputError(
-            f"target {kind} cannot be rehearsed in a cluster: {why}; these can: {', '.join(_TARGETS)}",
+            "target local cannot be rehearsed in a cluster: it is no cluster",
             hint="rehearse on this machine, without --on",
         )
-    if plan.engine.executor == "ray":
+    if plan.engine.executor == "ray" and kind != "kuberay":
         raise errors.InputError(
             f"{plan.recipe.metadata.name} cannot be rehearsed in a cluster: {plan.engine.name} has no executor ray on a CPU",
             hint="rehearse on this machine, without --on: there members start without Ray",
         )
     return deploying.target_of(plan)
+
+
+def _demand_no_hindrance(planned: Deployment, target: Target) -> None:
+    staging = registry.load_staging(target.kind)
+    found = staging.hindrance(planned) if staging else None
+    if found is not None:
+        raise errors.InputError(f"target {target.kind} cannot be rehearsed in a cluster: {found.why}", hint=found.hint)
 
 
 def _twin_of(plan: Plan) -> Twin:

@@ -7,21 +7,21 @@ together.
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from shardwright import errors
-from shardwright.core.lifecycle import happenings, plan_difference
+from shardwright.core.lifecycle import happenings, updates
+from shardwright.core.lifecycle.bodies import map_at, number_at
 from shardwright.core.lifecycle.happenings import Happening
 from shardwright.core.lifecycle.snapshot import serves, state_of
 from shardwright.core.lifecycle.starts import RankStart, Starts
-from shardwright.service import deploying, seeing
+from shardwright.service import seeing
 from shardwright.values import frozen
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from shardwright.core.lifecycle.snapshot import Member, Snapshot, State
-    from shardwright.core.plan.types import Plan
     from shardwright.kubernetes import views
     from shardwright.kubernetes.client import Client
     from shardwright.kubernetes.feed import Feed, Item, LogEnd, Seen
@@ -32,6 +32,8 @@ __all__ = ["View", "budget_seconds", "follow", "replaced_pods", "until_ready"]
 
 _PLACING_SECONDS = 900
 """For what the start-up of an engine does not hold: a place on nodes, an image of 10 to 20 GB, volumes."""
+_PERIOD_SECONDS, _FAILURES = 10, 3
+"""Of a probe that does not say them. Source: API core/v1."""
 _LEAST_SECONDS = 0.1
 _TICK_SECONDS = 1.0
 _TAIL = 2000
@@ -58,31 +60,32 @@ class View:
     """Members whose logs are not read: there are more than can be followed at once."""
 
 
-def budget_seconds(plan: Plan) -> float:
-    """How long a start may take, until the first answer: what the plan says of the engine's start, and of placing pods."""
-    deployment = deploying.deployment_of(plan, deploying.target_of(plan))
-    probe = deployment.leader.probe
-    return _PLACING_SECONDS + (probe.startup_budget_seconds if probe else 0)
+def budget_seconds(manifests: Iterable[Mapping[str, object]]) -> float:
+    """How long a start may take, until the first answer: what start-up probes allow at most, and placing pods."""
+    return _PLACING_SECONDS + max((start for body in manifests for start in _starts(body)), default=0)
+
+
+def _starts(value: object) -> Iterator[int]:
+    """Seconds that each start-up probe of a tree allows."""
+    if isinstance(value, list | tuple):
+        for inner in cast("Sequence[object]", value):
+            yield from _starts(inner)
+    elif isinstance(value, dict):
+        tree = cast("dict[str, object]", value)
+        if probe := map_at(tree, "startupProbe"):
+            yield number_at(probe, _PERIOD_SECONDS, "periodSeconds") * number_at(probe, _FAILURES, "failureThreshold")
+        for inner in tree.values():
+            yield from _starts(inner)
 
 
 def replaced_pods(client: Client, rollout: Rollout) -> frozenset[str]:
     """Uids of the pods that a roll-out is about to replace; asked before it is carried out. Empty if it replaces none."""
     from shardwright.kubernetes import observing  # noqa: PLC0415 - see clusters
 
-    if rollout.before is None or not _replaces(rollout):
+    if rollout.before is None or not any(map(updates.replaces_pods, rollout.changes)):
         return frozenset()
     subject = seeing.find(client, rollout.namespace, rollout.name)
     return frozenset(each.metadata.uid for each in observing.pods_of(client, subject.namespace, subject.parts))
-
-
-def _replaces(rollout: Rollout) -> bool:
-    """More or fewer replicas alone replace no pod."""
-    names = plan_difference.restarts(rollout.changes)
-    changed = [change for change in rollout.changes if f"{change.kind} {change.name}" in names]
-    return any(
-        change.action == "recreate" or any(field.path != "spec.replicas" for field in change.fields)
-        for change in changed
-    )
 
 
 def follow(client: Client, subject: Subject) -> Iterator[View]:
@@ -230,7 +233,7 @@ class _Told:
             else:
                 self._followed.add(key)
                 self._logs[key] = member
-                feed.follow_log(key, member.name, tail=_TAIL)
+                feed.follow_log(key, member.name, index=member.index, tail=_TAIL)
 
     def _ready(self, snapshot: Snapshot) -> Iterator[Happening]:
         """Ranks of replicas that serve, whose logs may end earlier."""

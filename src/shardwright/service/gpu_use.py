@@ -44,7 +44,7 @@ def _member(client: Client, subject: Subject, member: Member, pod: views.Pod) ->
     if member.state not in {"running", "ready"}:
         return told | {"reason": f"it is {member.state}"}
     try:
-        text = _run(client, subject, member.name, tool)
+        text = _run(client, subject, member, tool)
     except errors.ShardwrightError as problem:
         return told | {"reason": f"could not tell: {problem.message}"}
     seen = devices.devices_in(text)
@@ -88,17 +88,18 @@ def ray_of(client: Client, subject: Subject, leaders: Sequence[Member]) -> dict[
     if leader is None:
         return {"text": None, "reason": "could not tell: no leader runs"}
     try:
-        return {"text": _run(client, subject, leader.name, ("ray", "status")).strip(), "reason": None}
+        return {"text": _run(client, subject, leader, ("ray", "status")).strip(), "reason": None}
     except errors.ShardwrightError as problem:
         return {"text": None, "reason": f"could not tell: {problem.message}"}
 
 
-def _run(client: Client, subject: Subject, pod: str, argv: Sequence[str]) -> str:
+def _run(client: Client, subject: Subject, member: Member, argv: Sequence[str]) -> str:
     """What a program in the engine's container prints; TargetError if it fails."""
     from shardwright.kubernetes.client import streams  # noqa: PLC0415 - see clusters
 
-    run = partial(streams.run_in, container=subject.parts.container, timeout_seconds=_SECONDS)
-    output = run(client, subject.namespace, pod, argv)
+    container = subject.parts.container_of(member.index)
+    run = partial(streams.run_in, container=container, timeout_seconds=_SECONDS)
+    output = run(client, subject.namespace, member.name, argv)
     if output.exit_code:
         said = (output.stderr or output.stdout).strip()[:200]
         raise errors.TargetError(f"{argv[0]} ended with {output.exit_code}: {said}")

@@ -6,12 +6,13 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shardwright import errors
+from shardwright import errors, registry
 from shardwright.core.plan.types import Plan
 from shardwright.core.recipe.canonical import to_document
 from shardwright.core.recipe.model import Hardware
 from shardwright.facts import load as facts
-from shardwright.service import planning, short_form
+from shardwright.kubernetes import storage
+from shardwright.service import deploying, planning, short_form
 from shardwright.units import GIB
 from shardwright.values import frozen
 
@@ -44,19 +45,51 @@ class NewRecipe:
 def initialise(options: Mapping[str, object], settings: HubSettings) -> NewRecipe:
     """The recipe for a model, planned once so that it is known to fit."""
     recipe = short_form.recipe_of_options(options, ())
+    needs = registry.needs_of(recipe)
+    if needs:
+        recipe = short_form.recipe_of_options(options, [f"{path}={text}" for path, text in needs.items()])
     _refuse_counts_of_nothing(recipe.hardware)
     shape = planning.shape_of_recipe(recipe, settings)
-    notes: list[str] = []
+    written = ", ".join(f"{path}: {text}" for path, text in needs.items())
+    notes = (
+        [f"target {options['target']} needs {written}; change what names an image or a version to yours"]
+        if needs
+        else []
+    )
     if recipe.hardware.gpu is None and recipe.hardware.node_shape is None:
         recipe = dataclasses.replace(recipe, hardware=_smallest_node(recipe, shape))
         notes.append(_choice(recipe.hardware))
     result = planning.plan_shape(recipe, shape)
     if isinstance(result, Plan):
         notes.append(f"planned: {result.layout}, {result.pool.tokens:,} KV tokens")
+        if _needs_claim(result):
+            recipe = _with_claim(recipe, result)
+            notes.append(
+                f"the target needs the model on a claim, {recipe.storage.claim}, which is rendered; or name yours"
+            )
     else:
         notes.append(f"does not fit as it stands: {result.reasons[0]}")
         notes += [f"would fit with {change.what} ({change.cost})" for change in result.changes[:1]]
     return NewRecipe(_text(recipe), tuple(notes))
+
+
+def _with_claim(recipe: Recipe, plan: Plan) -> Recipe:
+    """With a claim to be made, large enough; its name is free wherever the deployment's own is."""
+    size = storage.claim_bytes(deploying.deployment_of(plan, deploying.target_of(plan)))
+    kept = dataclasses.replace(recipe.storage, claim=recipe.metadata.name, size=recipe.storage.size or size)
+    return dataclasses.replace(recipe, storage=kept)
+
+
+def _needs_claim(plan: Plan) -> bool:
+    """Whether the target refuses to render the plan without a claim for the model."""
+    if plan.recipe.target is None or plan.recipe.storage.claim is not None:
+        return False
+    target = deploying.target_of(plan)
+    try:
+        found = target.findings(deploying.deployment_of(plan, target))
+    except errors.InputError:
+        return False  # said when it is rendered
+    return any(each.severity == "error" and each.path == "storage.claim" for each in found)
 
 
 def _refuse_counts_of_nothing(hardware: Hardware) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import time
 from typing import TYPE_CHECKING
 
 from shardwright import errors
-from shardwright.service import clusters, rollout
+from shardwright.core.lifecycle.bodies import text_at
+from shardwright.service import clusters, rollout, secret_giving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from shardwright.kubernetes.client import Client, Ref
     from shardwright.service.rollout import Options, Rollout, Step
 
-__all__ = ["back_to", "delete", "history", "prepare_rollback"]
+__all__ = ["back_to", "delete", "history", "is_newest", "last_served", "prepare_rollback"]
 
 _UNFINISHED = frozenset({"applying", "failed"})
 _KEPT = frozenset({"PersistentVolumeClaim", "Namespace"})
@@ -48,6 +50,18 @@ def back_to(found: Sequence[Revision], number: int | None) -> Revision:
     return _last_other(found)
 
 
+def is_newest(found: Sequence[Revision], done: Rollout) -> bool:
+    """Whether a roll-out wrote the newest revision: not if it broke off before, or somebody changed it since."""
+    before = done.before.number if done.before else 0
+    return bool(found) and found[-1].digest == done.wanted.digest and found[-1].number == before + 1
+
+
+def last_served(found: Sequence[Revision]) -> Revision | None:
+    """The last revision that served and has other manifests than the newest; None if there is none."""
+    served = [each for each in found if each.outcome == "ready" and each.manifests != found[-1].manifests]
+    return served[-1] if served else None
+
+
 def _last_other(found: Sequence[Revision]) -> Revision:
     """The last revision with other manifests than the newest: one that served, else one that did not fail, else any."""
     others = [each for each in found if each.manifests != found[-1].manifests]
@@ -63,31 +77,40 @@ def _last_other(found: Sequence[Revision]) -> Revision:
 
 
 def prepare_rollback(
-    client: Client, namespace: str, name: str, number: int | None, options: Options
+    client: Client, namespace: str, name: str, number: int | None, options: Options, *, because: str = ""
 ) -> tuple[Rollout, Revision]:
-    """What going back would change, and the revision gone back to: its plan and manifests as they were."""
+    """What going back would change, and the revision gone back to: its plan and manifests as they were.
+
+    `because`: why, for the history.
+    """
     wanted = back_to(history(client, namespace, name), number)
-    message = f"back to revision {wanted.number}"
+    message = f"back to revision {wanted.number}{f': {because}' if because else ''}"
     again = dataclasses.replace(wanted, outcome="applying", message=message, copy_of=wanted.number)
     return rollout.prepare_again(again, namespace, name, client, options), wanted
 
 
 def delete(client: Client, namespace: str, name: str, *, with_claims: bool, timeout_seconds: float) -> Iterator[Step]:
-    """Delete all objects of all kept revisions, the last applied first, and wait until they are gone; then the history.
+    """Delete all objects of all kept revisions, the last applied first, each when the one before is gone; then the history.
 
-    Claims stay unless `with_claims`: a model is on them. Namespaces stay always. Objects that are not ours stay.
+    An operator may need what an object was made with until that object is gone. Claims stay unless `with_claims`: a model
+    is on them. Namespaces stay always, and so do objects that are not ours, or that other deployments need.
     """
-    from shardwright.kubernetes import leases, revisions  # noqa: PLC0415 - see clusters
+    from shardwright.kubernetes import applying, leases, revisions  # noqa: PLC0415 - see clusters
 
     history(client, namespace, name)
     with leases.held(client, namespace, name, clusters.holder()) as lease:
-        gone: list[Ref] = []
+        deadline = time.monotonic() + timeout_seconds
         for ref in _objects(revisions.history(client, namespace, name), client, name, with_claims=with_claims):
             lease.demand()
+            if _is_needed(client, ref):
+                yield rollout.Step("prune", f"kept {ref}: another deployment of the namespace needs it")
+                continue
             client.delete(ref)
-            gone.append(ref)
-        yield from _ended(client, gone, timeout_seconds)
+            applying.wait_until_gone(client, [ref], timeout_seconds=max(0.0, deadline - time.monotonic()))
+            yield rollout.Step("prune", f"deleted {ref}")
         lease.demand()
+        for told in secret_giving.take_back(client, namespace, name, revisions.history(client, namespace, name)):
+            yield rollout.Step("prune", told)
         revisions.remove(client, namespace, name)
 
 
@@ -104,10 +127,15 @@ def _objects(known: Sequence[Revision], client: Client, name: str, *, with_claim
             yield ref
 
 
-def _ended(client: Client, refs: Sequence[Ref], timeout_seconds: float) -> Iterator[Step]:
-    from shardwright.kubernetes import applying  # noqa: PLC0415 - see clusters
+def _is_needed(client: Client, ref: Ref) -> bool:
+    """Whether objects of the kind that it says it is for name it; those of the deployment itself are gone by then.
 
-    deadline = time.monotonic() + timeout_seconds
-    for ref in refs:
-        applying.wait_until_gone(client, [ref], timeout_seconds=max(0.0, deadline - time.monotonic()))
-        yield rollout.Step("prune", f"deleted {ref}")
+    KServe lets no configuration go that a service has applied, and does not look again when the service is gone.
+    """
+    from shardwright.kubernetes import labels  # noqa: PLC0415 - see clusters
+    from shardwright.kubernetes.client import Ref as Reference  # noqa: PLC0415 - see clusters
+
+    found = client.find(ref) or {}
+    kind = text_at(found, "metadata", "annotations", labels.NEEDED_BY)
+    others = client.list(Reference(ref.api_version, kind, namespace=ref.namespace)) if kind else ()
+    return any(f'"{ref.name}"' in json.dumps(each) for each in others)

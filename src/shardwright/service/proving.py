@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import itertools
 import time
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from shardwright import errors
+from shardwright.core import gpu_names
 from shardwright.core.lifecycle import proof
 from shardwright.core.lifecycle.happenings import Happening
-from shardwright.core.lifecycle.proof import Point
+from shardwright.core.lifecycle.proof import GpuKinds, Point
+from shardwright.facts import load as catalogue
 from shardwright.service import reaching
 from shardwright.service.reaching import ThroughServer
 
@@ -38,7 +40,9 @@ def prove(client: Client, subject: Subject, snapshot: Snapshot, *, timeout_secon
     """
     deadline = time.monotonic() + timeout_seconds
     planned: Mapping[str, object] = subject.revision.plan if subject.revision else {}
-    yield from proof.place_points(snapshot, subject.layout, has_gpus=_has_gpus(planned))
+    has_gpus = _has_gpus(planned)
+    kinds = _gpu_kinds(client, planned, snapshot) if has_gpus else None
+    yield from proof.place_points(snapshot, subject.layout, has_gpus=has_gpus, kinds=kinds)
     entrance = reaching.entrance_of(client, subject)
     if not entrance.through:
         yield Point("health", "fail", "there is no Service and no leader to ask")
@@ -51,6 +55,21 @@ def prove(client: Client, subject: Subject, snapshot: Snapshot, *, timeout_secon
 def _has_gpus(plan: Mapping[str, object]) -> bool:
     ranks = cast("list[dict[str, object]]", plan.get("ranks") or [])
     return any(each.get("gpu") != "cpu" for each in ranks)
+
+
+def _gpu_kinds(client: Client, plan: Mapping[str, object], snapshot: Snapshot) -> GpuKinds:
+    """The GPUs that were planned, and what labels say of those of the members' nodes."""
+    from shardwright.kubernetes import node_labels  # noqa: PLC0415 - see clusters
+
+    ranks = cast("list[dict[str, Any]]", plan.get("ranks") or [])
+    aliases = {one.gpu.name: one.aliases for one in catalogue.gpu_facts()}
+    planned = {int(each["node"]): (str(each["gpu"]), *aliases.get(str(each["gpu"]), ())) for each in ranks}
+    names = sorted({each.node for each in snapshot.members if each.node})
+    try:
+        labels = node_labels.labels_of(client, names)
+    except errors.AccessError as refused:
+        return GpuKinds(planned=planned, products={}, untold=refused.message)
+    return GpuKinds(planned=planned, products={name: gpu_names.product_of(each) for name, each in labels.items()})
 
 
 def _answers(way: Way, subject: Subject, deadline: float) -> Iterator[Point]:

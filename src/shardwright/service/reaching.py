@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 
     from shardwright.kubernetes.client import Client
     from shardwright.kubernetes.entrance import Entrance
+    from shardwright.kubernetes.outside import WayIn
     from shardwright.service.seeing import Subject
 
-__all__ = ["Answer", "Direct", "ThroughServer", "Way", "entrance_of", "refused"]
+__all__ = ["Answer", "Direct", "ThroughServer", "Way", "entrance_of", "outside_of", "refused"]
 
 _CONNECT_SECONDS = 10.0
 
@@ -138,6 +139,18 @@ def refused(answer: Answer, path: str) -> errors.ShardwrightError:
             hint="name an environment variable that holds the key: --key-from VARIABLE",
         )
     return errors.TargetError(f"{path}: the engine answered {answer.status}: {told}")
+
+
+def outside_of(client: Client, subject: Subject) -> tuple[WayIn, ...]:
+    """What leads to the subject from outside, as it is now; of an object of others only what it says of itself."""
+    from shardwright.kubernetes import outside  # noqa: PLC0415 - see clusters
+
+    root = subject.parts.root
+    own = {"apiVersion": root.api_version, "kind": root.kind, "metadata": {"name": root.name}}
+    manifests = subject.revision.manifests if subject.revision else (own,)
+    found = outside.ways_in(client, manifests, subject.namespace)
+    # A platform that was told to make none has no URL, and that is no trouble.
+    return tuple(each for each in found if each.url or each.kind not in outside.PLATFORM_KINDS)
 
 
 def entrance_of(client: Client, subject: Subject) -> Entrance:

@@ -14,17 +14,19 @@ from shardwright.core.lifecycle import changes
 from shardwright.core.lifecycle.revision import Revision
 from shardwright.core.plan.document import plan_document
 from shardwright.core.recipe.canonical import recipe_digest, to_document
-from shardwright.service import clusters, deploying, rendering
+from shardwright.service import clusters, deploying, rendering, secret_giving, update_course
 from shardwright.values import frozen
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Generator, Iterator, Sequence
 
     from shardwright.core.lifecycle.changes import ObjectChange
+    from shardwright.core.lifecycle.updates import Course
     from shardwright.core.plan.types import Plan
     from shardwright.core.plugins import Manifest
     from shardwright.kubernetes.client import Client, Tree
     from shardwright.kubernetes.leases import Held
+    from shardwright.kubernetes.secret_keys import SecretValue
 
 __all__ = [
     "Options",
@@ -53,6 +55,8 @@ class Options:
     create_namespace: bool = False
     download_seconds: float = 6 * 3600
     """How long the model's download may take."""
+    secrets: tuple[SecretValue, ...] = ()
+    """Keys of Secrets that are written before the objects that name them."""
 
 
 @frozen(kw_only=True)
@@ -67,6 +71,8 @@ class Rollout:
     changes: tuple[ObjectChange, ...]
     """Of the wanted objects, in the order in which they are applied."""
     stale: tuple[ObjectChange, ...]
+    course: Course | None = None
+    """How pods are replaced; None if none is."""
 
     @property
     def is_needed(self) -> bool:
@@ -121,12 +127,17 @@ def prepare_again(wanted: Revision, namespace: str, name: str, client: Client, o
     if options.create_namespace:
         wanted = dataclasses.replace(wanted, manifests=_with_namespace(wanted.manifests, namespace))
     _demand_namespace(wanted, namespace, client)
+    if options.secrets:
+        secret_giving.demand(client, namespace, name, options.secrets)
     known = revisions.history(client, namespace, name)
     before = known[-1] if known else None
     manifests = cast("Sequence[Tree]", wanted.manifests)
-    found = applying.preview(client, manifests, force=options.force)
+    found = update_course.as_the_platform_acts(applying.preview(client, manifests, force=options.force))
     stale = applying.present(client, changes.stale_among(_made_before(known), manifests), name)
-    return Rollout(namespace=namespace, name=name, wanted=wanted, before=before, changes=found, stale=stale)
+    course = update_course.course_of(found, wanted, before)
+    return Rollout(
+        namespace=namespace, name=name, wanted=wanted, before=before, changes=found, stale=stale, course=course
+    )
 
 
 def _made_before(known: Sequence[Revision]) -> list[Tree]:
@@ -159,7 +170,7 @@ def _with_namespace(manifests: tuple[Any, ...], namespace: str) -> tuple[Any, ..
     return ({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}, *manifests)
 
 
-def carry_out(rollout: Rollout, client: Client, options: Options) -> Iterator[Step]:
+def carry_out(rollout: Rollout, client: Client, options: Options) -> Generator[Step]:
     """Do it, one step at a time; each is yielded when it is done.
 
     Conflict if somebody else changes the deployment now, or did since it was looked at. What was done stays done when a
@@ -180,6 +191,8 @@ def carry_out(rollout: Rollout, client: Client, options: Options) -> Iterator[St
         yield Step("revision", str(number))
         try:
             _supersede(client, rollout, known)
+            for subject, message in secret_giving.give(client, namespace, name, options.secrets):
+                yield Step("apply", subject, message)
             yield from _apply_all(rollout, client, options, lease)
             yield from _prune(rollout, client, lease)
             revisions.forget_old(client, namespace, name, is_settled=True)
@@ -244,12 +257,17 @@ def _namespace_first(rollout: Rollout, client: Client) -> Iterator[Step]:
 
 def _apply_all(rollout: Rollout, client: Client, options: Options, lease: Held) -> Iterator[Step]:
     from shardwright.kubernetes import applying, downloading  # noqa: PLC0415 - see clusters
+    from shardwright.kubernetes.client.refs import ref_of  # noqa: PLC0415 - see clusters
 
     for body, change in zip(rollout.wanted.manifests, rollout.changes, strict=True):
+        if body.get("kind") == "Namespace" and change.action == "create":
+            continue  # that was first
         lease.demand()
         tree, is_download = dict(body), downloading.is_download(body)
         if is_download:
             downloading.remove_failed(client, tree)
+        if change.action == "recreate":
+            applying.remove_object(client, ref_of(tree, client.namespace))
         applying.apply_object(client, tree, force=options.force, recreate=options.recreate)
         yield Step("apply", str(change))
         if is_download and not downloading.is_complete(client, tree):
@@ -272,11 +290,11 @@ def _prune(rollout: Rollout, client: Client, lease: Held) -> Iterator[Step]:
 
 
 def conclude(rollout: Rollout, client: Client, outcome: Literal["ready", "failed"], message: str = "") -> None:
-    """Write down what came of the newest revision, if it is still the one that was rolled out."""
+    """Write down what came of the newest revision, if it is still the one that was rolled out, and was not deleted."""
     from shardwright.kubernetes import revisions  # noqa: PLC0415 - see clusters
 
-    newest = revisions.newest(client, rollout.namespace, rollout.name)
-    if newest.digest == rollout.wanted.digest:
-        revisions.keep(
-            client, rollout.namespace, rollout.name, dataclasses.replace(newest, outcome=outcome, message=message)
-        )
+    known = revisions.history(client, rollout.namespace, rollout.name)
+    if known and known[-1].digest == rollout.wanted.digest:
+        kept = known[-1].message if known[-1].outcome == "applying" else ""
+        became = dataclasses.replace(known[-1], outcome=outcome, message=message or kept)
+        revisions.keep(client, rollout.namespace, rollout.name, became)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from shardwright import errors, registry
 from shardwright.core.lifecycle import planned
-from shardwright.core.lifecycle.snapshot import state_of
+from shardwright.core.lifecycle.snapshot import explanation, state_of
 from shardwright.core.progress import Progress
 from shardwright.service import access, gpu_use, reaching
 from shardwright.values import frozen
@@ -111,10 +111,10 @@ def look(client: Client, subject: Subject) -> Snapshot:
     return observing.look(client, subject.namespace, subject.target, subject.parts)
 
 
-def status(client: Client, namespace: str, name: str, *, with_devices: bool = False) -> dict[str, Any]:
+def status(client: Client, namespace: str, name: str, *, with_devices: bool = False, given: str = "") -> dict[str, Any]:
     """State, members, ranks with their phases, warnings, and how to ask, as JSON values.
 
-    `with_devices`: the GPUs as the driver in each pod sees them, and Ray's own status, besides.
+    `with_devices`: the GPUs as the driver in each pod sees them, and Ray's own status, besides. `given`: as for access_of.
     """
     subject = find(client, namespace, name)
     snapshot = look(client, subject)
@@ -132,7 +132,7 @@ def status(client: Client, namespace: str, name: str, *, with_devices: bool = Fa
         "layout": str(subject.layout) if subject.layout else None,
         "servedName": subject.served_name,
         "replicas": snapshot.replicas,
-        "message": _message(snapshot),
+        "message": explanation(snapshot),
         "members": [_member(each) for each in snapshot.members],
         "ranks": [_rank(each) for each in progress_of(client, subject, snapshot)],
         "downloads": [{"name": each.name, "state": each.state, "message": each.message} for each in snapshot.downloads],
@@ -151,7 +151,9 @@ def status(client: Client, namespace: str, name: str, *, with_devices: bool = Fa
             for each in snapshot.remarks
         ],
         **more,
-        "access": access.access_of(subject, reaching.entrance_of(client, subject)),
+        "access": access.access_of(
+            subject, reaching.entrance_of(client, subject), reaching.outside_of(client, subject), given
+        ),
     }
 
 
@@ -198,23 +200,11 @@ def _log(client: Client, subject: Subject, member: Member) -> list[str]:
 
     if member.state not in {"running", "ready", "waiting", "ended"}:
         return []
-    wanted = streams.Excerpt(container=subject.parts.container, tail=_LOG_LINES)
+    wanted = streams.Excerpt(container=subject.parts.container_of(member.index), tail=_LOG_LINES)
     try:
         return [text for _, text in streams.log_lines(client, subject.namespace, member.name, wanted)]
     except errors.ShardwrightError:
         return []
-
-
-def _message(snapshot: Snapshot) -> str:
-    """The first thing that explains why it does not serve."""
-    for member in snapshot.members:
-        if member.reason:
-            told = f": {member.message}" if member.message else ""
-            return f"{member.name}: {member.reason}{told}"
-    for condition in snapshot.conditions:
-        if condition.status == "False" and condition.message:
-            return f"{condition.kind}: {condition.message}"
-    return ""
 
 
 def _member(member: Member) -> dict[str, Any]:

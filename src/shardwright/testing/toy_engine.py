@@ -36,6 +36,7 @@ class ToyEngine:
     uncertainty_bytes: int = 0
     versions: tuple[str, ...] = ("1.0.0", "2.0.0")
     savings: tuple[Saving, ...] = (Saving((("half-weights", True),), "half of the precision", 6),)
+    executors: tuple[str, ...] = ("mp",)
     remainder: Remainder = "before-last"
     name: str = dataclasses.field(default="toy", init=False)
 

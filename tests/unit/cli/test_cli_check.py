@@ -83,3 +83,15 @@ def test_strict_lets_nothing_pass_in_doubt(finding: Finding, *, fails: bool, fai
     """Only failures fail, unless warnings and what cannot be told are to fail too."""
     assert checking.failing((finding,), strict=False) is fails
     assert checking.failing((finding,), strict=True) is fails_strict
+
+
+def test_the_short_form_says_what_stands_in_the_way() -> None:
+    """As `apply` shows it: failures with their cure, doubts in a line each, what could not be told by name."""
+    assert check_view.brief((GOOD, UNTOLD, DOUBTFUL, BAD)).splitlines() == [
+        "check: 1 failed, 1 warned, 1 could not be told, 1 passed",
+        "  FAIL secret: there is no Secret",
+        "    fix: kubectl create secret",
+        "  warn name: somebody else's",
+        "  ? could not be told: room; shardwright check -f FILE says why",
+    ]
+    assert check_view.brief((GOOD,)) == "check: 1 passed"

@@ -12,7 +12,7 @@ from shardwright.cli import logs, port_forward, watch_view
 from shardwright.core.lifecycle.happenings import Happening
 from shardwright.core.lifecycle.snapshot import Member, Snapshot
 from shardwright.core.lifecycle.starts import RankStart
-from shardwright.service import chatting, following, reaching
+from shardwright.service import chatting, following, reaching, rollout
 from shardwright.service.following import View
 from shardwright.testing import builders
 
@@ -41,7 +41,8 @@ def test_a_start_is_waited_for_as_long_as_the_plan_expects() -> None:
     asked = builders.recipe(
         model={"source": "pvc://models/llama", "token": None}, target={"kind": "lws", "version": "0.8"}
     )
-    assert following.budget_seconds(builders.plan(asked)) >= 3620 + 600
+    manifests = rollout.wanted_of(builders.plan(asked)).manifests
+    assert following.budget_seconds(manifests) >= 3620 + 600
 
 
 def test_rows_are_ranks_where_they_are_known_and_members_where_not() -> None:

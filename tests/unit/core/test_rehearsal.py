@@ -55,13 +55,14 @@ def event(phase: str, percent: int, rank: int | None = None, **numbers: float) -
 
 
 def test_progress_moves_the_ranks_that_a_line_names() -> None:
-    """By number, by coordinates, or all of the member that wrote it; never backwards."""
+    """By number, by coordinates, also of another member, or all of the member that wrote it; never backwards."""
     progress = Progress(builders.layout(tensor=2, pipeline=2, nodes=2))
     assert [rank.rank for rank in progress.feed(1, event("config", 2))] == [2, 3]
     assert [rank.rank for rank in progress.feed(0, event("load", 10, rank=1))] == [1]
     assert [rank.rank for rank in progress.feed(1, event("read", 50, stage=1, tensor_index=1))] == [3]
+    assert [rank.rank for rank in progress.feed(0, event("read", 60, stage=1, tensor_index=0))] == [2]
     assert progress.feed(1, event("late", 1)) == ()
-    assert [rank.percent for rank in progress.ranks] == [0, 10, 2, 50]
+    assert [rank.percent for rank in progress.ranks] == [0, 10, 60, 50]
     assert {rank.percent for rank in progress.finish()} == {100}
 
 

@@ -174,6 +174,17 @@ def test_a_line_names_its_phase_and_its_figures(line: str, phase: str, numbers: 
     assert 0 < event.percent < 100
 
 
+@pytest.mark.parametrize("before", ["", "(EngineCore pid=9) "])
+@pytest.mark.parametrize("where", ["pid=166", "pid=89, ip=198.18.1.67", "pid=89, ip=fd00::7"])
+def test_with_ray_the_leader_tells_of_all_ranks(before: str, where: str) -> None:
+    """Ray puts actor, process and address before the line; whose it is stands behind. Seen with Ray 2.60."""
+    line = f"{before}(RayWorkerProc {where}) (Worker_PP1_TP2 pid=89) INFO 11-21 18:00:03 [gpu_model_runner.py:1] "
+    event = ENGINE.read_log(line + "Model loading took 7.5 GiB memory and 3.000000 seconds")
+    assert event is not None
+    assert (event.phase, event.text.split()[0]) == ("loaded", "Model")
+    assert dict(event.numbers) == {"weights_gib": 7.5, "load_seconds": 3.0, "stage": 1.0, "tensor_index": 2.0}
+
+
 def test_ready_is_the_end() -> None:
     """The port opens only then."""
     event = ENGINE.read_log("INFO:     Application startup complete.")
@@ -258,6 +269,14 @@ def test_progress_never_falls_in_the_order_of_a_start() -> None:
             "(EngineCore pid=9) ERROR 11-21 12:45:20 [x.py:1] Worker proc VllmWorker-0 died unexpectedly, shutting down executor.",
             "worker",
             0,
+        ),
+        (
+            (
+                "(EngineCore pid=9) ERROR 11-21 12:45:20 [ray_executor_v2.py:520] RayWorkerProc rank=[5] died unexpectedly,"
+                " shutting down executor."
+            ),
+            "worker",
+            5,
         ),
         (
             "(APIServer pid=1) ERROR 11-21 12:45:20 [core_client.py:9] Engine core proc EngineCore died unexpectedly, shutting down client.",

@@ -129,6 +129,27 @@ def test_images_carry_ray_up_to_a_version(engine: dict[str, str | None], rule: s
     assert rules == ({rule} if rule else set())
 
 
+@pytest.mark.requirement("R144")
+def test_an_image_of_the_platforms_own_may_have_ray() -> None:
+    """OpenShift AI 3.4 has vLLM 0.18 with Ray in its image, and spans nodes by it; a version that is pinned is vLLM's image."""
+    given: dict[str, object] = {"parallelism": {"pipeline": 2}, "hardware": {"nodes": 2}}
+    given |= {"engine": {"executor": "ray", "version": None}, "target": {"kind": "openshift-ai", "version": "3.4"}}
+    for own, version in ((True, "0.18.0"), (False, "0.24.0")):
+        recipe = builders.recipe(**given)
+        found = plan(recipe, builders.llama_shape(), builders.cluster(nodes=2), ENGINE, version)
+        assert isinstance(found, Plan) == own, found
+
+
+def test_the_leaders_log_has_all_lines_of_all_ranks() -> None:
+    """Ray merges lines of ranks and leaves them in a buffer, unless it is told otherwise."""
+    names = {variable.name: variable.value for variable in launch("leader").environment}
+    assert (names["RAY_DEDUP_LOGS"], names["PYTHONUNBUFFERED"]) == ("0", "1")
+    alone = made(2, executor="mp")
+    assert isinstance(alone, Plan)
+    order = LaunchOrder(alone, "leader", builders.wiring(ray_port=""))
+    assert "RAY_DEDUP_LOGS" not in {variable.name for variable in ENGINE.launch(order).environment}
+
+
 def test_a_key_reaches_the_server_of_each_engine_by_reference() -> None:
     """The leader checks it; it stands in no command."""
     key = KeyRef("llm", "key")

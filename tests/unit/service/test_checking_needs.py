@@ -127,5 +127,5 @@ def test_printed_roles_allow_what_is_needed_and_no_more() -> None:
     (secrets,) = [rule for rule in inside if "secrets" in rule["resources"]]
     assert (secrets["verbs"], secrets["resourceNames"]) == (["get"], ["hf-token"])
     (sets,) = [rule for rule in inside if "leaderworkersets" in rule["resources"]]
-    assert sets["verbs"] == ["get", "create", "patch", "delete"]
+    assert sets["verbs"] == ["get", "create", "patch", "delete", "list", "watch"]
     assert all(each["subjects"] == [subject] for each in objects[1::2])

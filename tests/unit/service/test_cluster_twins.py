@@ -141,16 +141,62 @@ def test_the_images_tag_says_which_version_runs() -> None:
     assert cluster_twins.prepare(planned(), image="here/engine:1").run.plan.engine.version == "0.24.0"
 
 
+def test_what_a_controller_makes_into_pods_is_mapped_too() -> None:
+    """A command that is divided into program and arguments, bare pods, a way in of the platform; sizes stay the planned ones."""
+    expose = {"kind": "gateway", "host": "llama.example.org"}
+    prepared = cluster_twins.prepare(planned(target={"kind": "llmisvc", "version": "0.20"}, expose=expose))
+    spec = body(prepared, "LLMInferenceService")["spec"]
+    assert spec["parallelism"] == {"tensor": 1, "pipeline": 2}
+    assert "router" not in spec
+    assert body(prepared, "LLMInferenceServiceConfig")["spec"] == {}
+    for pod in (spec["template"], spec["worker"]):
+        (container,) = pod["containers"]
+        assert (container["command"], container["args"][:2]) == (["vllm"], ["serve", "/models"])
+        assert "--gpu-memory-utilization" not in container["args"]
+        assert "limits" not in container["resources"]
+        assert {each["image"] for each in (container, *pod["initContainers"])} == {PUBLIC}
+        assert {"name": "model", "configMap": {"name": "llama-3-8b-twin"}} in pod["volumes"]
+
+
+ONE_NODE: dict[str, Any] = {"parallelism": {"pipeline": 1}, "hardware": {"nodes": 1}}
+
+
+@pytest.mark.parametrize("kind", ["kserve", "openshift-ai"])
+@pytest.mark.parametrize("claim", ["models", None])
+def test_a_service_and_its_runtime_are_mapped_as_one(kind: str, claim: str | None) -> None:
+    """The runtime starts the twin and says what is asked for; KServe finds the volume that it would mount, or no model to bring."""
+    asked = builders.recipe(target={"kind": kind}, storage={"claim": claim}, **ONE_NODE)
+    prepared = cluster_twins.prepare(builders.plan(asked, layout=builders.layout(1, 1, nodes=1)))
+    runtime, predictor = (
+        body(prepared, "ServingRuntime")["spec"],
+        body(prepared, "InferenceService")["spec"]["predictor"],
+    )
+    (container,) = runtime["containers"]
+    assert container["command"][:3] == ["vllm", "serve", "/models"]
+    assert container["image"] == prepared.run.image
+    assert container["resources"]["requests"]["cpu"] == "500m"
+    assert "resources" not in predictor["model"]
+    where = predictor if claim else runtime
+    mounted = next(each["name"] for each in container["volumeMounts"] if each["mountPath"] == "/models")
+    assert {"name": mounted, "configMap": {"name": "llama-3-8b-twin"}} in where["volumes"]
+    assert predictor["model"].get("storageUri") == ("pvc://models" if claim else None)
+    assert predictor["model"]["modelFormat"]["name"] == ("vLLM" if claim else "huggingface")
+
+
 @pytest.mark.parametrize(
     ("overrides", "words"),
     [
-        ({"target": {"kind": "kserve"}}, "target kserve"),
+        ({"target": {"kind": "kserve"}}, "KServe itself writes GPUs"),
+        ({"target": {"kind": "kserve", "options": {"runtime": "huggingface"}}}, "Hugging Face server"),
+        ({"target": {"kind": "openshift-ai"}}, "KServe itself writes GPUs"),
+        ({"target": {"kind": "openshift-ai", "options": {"runtime": "template"}}}, "oc process"),
+        ({"target": {"kind": "llmisvc", "version": "0.16"}}, "cannot be turned off"),
         ({"target": {"kind": "local"}}, "no cluster"),
-        ({"target": {"kind": "kuberay"}, "engine": {"executor": "ray"}}, "target kuberay"),
+        ({"target": {"kind": "kuberay"}, "engine": {"executor": "ray"}}, "no executor ray on a CPU"),
     ],
 )
 def test_what_cannot_be_rehearsed_there_is_said(overrides: dict[str, Any], words: str) -> None:
-    """Before anything is asked of a cluster, with the way that there is."""
+    """Before anything is asked of a cluster: why, of each target its own reason, with the way that there is."""
     with pytest.raises(errors.InputError, match=words) as refused:
         cluster_twins.prepare(planned(**overrides))
     assert "without --on" in refused.value.hint

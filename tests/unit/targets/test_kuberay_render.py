@@ -72,6 +72,21 @@ def test_ports_are_those_of_ray_where_none_are_named() -> None:
     assert found == {"http": 8000, "gcs-server": 6379, "dashboard": 8265, "client": 10001, "metrics": 8080}
 
 
+def test_a_port_of_rays_client_is_asked_for_where_it_is_named_alone() -> None:
+    """Ray without its client, as the engine's images have it, ends if that port is named; else it goes without."""
+    assert "ray-client-server-port" not in cluster()["headGroupSpec"]["rayStartParams"]
+
+
+@pytest.mark.parametrize(
+    ("version", "strategy"), [("1.5", None), ("1.6", {"type": "Recreate"}), ("1.7", {"type": "Recreate"})]
+)
+def test_a_changed_cluster_is_made_anew_where_the_operator_can(version: str, strategy: dict[str, str] | None) -> None:
+    """From 1.6 on the operator replaces all pods of a cluster that says so; before, it replaces none."""
+    assert cluster(target={"version": version}).get("upgradeStrategy") == strategy
+    service = rendered(target={"version": version, "options": {"server": "ray-serve"}})["RayService"]
+    assert "upgradeStrategy" not in service["spec"]["rayClusterConfig"]
+
+
 def test_the_service_selects_the_head_only() -> None:
     """Requests reach the pod that answers them; the operator's own Service has another name."""
     bodies = rendered()
@@ -148,7 +163,8 @@ def test_the_version_of_ray_is_that_of_the_image() -> None:
 def test_no_replicas_suspend_the_cluster() -> None:
     """Its pods are deleted, the object stays."""
     assert cluster(replicas=0)["suspend"] is True
-    assert "suspend" not in cluster()
+    assert cluster()["suspend"] is False
+    assert "suspend" not in cluster(target={"options": {"queue": "gpus"}})
 
 
 def test_one_node_is_a_head_alone() -> None:

@@ -41,6 +41,18 @@ def test_only_ray_can_span_the_pods() -> None:
     assert "kuberay.executor" not in errors_of()
 
 
+def test_an_engine_without_ray_is_sent_elsewhere() -> None:
+    """What is proposed is possible: SGLang has no executor ray, and Ray Serve LLM would take its flags for vLLM's."""
+    recipe = builders.recipe(engine={"name": "sglang"}, target={"kind": "kuberay", "options": SERVE})
+    made = builders.deployment(recipe)
+    of_sglang = dataclasses.replace(made.plan, engine=dataclasses.replace(made.plan.engine, name="sglang"))
+    told = {each.id: each.fix for each in TARGET.findings(dataclasses.replace(made, plan=of_sglang))}
+    assert told["kuberay.engine-without-ray"] == "use target.kind: lws, or an engine that Ray runs"
+    assert "kuberay.executor" not in told
+    assert told["kuberay.serve-engine"] == "set engine.name: vllm, or leave target.options.server out"
+    assert "kuberay.serve-engine" not in errors_of(target={"options": SERVE})
+
+
 @pytest.mark.parametrize(
     ("image", "rule"),
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from shardwright.core.manifests.differences import differences
@@ -46,6 +47,10 @@ class ObjectChange:
     """`original` is what stands there now, `rendered` what will."""
     why: str = ""
     """Why it cannot be changed in place; empty otherwise."""
+    live: Tree | None = field(default=None, repr=False, compare=False)
+    """The object as it is now."""
+    applied: Tree | None = field(default=None, repr=False, compare=False)
+    """As it will be, by the server's dry run."""
 
     def __str__(self) -> str:
         """`update LeaderWorkerSet demo/llama`."""
@@ -72,6 +77,8 @@ def change_of(wanted: Tree, live: Tree | None, applied: Tree | None, *, refused:
         name=name,
         fields=fields,
         why=refused if applied is None else "",
+        live=live,
+        applied=applied,
     )
 
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Happening", "between", "member_gone", "of_rank"]
 
+_STARTS = "it does not answer yet, as is to be expected while it starts"
+
 What = Literal["state", "member", "rank", "condition", "download", "warning", "error", "note", "proof"]
 
 
@@ -57,10 +59,24 @@ def between(before: Snapshot | None, after: Snapshot) -> Iterator[Happening]:
     for each in after.downloads:
         if known.get(each.name) != each.state:
             yield Happening(what="download", subject=each.name, state=each.state, text=each.message)
+    yield from _remarks(before, after)
+
+
+def _remarks(before: Snapshot | None, after: Snapshot) -> Iterator[Happening]:
+    """Warnings that came or came again; that an engine does not answer yet while it starts is none, and told once."""
     told = {_key(each): each.count for each in before.remarks} if before else {}
+    silent = {each.subject for each in before.remarks if _is_of_a_start(each)} if before else set[str]()
     for each in after.remarks:
-        if told.get(_key(each), 0) < each.count:
+        if _is_of_a_start(each):
+            if each.subject not in silent:
+                silent.add(each.subject)
+                yield Happening(what="note", subject=each.subject, text=f"{_STARTS}: {each.message}")
+        elif told.get(_key(each), 0) < each.count:
             yield Happening(what="warning", subject=each.subject, state=each.reason, text=each.message)
+
+
+def _is_of_a_start(remark: Remark) -> bool:
+    return remark.reason == "Unhealthy" and remark.message.startswith("Startup probe failed")
 
 
 def _members(before: Snapshot | None, after: Snapshot) -> Iterator[Happening]:

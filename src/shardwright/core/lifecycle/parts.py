@@ -12,7 +12,7 @@ from shardwright.values import frozen
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Parts", "Root"]
+__all__ = ["Parts", "Root", "Update"]
 
 
 @frozen
@@ -24,6 +24,20 @@ class Root:
     name: str
     ready_condition: str = "Ready"
     """Type of the condition in its status that is True when it serves; without it the leaders' pods say."""
+
+
+@frozen(kw_only=True)
+class Update:
+    """How a platform replaces the pods of a root object when their template changes."""
+
+    surge: int = 0
+    """Replicas that are made before old ones end."""
+    unavailable: int = 1
+    """Replicas that may be missing meanwhile."""
+    field: str = ""
+    """What says so in the object, with its value; empty: the platform's own way."""
+    stuck: str = ""
+    """Why it leaves the pods as they are; empty: it replaces them."""
 
 
 @frozen(kw_only=True)
@@ -45,9 +59,16 @@ class Parts:
     """Pod label with the member's index in its replica, the leader's is 0; empty: workers in order of their names."""
     container: str = ""
     """The engine's container in each pod; empty: the first."""
+    worker_container: str = ""
+    """The same in pods of workers, where it has another name there."""
     service: str = ""
     """The Service that the platform makes before its leaders; empty: any that selects them."""
     base_path: str = "/v1"
     """`/openai/v1` where the runtime serves below it."""
     more_roots: tuple[Root, ...] = ()
     """Objects of an operator between the root and the pods whose conditions explain it: the RayCluster of a RayService."""
+    update: Update = Update()
+
+    def container_of(self, index: int) -> str:
+        """The engine's container in the pod of a member, by its index."""
+        return (self.worker_container if index else "") or self.container

@@ -5,19 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
-    from shardwright.core.lifecycle.changes import ObjectChange
+__all__ = ["plan_difference"]
 
-__all__ = ["plan_difference", "restarts"]
-
-_RESTARTING = frozenset(
-    {
-        *("Deployment", "StatefulSet", "LeaderWorkerSet", "LLMInferenceService", "LLMInferenceServiceConfig"),
-        *("RayCluster", "RayService", "InferenceService", "ServingRuntime"),
-    }
-)
-"""Kinds whose pods are made anew when their specification changes."""
 _LAYOUT = (("tensor", "TP"), ("pipeline", "PP"), ("data", "DP"), ("expert", "EP"))
 
 
@@ -67,13 +58,3 @@ def _part(plan: Document, name: str) -> dict[str, Any]:
 
 def _number(value: object) -> str:
     return f"{value:,}" if isinstance(value, int) else "unknown" if value is None else str(value)
-
-
-def restarts(changes: Sequence[ObjectChange]) -> tuple[str, ...]:
-    """Objects whose pods are made anew by these changes: a change of metadata alone restarts nothing."""
-    return tuple(
-        f"{change.kind} {change.name}"
-        for change in changes
-        if change.kind in _RESTARTING
-        and (change.action == "recreate" or any(field.path.startswith("spec") for field in change.fields))
-    )

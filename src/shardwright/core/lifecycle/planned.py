@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from shardwright.core.lifecycle.revision import Revision
 
-__all__ = ["layout_of", "root_of", "summary_of"]
+__all__ = ["gpus_of", "layout_of", "root_of", "summary_of"]
 
 _ROOTS = ("LLMInferenceService", "InferenceService", "RayService", "LeaderWorkerSet", "RayCluster", "Deployment")
 """Kinds that serve, the outermost first."""
@@ -30,6 +30,14 @@ def layout_of(plan: Mapping[str, Any]) -> Layout | None:
         gpus_per_node=planned["gpusPerNode"],
         stages=tuple(stage["layers"] for stage in plan["stages"]),
     )
+
+
+def gpus_of(plan: Mapping[str, Any]) -> int:
+    """GPUs of one replica of a plan as a document; 0 where it runs without, or nothing was planned."""
+    layout = layout_of(plan)
+    ranks: list[dict[str, Any]] = plan.get("ranks") or []
+    is_without = bool(ranks) and all(rank.get("gpu") == "cpu" for rank in ranks)
+    return 0 if layout is None or is_without else layout.world_size
 
 
 def root_of(manifests: Iterable[Mapping[str, Any]]) -> Mapping[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
+from shardwright.core import gpu_names
 from shardwright.values import frozen
 
 if TYPE_CHECKING:
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from shardwright.core.layout import Layout
     from shardwright.core.lifecycle.snapshot import Member, Snapshot
 
-__all__ = ["PROMPT", "Point", "answer_point", "kv_point", "models_point", "place_points"]
+__all__ = ["PROMPT", "GpuKinds", "Point", "answer_point", "kv_point", "models_point", "place_points"]
 
 PROMPT = "What is the biggest mountain in the world?"
 _FINISHES = frozenset({"length", "stop", "eos", "tool_calls"})
@@ -36,8 +37,22 @@ class Point:
         return f"{self.name}: {words[self.status]}: {self.text}"
 
 
-def place_points(snapshot: Snapshot, layout: Layout | None, *, has_gpus: bool) -> Iterator[Point]:
-    """Every rank in its place: members of each replica, their nodes, their GPUs."""
+@frozen(kw_only=True)
+class GpuKinds:
+    """Which GPUs there are, and which there were to be."""
+
+    planned: Mapping[int, tuple[str, ...]]
+    """By member: the GPU's name, then what labels call it."""
+    products: Mapping[str, str]
+    """By node, as its label has it; empty where it has none."""
+    untold: str = ""
+    """Why nodes could not be looked at."""
+
+
+def place_points(
+    snapshot: Snapshot, layout: Layout | None, *, has_gpus: bool, kinds: GpuKinds | None = None
+) -> Iterator[Point]:
+    """Every rank in its place: members of each replica, their nodes, how many GPUs they have, and of which kind."""
     for index in range(snapshot.replicas):
         members = [each for each in snapshot.group(index) if each.state != "ending"]
         name = "members" if snapshot.replicas == 1 else f"members of replica {index}"
@@ -45,6 +60,8 @@ def place_points(snapshot: Snapshot, layout: Layout | None, *, has_gpus: bool) -
         if layout is not None and members:
             yield from _node_points(members, layout)
             yield from _gpu_points(members, layout, has_gpus=has_gpus)
+            if has_gpus and kinds is not None:
+                yield _kind_point(members, kinds)
 
 
 def _members_point(name: str, members: Sequence[Member], size: int) -> Point:
@@ -74,6 +91,28 @@ def _gpu_points(members: Sequence[Member], layout: Layout, *, has_gpus: bool) ->
     else:
         count = sum(each.gpus for each in members)
         yield Point("GPUs", "pass", f"{count} on {len(members)} pods, as planned")
+
+
+def _kind_point(members: Sequence[Member], kinds: GpuKinds) -> Point:
+    """The GPUs' kind by the labels of the nodes; a node without one says nothing."""
+    if kinds.untold:
+        return Point("GPU kind", "unknown", kinds.untold)
+    told = [(each, kinds.products.get(each.node, "")) for each in members]
+    other = [
+        (each, product)
+        for each, product in told
+        if product and not gpu_names.is_named(product, kinds.planned.get(each.index, (product,)))
+    ]
+    if other:
+        text = ", ".join(
+            f"{each.name} on {each.node} has {product}, planned {kinds.planned[each.index][0]}"
+            for each, product in other
+        )
+        return Point("GPU kind", "warn", f"{text}: memory and speed were predicted for another GPU")
+    unlabelled = sorted({each.node for each, product in told if not product})
+    if unlabelled:
+        return Point("GPU kind", "unknown", f"no label of {', '.join(unlabelled)} says which GPU it has")
+    return Point("GPU kind", "pass", f"{', '.join(dict.fromkeys(product for _, product in told))}, as planned")
 
 
 def models_point(tree: Mapping[str, Any], served_name: str) -> Point:

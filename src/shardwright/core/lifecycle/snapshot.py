@@ -9,7 +9,7 @@ from shardwright.values import frozen
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Condition", "Download", "Member", "Remark", "Snapshot", "State", "serves", "state_of"]
+__all__ = ["Condition", "Download", "Member", "Remark", "Snapshot", "State", "explanation", "serves", "state_of"]
 
 State = Literal[
     "absent", "downloading", "pending", "starting", "ready", "restarting", "degraded", "failed", "ending", "ended"
@@ -43,6 +43,8 @@ class Member:
     message: str = ""
     gpus: int = 0
     """GPUs that it asked for."""
+    gates: tuple[str, ...] = ()
+    """Its readiness gates that are not true."""
 
     @property
     def role(self) -> Literal["leader", "worker"]:
@@ -111,6 +113,18 @@ class Snapshot:
         return tuple(sorted((each for each in self.members if each.group == index), key=lambda each: each.index))
 
 
+def explanation(snapshot: Snapshot) -> str:
+    """The first thing that explains why it does not serve; empty where nothing is said."""
+    for member in snapshot.members:
+        if member.reason:
+            told = f": {member.message}" if member.message else ""
+            return f"{member.name}: {member.reason}{told}"
+    for condition in snapshot.conditions:
+        if condition.status == "False" and condition.message:
+            return f"{condition.kind}: {condition.message}"
+    return ""
+
+
 def state_of(snapshot: Snapshot) -> State:
     """The one word; what is worst decides, but for a replica that serves beside one that does not."""
     if not snapshot.is_present:
@@ -139,6 +153,6 @@ def _coming_up(snapshot: Snapshot) -> State:
 
 
 def serves(snapshot: Snapshot, index: int) -> bool:
-    """Its leader is ready, and as many members as were asked for run."""
-    members = [each for each in snapshot.group(index) if each.state in {"running", "ready"}]
+    """Its leader is ready, as many members as were asked for run, and the readiness gates of all of them hold."""
+    members = [each for each in snapshot.group(index) if each.state in {"running", "ready"} and not each.gates]
     return len(members) >= snapshot.size and any(each.index == 0 and each.state == "ready" for each in members)

@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from shardwright.core import gpu_names
 from shardwright.core.preflight import telling
 from shardwright.core.preflight.facts import Untold
 from shardwright.units import format_gib
@@ -49,8 +50,10 @@ def _model(gpu: GpuNeed, nodes: Sequence[Node]) -> Iterator[Finding]:
     if not gpu.name or not nodes:
         return
     products = Counter(node.labels.get(_MODEL, "") for node in nodes)
-    known = {_plain(each) for each in (gpu.name, *gpu.aliases)}
-    others = {product: count for product, count in products.items() if product and not _is_named(product, known)}
+    known = (gpu.name, *gpu.aliases)
+    others = {
+        product: count for product, count in products.items() if product and not gpu_names.is_named(product, known)
+    }
     small = [node for node in nodes if 0 < _memory(node) < gpu.memory_bytes * _MEMORY_MARGIN]
     told = ", ".join(f"{product or 'no label'} ({counted(count)})" for product, count in products.most_common(_SHOWN))
     if small:
@@ -81,17 +84,6 @@ def _model(gpu: GpuNeed, nodes: Sequence[Node]) -> Iterator[Finding]:
         )
 
 
-def _plain(name: str) -> str:
-    return re.sub(r"[^a-z0-9]", "", name.lower().removeprefix("nvidia"))
-
-
-def _is_named(product: str, known: set[str]) -> bool:
-    """`NVIDIA-A10G-SHARED` is an A10G; `NVIDIA-A100-SXM4-80GB` no A10."""
-    own = _plain(product)
-    own = own.removesuffix("shared")
-    return own in known or any(own.startswith(name) and not own[len(name) :][:1].isdigit() for name in known if name)
-
-
 def _memory(node: Node) -> float:
     text = node.labels.get(_MEMORY, "")
     return float(text) * _MIB if text.isdigit() else 0.0
@@ -104,7 +96,11 @@ def _driver(needs: Needs, nodes: Sequence[Node]) -> Iterator[Finding]:
     seen = {node.name: cuda_of(node) for node in nodes}
     labelled = {name: release for name, release in seen.items() if release}
     if not needs.cuda or not labelled:
-        why = "no node tells it by label" if needs.cuda else f"which CUDA release {needs.image} holds is not known"
+        why = (
+            "no node tells it by label"
+            if needs.cuda
+            else f"which CUDA release {needs.image or 'the image'} holds is not known"
+        )
         yield telling.unknown(
             "cluster.driver", "whether drivers run the image's CUDA", Untold(why=why), requirements=("R080",)
         )

@@ -211,6 +211,8 @@ class ClusterFacts:
     """Nodes whose pods were read, if these were enough to find room; None: all."""
     own: Mapping[str, float] = field(default_factory=dict[str, float])
     """What pods of this very deployment take already, under the names that quotas have: `requests.cpu`, `pods`."""
+    own_by_node: Mapping[str, Mapping[str, float]] = field(default_factory=dict[str, "Mapping[str, float]"])
+    """The same by node, under the names of resources."""
     claims: Mapping[str, Claim | Untold | None] = field(default_factory=dict[str, "Claim | Untold | None"])
     storage_classes: Mapping[str, bool] | Untold = NOT_ASKED
     """Name -> whether it is the default."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shardwright.core.preflight import pod_levels, telling
-from shardwright.core.preflight.facts import Untold
+from shardwright.core.preflight.facts import Owner, Untold
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -148,7 +148,7 @@ def asked_of_quota(needs: Needs, facts: ClusterFacts) -> dict[str, float]:
     """What is asked for beyond what the deployment has already, under the names that quotas have for it."""
     found: dict[str, float] = {}
     for key, amount in (
-        *_of_pods(needs),
+        *_of_pods(needs, facts),
         *_of_claims(needs, facts),
         *((key, -each) for key, each in facts.own.items()),
     ):
@@ -159,8 +159,10 @@ def asked_of_quota(needs: Needs, facts: ClusterFacts) -> dict[str, float]:
     return found
 
 
-def _of_pods(needs: Needs) -> Iterator[tuple[str, float]]:
-    for pod in needs.pods:
+def _of_pods(needs: Needs, facts: ClusterFacts) -> Iterator[tuple[str, float]]:
+    """A Job that is there already makes no second pod."""
+    has_job = any(each.kind == "Job" and isinstance(facts.present.get(each), Owner) for each in needs.objects)
+    for pod in needs.members if has_job else needs.pods:
         for part, amounts in (("requests", pod.requests), ("limits", pod.limits)):
             yield from ((f"{part}.{key}", amount * pod.count) for key, amount in amounts.items() if key != "pods")
         yield "pods", pod.count

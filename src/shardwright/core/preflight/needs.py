@@ -35,6 +35,8 @@ class Ask:
     """`pods`, `pods/log`, `leaderworkersets.leaderworkerset.x-k8s.io`."""
     namespace: str = ""
     """Empty: in the whole cluster."""
+    name: str = ""
+    """Of the one object; empty: of any."""
 
 
 @frozen
@@ -147,6 +149,8 @@ class Needs:
     """What is written, in order."""
     made_by_others: tuple[ObjectNeed, ...] = ()
     """What controllers make of it under names that must be free."""
+    made_resources: tuple[tuple[ObjectNeed, str], ...] = ()
+    """Each of these with its resource, as rules of access write it."""
     pods: tuple[PodNeed, ...] = ()
     claims: tuple[ClaimNeed, ...] = ()
     secrets: tuple[SecretNeed, ...] = ()
@@ -154,6 +158,8 @@ class Needs:
     priority_classes: tuple[str, ...] = ()
     networks: tuple[tuple[str, str], ...] = ()
     """Namespace and name of secondary networks."""
+    gateways: tuple[tuple[str, str], ...] = ()
+    """Namespace and name of Gateways that let requests in."""
     ip_family: str = ""
     """`ipv4` or `ipv6`, if pods must have such an address."""
     gpu: GpuNeed | None = None
@@ -165,6 +171,8 @@ class Needs:
     """Node labels by which groups are placed."""
     own_pods: str = ""
     """Label selector of the pods that it has already, if it is there; they are replaced, and do not count against it."""
+    spare: tuple[PodNeed, ...] = ()
+    """Pods that its platform makes beside those that it has, while it replaces them."""
     distribution: str = ""
     """`openshift`: the target runs on OpenShift AI alone; empty: on any Kubernetes."""
     is_spread: bool = False

@@ -43,7 +43,8 @@ def _secret(needs: Needs, need: SecretNeed, found: Secret | Untold | None) -> It
             "cluster.secret",
             f"{told} in {needs.namespace}",
             why="a container that reads it does not start",
-            fix=f"kubectl create secret generic {need.name} -n {needs.namespace} --from-literal={key}=..."
+            fix=f"kubectl create secret generic {need.name} -n {needs.namespace} --from-literal={key}=...; "
+            f"or shardwright apply --secret-from-env {need.name}:{key}=VARIABLE"
             if found is None
             else f"kubectl edit secret {need.name} -n {needs.namespace}; it has: {', '.join(sorted(found.keys)) or 'no key'}",
             value=named,

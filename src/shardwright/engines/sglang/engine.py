@@ -22,6 +22,7 @@ class SglangEngine:
     """SGLang as an engine plug-in."""
 
     name = "sglang"
+    executors = ("mp",)
     remainder: Remainder = "last"
 
     @property

@@ -22,6 +22,7 @@ class VllmEngine:
     """vLLM as an engine plug-in."""
 
     name = "vllm"
+    executors = ("mp", "ray")
     remainder: Remainder = "before-last"
 
     @property

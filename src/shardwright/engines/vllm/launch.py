@@ -168,6 +168,7 @@ def _key(order: LaunchOrder) -> Iterator[Variable]:
 def _engine_variables(order: LaunchOrder) -> Iterator[Variable]:
     plan = order.plan
     yield Variable("VLLM_ENGINE_READY_TIMEOUT_S", str(_startup_seconds(plan)))
+    yield from ray.variables(plan)
     if plan.layout.stages != split_layers(len(plan.shape.layers), plan.layout.pipeline):
         yield Variable("VLLM_PP_LAYER_PARTITION", ",".join(str(layers) for layers in plan.layout.stages))
     if plan.gpu.device == "cpu":

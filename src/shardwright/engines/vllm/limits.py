@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from shardwright import registry
 from shardwright.core.plan import common_limits
 from shardwright.core.plan.types import Refusal
 from shardwright.core.plan.version import parse_version
@@ -101,8 +102,9 @@ def _nodes(question: Question) -> Iterator[Refusal]:
 
 def _ray(question: Question) -> Iterator[Refusal]:
     last: str = facts.table("ray")["last_in_images"]
-    has_image = question.recipe.engine.image is not None
-    if not has_image and parse_version(question.version) >= parse_version(facts.table("ray")["first_without"]):
+    if not _has_own_image(question) and parse_version(question.version) >= parse_version(
+        facts.table("ray")["first_without"]
+    ):
         yield Refusal(
             "vllm.ray-image",
             f"images of vLLM {question.version} carry no Ray, those up to {last} do: use executor: mp, or name an image"
@@ -115,6 +117,12 @@ def _ray(question: Question) -> Iterator[Refusal]:
         )
     if question.layout.data > 1:
         yield Refusal("vllm.ray-data", "data parallel copies are not launched with Ray; executor: mp has them")
+
+
+def _has_own_image(question: Question) -> bool:
+    """Whether another image than vLLM's is used, which may have Ray: the recipe's, or that of the platform."""
+    recipe = question.recipe
+    return recipe.engine.image is not None or registry.own_engine(recipe) == question.version
 
 
 def _device(question: Question) -> Iterator[Refusal]:

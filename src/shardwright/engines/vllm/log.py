@@ -19,10 +19,13 @@ if TYPE_CHECKING:
 
 __all__ = ["read_line"]
 
+_PROCESSES = r"(?:\([A-Za-z]\w*(?: pid=\d+(?:, ip=[^\s)]+)?)?\)\s+)*"
+"""With Ray a rank's line comes through its leader: `(EngineCore pid=8) (RayWorkerProc pid=9, ip=10.0.0.2) (Worker_PP1 pid=9)`."""
 _PREFIX = re.compile(
-    r"^(?:\((?P<process>[A-Za-z]+[\w]*)(?: pid=\d+)?\)\s+)?"
+    rf"^(?P<processes>{_PROCESSES})"
     r"(?:(?P<level>DEBUG|INFO|WARNING|ERROR|CRITICAL)[: ]\s*(?:\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)? )?(?:\[[^\]]*\]\s+)?)?"
 )
+_PROCESS = re.compile(r"\((\w+)")
 _COORDINATE = re.compile(r"_(PP|TP|DP|EP)(\d+)")
 _COORDINATE_NAMES = {"PP": "stage", "TP": "tensor_index", "DP": "data_index"}
 
@@ -131,6 +134,7 @@ _DEATHS = (
         re.compile(rf"Worker proc VllmWorker-(?P<rank>\d+) died unexpectedly(?: \(exit code: {_NUMBER}\))?"),
         ("exit_code",),
     ),
+    Line("death", "worker", 0, re.compile(r"RayWorkerProc rank=\[(?P<rank>\d+)[^\]]*\] died unexpectedly")),
     Line("death", "engine core", 0, re.compile(r"Engine core proc \S+ died unexpectedly")),
     Line(
         "death", "engine core", 0, re.compile(r"EngineCore encountered an issue|EngineCore encountered a fatal error")
@@ -168,7 +172,8 @@ def read_line(line: str) -> LogEvent | None:
     last = log_lines.last_state(line)
     prefix = _PREFIX.match(last)
     text = last[prefix.end() :] if prefix else last
-    process = (prefix["process"] or "") if prefix else ""
+    processes: list[str] = _PROCESS.findall(prefix["processes"]) if prefix else []
+    process = processes[-1] if processes else ""
     progress = _progress(text, process)
     if progress is not None:
         return progress

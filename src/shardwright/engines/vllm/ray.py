@@ -13,12 +13,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shardwright.core import ray_nodes
+from shardwright.core.deployment import Variable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from shardwright.core.deployment import LaunchOrder
     from shardwright.core.plan.types import Plan
 
-__all__ = ["is_used", "member_argv", "starts_ray"]
+__all__ = ["is_used", "member_argv", "starts_ray", "variables"]
 
 _LEADER = """set -eu
 ray start --head --port="$2" --node-ip-address="$3" --num-gpus="$4" --disable-usage-stats
@@ -55,3 +58,14 @@ def member_argv(order: LaunchOrder, serve: tuple[str, ...]) -> tuple[str, ...]:
     host = wiring.leader_address
     address = f"[{host}]:{wiring.ray_port}" if ":" in host else f"{host}:{wiring.ray_port}"
     return ("sh", "-c", _WORKER, "ray-node", address, wiring.own_address, gpus)
+
+
+def variables(plan: Plan) -> Iterator[Variable]:
+    """With which the leader's log has each line of each rank, and has it at once.
+
+    Ray brings the lines to the leader, merges those that differ in numbers alone, and leaves them in a buffer there. Seen
+    with Ray 2.60: lines of the second rank came minutes later, when the leader ended.
+    """
+    if is_used(plan):
+        yield Variable("RAY_DEDUP_LOGS", "0")
+        yield Variable("PYTHONUNBUFFERED", "1")

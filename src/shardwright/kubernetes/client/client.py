@@ -108,14 +108,16 @@ class Client(Connection):
                 return
             more = {"continue": following}
 
-    def apply(self, body: Mapping[str, object], *, force: bool = False, dry_run: bool = False) -> Tree:
+    def apply(
+        self, body: Mapping[str, object], *, force: bool = False, dry_run: bool = False, manager: str = MANAGER
+    ) -> Tree:
         """Server-side apply, unknown fields refused; the object as it then is.
 
         FieldConflict where somebody else owns a field and `force` is not set; Invalid, Forbidden as the server says.
         """
         ref = ref_of(body, self.namespace)
         found = self.kinds.find(ref)
-        query = {"fieldManager": MANAGER, "fieldValidation": "Strict", "force": str(force).lower()}
+        query = {"fieldManager": manager, "fieldValidation": "Strict", "force": str(force).lower()}
         query |= {"dryRun": "All"} if dry_run else {}
         headers = {"Content-Type": "application/apply-patch+yaml"}
         asked = asked_of("patch", found, ref)
@@ -177,6 +179,7 @@ class Client(Connection):
         name, _, group = plural.partition(".")
         attributes = {
             "verb": asked.verb, "resource": name, "group": group, "subresource": rest, "namespace": asked.namespace,
+            "name": asked.name,
         }  # fmt: skip
         body = {
             "apiVersion": "authorization.k8s.io/v1",

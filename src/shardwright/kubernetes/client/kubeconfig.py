@@ -7,6 +7,7 @@ In the order kubectl has it: `--kubeconfig`, `KUBECONFIG` (several files are one
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,12 @@ class Place:
     kubeconfig: str = ""
     context: str = ""
     namespace: str = ""
+
+    @property
+    def options(self) -> str:
+        """The options of a command by which this cluster is meant, for hints: ` --context prod`; empty if none is needed."""
+        named = (("--context", self.context), ("--kubeconfig", self.kubeconfig))
+        return "".join(f" {option} {shlex.quote(value)}" for option, value in named if value)
 
 
 def find_config(place: Place) -> SingleConfig:

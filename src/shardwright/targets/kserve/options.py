@@ -11,9 +11,11 @@ from shardwright.targets.kserve import releases, server
 if TYPE_CHECKING:
     from shardwright.core.recipe import Recipe
 
-__all__ = ["HUGGING_FACE", "OPTIONS", "is_server", "own_engine"]
+__all__ = ["HUGGING_FACE", "OPTIONS", "SERVER", "SERVER_TYPE", "is_server", "own_engine"]
 
 HUGGING_FACE = "huggingface"
+SERVER_TYPE, SERVER = "serving.kserve.io/server-type", "huggingfaceserver"
+"""The annotation by which KServe's runtimes say what runs in them; ours is on the service, for whoever asks it."""
 
 OPTIONS = {
     "runtime": Option(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, cast
 
 from shardwright.core.plugins import Manifest
 from shardwright.kubernetes import download, dump, expose, labels, members, patches, storage
-from shardwright.targets.kserve import launches, model_files, resources, runtime
+from shardwright.targets.kserve import launches, model_files, options, resources, runtime
 from shardwright.targets.kserve.objects import Format, ModelSpec, Predictor, Strategy, WorkerResources
 
 if TYPE_CHECKING:
@@ -129,6 +129,8 @@ def _annotations(deployment: Deployment, release: Release) -> dict[str, str]:
     # Before 0.15.1 nothing but KServe's autoscaler reads how many replicas are asked for.
     scaler = release.autoscaler if is_group or release.keeps_replicas or count <= 1 else "hpa"
     made = {f"{_PREFIX}/deploymentMode": release.mode, f"{_PREFIX}/autoscalerClass": scaler}
+    if options.is_server(deployment.recipe):
+        made[options.SERVER_TYPE] = options.SERVER
     types = resources.unknown_types(deployment)
     if is_group and types:
         made[f"{_PREFIX}/gpu-resource-types"] = json.dumps(list(types))

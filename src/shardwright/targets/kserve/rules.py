@@ -122,7 +122,7 @@ def workers(deployment: Deployment) -> Iterator[Finding]:
             path="target.version",
             value=release.version,
             message=release.defect,
-            fix="use a release without it (0.19), or look at the age of the workers' pods after a few minutes",
+            fix="run a release without it (0.19) and say so in target.version, or use target.kind: llmisvc or lws",
         )
 
 

@@ -33,8 +33,13 @@ _SILENCES = 10
 
 
 def format_of(recipe: Recipe) -> str:
-    """The format by which service and runtime find each other."""
-    return options.HUGGING_FACE if options.is_server(recipe) else "vLLM"
+    """The format by which service and runtime find each other.
+
+    A service without storageUri is taken for one that serves many models, and gets an agent that fetches them beside the
+    engine; only this format is exempt. Source: kserve/kserve v0.13.1 to v0.20.0, IsMMSPredictor; seen with 0.20.0.
+    """
+    is_fetched = model_files.storage_uri(recipe) is None
+    return options.HUGGING_FACE if is_fetched or options.is_server(recipe) else "vLLM"
 
 
 def sizes_of(deployment: Deployment, release: Release) -> WorkerSizes:

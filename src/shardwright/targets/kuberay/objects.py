@@ -81,12 +81,20 @@ class WorkerGroup:
     template: PodTemplate
 
 
+@frozen
+class UpgradeStrategy:
+    """How a changed service replaces its cluster, or a changed cluster its pods."""
+
+    type: str
+
+
 @frozen(kw_only=True)
 class RayClusterSpec:
     """A head and its workers."""
 
     ray_version: str | None = None
     suspend: bool | None = None
+    upgrade_strategy: UpgradeStrategy | None = None
     gcs_fault_tolerance_options: FaultTolerance | None = None
     head_group_spec: HeadGroup
     worker_group_specs: tuple[WorkerGroup, ...] = ()
@@ -100,13 +108,6 @@ class RayCluster:
     kind: str = field(default="RayCluster", init=False)
     metadata: Metadata
     spec: RayClusterSpec
-
-
-@frozen
-class UpgradeStrategy:
-    """How a changed service replaces its cluster."""
-
-    type: str
 
 
 @frozen(kw_only=True)

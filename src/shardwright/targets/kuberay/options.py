@@ -11,7 +11,7 @@ from shardwright.targets.kuberay import names
 if TYPE_CHECKING:
     from shardwright.core.recipe import Recipe
 
-__all__ = ["OPTIONS", "PORTS", "RAY_SERVE", "is_ray_serve", "ports_of"]
+__all__ = ["OPTIONS", "PORTS", "RAY_SERVE", "is_ray_serve", "port_parameters", "ports_of"]
 
 RAY_SERVE = "ray-serve"
 
@@ -29,6 +29,10 @@ def _is_reference(text: str) -> bool:
     return bool(secret and key) and "/" not in key
 
 
+def _port_text(name: str, port: int) -> str:
+    return f"{port}, if the image's Ray has its client" if name == "clientPort" else str(port)
+
+
 OPTIONS = {
     "server": Option(
         "`head` (the engine's own server runs on the head of a RayCluster) or `ray-serve` (a RayService with Ray Serve LLM:"
@@ -43,7 +47,7 @@ OPTIONS = {
         form_name="a version as 2.52.0",
     ),
     **{
-        name: Option(f"port of Ray's {whose}", kind="port", default=str(port), requirements=("R102",))
+        name: Option(f"port of Ray's {whose}", kind="port", default=_port_text(name, port), requirements=("R102",))
         for name, (_, port, whose) in PORTS.items()
     },
     "redisAddress": Option(
@@ -80,3 +84,13 @@ def ports_of(recipe: Recipe) -> dict[str, str]:
     """Ports of the head by the parameter of `ray start` that sets each."""
     asked = target_options.options_of(recipe)
     return {parameter: str(asked.get(name, default)) for name, (parameter, default, _) in PORTS.items()}
+
+
+def port_parameters(recipe: Recipe) -> dict[str, str]:
+    """Ports as the head's Ray is told them; the client's only where the recipe names it.
+
+    Ray opens 10001 by itself if its client is installed, and refuses to start where it is not and the port is named.
+    """
+    asked, found = target_options.options_of(recipe), ports_of(recipe)
+    parameter = PORTS["clientPort"][0]
+    return {name: port for name, port in found.items() if name != parameter or "clientPort" in asked}

@@ -15,7 +15,16 @@ if TYPE_CHECKING:
 
     from shardwright.core.recipe import Recipe
 
-__all__ = ["Release", "gates", "images_without_ray", "known_releases", "known_versions", "release_named", "release_of"]
+__all__ = [
+    "Release",
+    "gates",
+    "images_without_ray",
+    "known_releases",
+    "known_versions",
+    "ray_image",
+    "release_named",
+    "release_of",
+]
 
 
 @frozen
@@ -27,6 +36,7 @@ class Release:
     is_redis_address_required: bool
     needs_start_params: bool
     has_upgrade_strategy: bool
+    has_cluster_upgrade_strategy: bool
     has_suspend_of_workers: bool
 
 
@@ -57,6 +67,12 @@ def gates() -> Mapping[str, str]:
 def images_without_ray() -> Mapping[str, str]:
     """Repositories of images, each with the first tag that holds no Ray."""
     found: dict[str, str] = _facts()["images_without_ray"]
+    return found
+
+
+def ray_image() -> Mapping[str, str]:
+    """An image that has Ray and an engine, with the engine's version."""
+    found: dict[str, str] = _facts()["ray_image"]
     return found
 
 

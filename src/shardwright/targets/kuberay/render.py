@@ -106,10 +106,24 @@ def _port(deployment: Deployment) -> int:
 
 def _ray_cluster(deployment: Deployment, release: Release) -> RayCluster:
     name = deployment.recipe.metadata.name
-    return RayCluster(
-        metadata=labels.metadata(deployment, name, "group", own_labels=_scheduling(deployment.recipe)),
-        spec=dataclasses.replace(_spec(deployment, release), suspend=True if deployment.recipe.replicas == 0 else None),
+    spec = dataclasses.replace(
+        _spec(deployment, release),
+        suspend=_suspended(deployment.recipe),
+        # A group is one thing: all its pods follow a change, or none would.
+        upgrade_strategy=UpgradeStrategy("Recreate") if release.has_cluster_upgrade_strategy else None,
     )
+    metadata = labels.metadata(deployment, name, "group", own_labels=_scheduling(deployment.recipe))
+    return RayCluster(metadata=metadata, spec=spec)
+
+
+def _suspended(recipe: Recipe) -> bool | None:
+    """No pods without replicas; in a queue it is Kueue that says when they may be there.
+
+    `false` is written, because a suspended cluster does not start again where the field is merely gone (KubeRay 1.5.1).
+    """
+    if recipe.replicas == 0:
+        return True
+    return None if target_options.text_of(recipe, "queue") else False
 
 
 def _ray_service(deployment: Deployment, release: Release) -> RayService:
@@ -144,7 +158,7 @@ def _spec(deployment: Deployment, release: Release) -> RayClusterSpec:
             ray_start_params={
                 "dashboard-host": "0.0.0.0",  # noqa: S104 - reached through the head's Service
                 "num-gpus": str(head_gpus(deployment)),
-                **options.ports_of(recipe),
+                **options.port_parameters(recipe),
             },
             template=_head_template(deployment),
         ),

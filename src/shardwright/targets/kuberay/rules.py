@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from shardwright import registry
 from shardwright.kubernetes import expose, members, patches
 from shardwright.kubernetes import rules as shared
 from shardwright.kubernetes.findings import error, info, unknown, warning
-from shardwright.targets.kuberay import names, option_rules, options, ray_images, releases, render
+from shardwright.targets.kuberay import names, option_rules, options, ray_images, releases, render, serve_llm
 from shardwright.targets.kuberay.lint_service import LONGEST_NAMES
 
 if TYPE_CHECKING:
@@ -57,17 +58,29 @@ def known_version(deployment: Deployment) -> Iterator[Finding]:
 
 def spanned_by_ray(deployment: Deployment) -> Iterator[Finding]:
     """Workers have no index that stays, which every executor but Ray needs."""
-    executor = deployment.plan.engine.executor
-    if deployment.group.size > 1 and executor != "ray":
+    executor, engine = deployment.plan.engine.executor, deployment.plan.engine.name
+    if deployment.group.size == 1 or executor == "ray":
+        return
+    if "ray" not in registry.load_engine(engine).executors:
         yield error(
-            "kuberay.executor",
-            path="engine.executor",
-            value=executor,
-            message=f"executor {executor} cannot span the pods of a Ray cluster",
-            why="it gives each member an index and the leader's address; a RayCluster's workers have no stable index",
-            fix="set engine.executor: ray, or use target.kind: lws",
+            "kuberay.engine-without-ray",
+            path="engine.name",
+            value=engine,
+            message=f"{engine} cannot span the pods of a Ray cluster: it has no executor ray",
+            why="other executors need members with an index and the leader's address; these workers have no stable index",
+            fix="use target.kind: lws, or an engine that Ray runs",
             requirements=("R105",),
         )
+        return
+    yield error(
+        "kuberay.executor",
+        path="engine.executor",
+        value=executor,
+        message=f"executor {executor} cannot span the pods of a Ray cluster",
+        why="it gives each member an index and the leader's address; a RayCluster's workers have no stable index",
+        fix="set engine.executor: ray, or use target.kind: lws",
+        requirements=("R105",),
+    )
 
 
 def image_with_ray(deployment: Deployment) -> Iterator[Finding]:
@@ -190,8 +203,17 @@ def without_ray(deployment: Deployment) -> Iterator[Finding]:
 
 
 def served_by_ray(deployment: Deployment) -> Iterator[Finding]:
-    """Ray Serve is another server than the engine's own."""
-    auth = deployment.recipe.expose.auth
+    """Ray Serve is another server than the engine's own, and knows one engine."""
+    auth, engine = deployment.recipe.expose.auth, deployment.plan.engine.name
+    if options.is_ray_serve(deployment.recipe) and engine != serve_llm.ENGINE:
+        yield error(
+            "kuberay.serve-engine",
+            path="engine.name",
+            value=engine,
+            message=f"Ray Serve LLM runs {serve_llm.ENGINE}, not {engine}",
+            why=f"the flags of {engine} would be given to {serve_llm.ENGINE}",
+            fix=f"set engine.name: {serve_llm.ENGINE}, or leave target.options.server out",
+        )
     if options.is_ray_serve(deployment.recipe) and auth is not None and auth.api_key is not None:
         yield error(
             "kuberay.serve-auth",

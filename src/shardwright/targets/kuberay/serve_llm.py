@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
     from shardwright.core.deployment import Deployment
 
-__all__ = ["config_of", "head_resources"]
+__all__ = ["ENGINE", "config_of", "head_resources"]
+
+ENGINE = "vllm"
+"""What Ray Serve LLM serves with."""
 
 _SERVERS_OWN = {"host", "port", "served_model_name", "api_key", "distributed_executor_backend"}
 _HEAD_MEMORY_BYTES = 16 * GIB

@@ -16,6 +16,7 @@ from shardwright.core.manifests import plain
 from shardwright.core.marked import document
 from shardwright.facts import load as facts
 from shardwright.kubernetes import reading_variables
+from shardwright.targets.kuberay import serve_llm
 from shardwright.values import frozen
 
 if TYPE_CHECKING:
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Served", "command_of", "fields_of", "model_of", "notes_of", "with_variables"]
 
-_ENGINE = "vllm"
-"""What Ray Serve LLM serves with."""
 _MOST = 100_000
 _SIZES = {"TENSOR_PARALLELISM": "tensor_parallel_size", "PIPELINE_PARALLELISM": "pipeline_parallel_size"}
 """Variables of the older samples."""
@@ -68,12 +67,12 @@ def model_of(main: Object) -> Served | None:
 
 def command_of(model: Served, surroundings: Surroundings, container: Tree) -> Command:
     """The engine's flags, as if its own server had been started with them in the container of the ranks."""
-    command = surroundings.options(_ENGINE, {**model.arguments, "model": model.source})
+    command = surroundings.options(serve_llm.ENGINE, {**model.arguments, "model": model.source})
     variables = reading_variables.entries_of(container)
     image = str(container.get("image") or "")
     texts = {name: str(entry["value"]) for name, entry in variables.items() if "value" in entry}
     # What image and variables say is the same for a server that is started there.
-    server = surroundings.started(Started((_ENGINE, "serve", model.source), (), texts, image))
+    server = surroundings.started(Started((serve_llm.ENGINE, "serve", model.source), (), texts, image))
     if server is None:
         return dataclasses.replace(command, fields={**command.fields, "engine.image": image})
     fields = {**server.fields, **{path: value for path, value in command.fields.items() if value}}

@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shardwright.core.lifecycle.bodies import map_at, number_at, text_at
-from shardwright.core.lifecycle.parts import Parts, Root
+from shardwright.core.lifecycle.parts import Parts, Root, Update
+from shardwright.core.lifecycle.updates import deployment_update
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,12 +26,13 @@ def parts_of(root: Mapping[str, object]) -> Parts:
     """The parts of an LLMInferenceService; one with `worker` spans nodes."""
     name = text_at(root, "metadata", "name")
     is_spread = "worker" in map_at(root, "spec")
+    replicas = number_at(root, 1, "spec", "replicas")
     components = f"{_COMPONENT} in ({_WORKLOAD},{_WORKLOAD}-leader,{_WORKLOAD}-worker)"
     return Parts(
         root=Root(text_at(root, "apiVersion"), "LLMInferenceService", name),
         pod_selector=f"app.kubernetes.io/name={name},{components}",
         leader_labels={f"{_PREFIX}/worker-index": "0"} if is_spread else {},
-        replicas=number_at(root, 1, "spec", "replicas"),
+        replicas=replicas,
         size=_size(root) if is_spread else 1,
         group_label=f"{_PREFIX}/group-index" if is_spread else "",
         index_label=f"{_PREFIX}/worker-index" if is_spread else "",
@@ -39,6 +41,8 @@ def parts_of(root: Mapping[str, object]) -> Parts:
         more_roots=(Root("leaderworkerset.x-k8s.io/v1", "LeaderWorkerSet", f"{name}-kserve-mn", "Available"),)
         if is_spread
         else (),
+        # Neither object has a field for it: the Deployment and the set that are made have Kubernetes' defaults.
+        update=Update() if is_spread else deployment_update({}, replicas),
     )
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from shardwright.core.lifecycle.bodies import number_at, text_at
 from shardwright.core.lifecycle.parts import Parts, Root
+from shardwright.core.lifecycle.updates import rolling_update
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -13,17 +14,20 @@ if TYPE_CHECKING:
 __all__ = ["parts_of"]
 
 _PREFIX = "leaderworkerset.sigs.k8s.io"
+_ROLLING = ("spec", "rolloutStrategy", "rollingUpdateConfiguration")
 
 
 def parts_of(root: Mapping[str, object]) -> Parts:
     """The parts of a LeaderWorkerSet; its defaults are one replica of one pod."""
     name = text_at(root, "metadata", "name")
+    replicas = number_at(root, 1, "spec", "replicas")
     return Parts(
         root=Root(text_at(root, "apiVersion"), "LeaderWorkerSet", name, "Available"),
         pod_selector=f"{_PREFIX}/name={name}",
         leader_labels={f"{_PREFIX}/worker-index": "0"},
-        replicas=number_at(root, 1, "spec", "replicas"),
+        replicas=replicas,
         size=number_at(root, 1, "spec", "leaderWorkerTemplate", "size"),
         group_label=f"{_PREFIX}/group-index",
         index_label=f"{_PREFIX}/worker-index",
+        update=rolling_update(root, replicas, *_ROLLING, surge="0", unavailable="1"),
     )

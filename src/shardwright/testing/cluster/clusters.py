@@ -39,7 +39,7 @@ class Cluster:
     """What is wanted."""
 
     managers: tuple[str, ...] = ()
-    """Of `known_managers.MANAGERS`: lws, llmisvc, kserve, kuberay."""
+    """Of `known_managers.MANAGERS`: lws, llmisvc, kserve, kserve-spread, kuberay."""
     nodes: int = 0
     """0: the level without root."""
     gpus: int = 1

@@ -1,6 +1,6 @@
 """The managers that a test cluster can run, by the names that tests ask for them.
 
-Facts: flags and files of LeaderWorkerSet 0.8.0, KubeRay 1.5.1 and KServe 0.20.0, read and run (2026-11).
+Facts: flags and files of LeaderWorkerSet 0.8.0, KubeRay 1.5.1, KServe 0.20.0 and 0.19.0, read and run (2026-11).
 """
 
 from __future__ import annotations
@@ -67,6 +67,14 @@ def _without_istio(body: Tree) -> Tree:
 
 
 _GATEWAY = ("GatewayClass", "Gateway", "HTTPRoute", "ReferenceGrant")
+_SERVICES = (
+    "InferenceService",
+    "ServingRuntime",
+    "ClusterServingRuntime",
+    "InferenceGraph",
+    "TrainedModel",
+    "ClusterStorageContainer",
+)
 
 MANAGERS = {
     "lws": Manager(
@@ -98,16 +106,17 @@ MANAGERS = {
     "kserve": Manager(
         program="kserve-manager",
         project="kserve",
-        kinds={
-            "kserve": (
-                "InferenceService",
-                "ServingRuntime",
-                "ClusterServingRuntime",
-                "InferenceGraph",
-                "TrainedModel",
-                "ClusterStorageContainer",
-            )
-        },
+        kinds={"kserve": _SERVICES},
+        command=_kserve,
+        hooks="config/webhook/manifests.yaml",
+        namespace="kserve",
+        before="config/configmap/inferenceservice.yaml",
+        change=_without_istio,
+    ),
+    "kserve-spread": Manager(
+        program="kserve-spread-manager",
+        project="kserve-spread",
+        kinds={"kserve-spread": _SERVICES},
         command=_kserve,
         hooks="config/webhook/manifests.yaml",
         namespace="kserve",
@@ -115,4 +124,5 @@ MANAGERS = {
         change=_without_istio,
     ),
 }
-"""`llmisvc` makes LeaderWorkerSets, which need `lws` to become pods; the definitions it brings itself."""
+"""`llmisvc` makes LeaderWorkerSets, which need `lws` to become pods; the definitions it brings itself. `kserve-spread` is
+KServe 0.19.0, the last whose InferenceServices span nodes; it does not go into a cluster that has `kserve`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shardwright.core.lifecycle import changes, plan_difference
+from shardwright.core.lifecycle import changes, plan_difference, updates
 
 
 def service(**spec: object) -> dict[str, object]:
@@ -79,5 +79,5 @@ def test_a_change_of_labels_restarts_nothing() -> None:
     group = service(size=2) | {"kind": "LeaderWorkerSet"}
     labelled = group | {"metadata": {"name": "llama", "namespace": "demo", "labels": {"team": "a"}}}
     resized = service(size=3) | {"kind": "LeaderWorkerSet"}
-    assert plan_difference.restarts([changes.change_of(group, group, labelled)]) == ()
-    assert plan_difference.restarts([changes.change_of(group, group, resized)]) == ("LeaderWorkerSet llama",)
+    assert not updates.replaces_pods(changes.change_of(group, group, labelled))
+    assert updates.replaces_pods(changes.change_of(group, group, resized))

@@ -38,6 +38,32 @@ def test_two_members_on_one_node_are_pointed_out() -> None:
     assert judged(together)["nodes"] == "warn"
 
 
+@pytest.mark.parametrize(
+    ("products", "status"),
+    [
+        (("NVIDIA-A10G", "NVIDIA-A10G-SHARED"), "pass"),
+        (("NVIDIA-A10G", "Tesla-T4"), "warn"),
+        (("NVIDIA-A10G", "NVIDIA-A100-SXM4-80GB"), "warn"),
+        (("NVIDIA-A10G", ""), "unknown"),
+    ],
+)
+def test_gpus_are_of_the_planned_kind(products: tuple[str, str], status: str) -> None:
+    """By the labels of the nodes; where a node has none, that is said and nothing is claimed."""
+    planned: dict[int, tuple[str, ...]] = dict.fromkeys((0, 1), ("A10G", "A10G-24GB"))
+    kinds = proof.GpuKinds(planned=planned, products={f"node-{index}": each for index, each in enumerate(products)})
+    points = {each.name: each for each in proof.place_points(WHOLE, LAYOUT, has_gpus=True, kinds=kinds)}
+    assert points["GPU kind"].status == status
+    if status == "warn":
+        assert f"llama-0-1 on node-1 has {products[1]}, planned A10G" in points["GPU kind"].text
+
+
+def test_nodes_that_may_not_be_listed_are_no_failure() -> None:
+    """What stood in the way is told."""
+    kinds = proof.GpuKinds(planned={}, products={}, untold="not allowed: list nodes")
+    point = list(proof.place_points(WHOLE, LAYOUT, has_gpus=True, kinds=kinds))[-1]
+    assert (point.status, point.text) == ("unknown", "not allowed: list nodes")
+
+
 @pytest.mark.requirement("R083")
 @pytest.mark.parametrize(
     ("tree", "status"),

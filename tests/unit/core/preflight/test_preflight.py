@@ -162,6 +162,16 @@ def test_a_quota_does_not_count_what_is_there_already() -> None:
     assert statuses(quotas=full, own={f"requests.{GPU}": 2.0, "pods": 2.0})["quota"] == "pass"
 
 
+def test_a_job_that_is_there_makes_no_second_pod() -> None:
+    """The model was fetched by the first apply; the second needs no more of the quota."""
+    job = ObjectNeed("batch/v1", "Job", "llama-download", "demo")
+    pods = (pod(), pod("worker"), replace(pod("download Job", gpus=0), is_member=False))
+    full = (Quota("team", {"pods": 2.0}, {"pods": 2.0}),)
+    again: dict[str, Any] = {"quotas": full, "pods": pods, "objects": (job,), "own": {"pods": 2.0}}
+    assert statuses(**again)["quota"] == "fail"
+    assert statuses(**again, present={job: Owner("shardwright", "llama")})["quota"] == "pass"
+
+
 def test_a_quota_on_what_pods_do_not_say_is_a_warning() -> None:
     """A quota on memory refuses pods without a memory request, unless a LimitRange gives them one."""
     silent = replace(pod(), lacks=frozenset({"limits.memory"}))

@@ -1,0 +1,76 @@
+"""Use case: an apply as it is looked at before anything is written: what would change, how, and whether the cluster has it.
+
+Change and preflight are asked side by side, so the preflight adds little to the time of an apply.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from shardwright import errors
+from shardwright.core import preflight
+from shardwright.core.preflight import surge
+from shardwright.service import checking, rollout, secret_giving
+from shardwright.values import frozen
+
+if TYPE_CHECKING:
+    from shardwright.core.plan.types import Plan
+    from shardwright.core.preflight import ClusterFacts, Needs
+    from shardwright.core.rules import Finding
+    from shardwright.kubernetes.client import Client
+    from shardwright.service.rollout import Options, Rollout
+
+__all__ = ["Prospect", "look", "surge_findings"]
+
+
+@frozen(kw_only=True)
+class Prospect:
+    """What an apply would meet."""
+
+    findings: tuple[Finding, ...]
+    """Of the preflight."""
+    rollout: Rollout | None
+    """None where what is missing leaves nothing to compare with."""
+
+    @property
+    def fails(self) -> bool:
+        """Whether the preflight fails."""
+        return checking.failing(self.findings, strict=False)
+
+
+def look(plan: Plan, client: Client, options: Options) -> Prospect:
+    """Ask for both; a refusal of the comparison is raised only if the preflight does not fail, for it says more."""
+    from shardwright.kubernetes import facts_reading  # noqa: PLC0415 - see clusters
+
+    needs = checking.needs_of_plan(plan, create_namespace=options.create_namespace)
+    needs = secret_giving.with_given(needs, options.secrets)
+    prepared: Rollout | None = None
+    refused: errors.ShardwrightError | None = None
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(facts_reading.read_facts, client, needs)
+        try:
+            prepared = rollout.prepare(plan, client, options)
+        except errors.ShardwrightError as problem:
+            refused = problem
+        facts = asked.result()
+    found = Prospect(findings=_findings(needs, facts, prepared), rollout=prepared)
+    if refused is not None and not found.fails:
+        raise refused
+    return found
+
+
+def _findings(needs: Needs, facts: ClusterFacts, prepared: Rollout | None) -> tuple[Finding, ...]:
+    course = prepared.course if prepared else None
+    return (*preflight.check(needs, facts), *surge.check_surge(course, needs, facts))
+
+
+def surge_findings(plan: Plan, client: Client, prepared: Rollout) -> tuple[Finding, ...]:
+    """Whether an update that needs more than it has finds it; the cluster is asked only for such an update."""
+    from shardwright.kubernetes import facts_reading  # noqa: PLC0415 - see clusters
+
+    course = prepared.course
+    if course is None or course.how != "surge":
+        return ()
+    needs = checking.needs_of_plan(plan)
+    return tuple(surge.check_surge(course, needs, facts_reading.read_facts(client, needs)))
