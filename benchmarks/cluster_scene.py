@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from shardwright import settings
-from shardwright.kubernetes import revisions
 from shardwright.kubernetes.client import Client, Place, Ref, connect
+from shardwright.kubernetes.live import revisions
 from shardwright.service import rollout
 from shardwright.testing import builders
 from shardwright.testing.cluster import building, control_plane, crds

@@ -19,8 +19,8 @@ import cluster_scene
 import msgspec
 import replayed_watch
 
-from shardwright.kubernetes import observing
 from shardwright.kubernetes.client import Place, connect, kinds
+from shardwright.kubernetes.live import observing
 from shardwright.service import following, seeing
 
 if TYPE_CHECKING:

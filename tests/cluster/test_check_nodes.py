@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from shardwright.core.lifecycle.parts import Parts, Root
-from shardwright.kubernetes import needs_reading
 from shardwright.kubernetes.client import Place, connect
+from shardwright.kubernetes.live import needs_reading
 from shardwright.service import checking, probing
 from shardwright.testing.cluster import images
 

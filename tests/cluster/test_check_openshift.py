@@ -8,7 +8,7 @@ import pytest
 from check_stage import Stage, found, needs
 
 from shardwright.core.preflight import Untold
-from shardwright.kubernetes import facts_reading
+from shardwright.kubernetes.live import facts_reading
 from shardwright.testing.cluster import control_plane
 
 if TYPE_CHECKING:

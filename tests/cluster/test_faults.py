@@ -16,8 +16,8 @@ import stamina
 from fault_runs import User
 from fault_truths import Truth
 
-from shardwright.kubernetes import leases
 from shardwright.kubernetes.client import Place
+from shardwright.kubernetes.live import leases
 from shardwright.testing.cluster import fault_proxy
 from shardwright.testing.cluster.faults import CALM, Storm
 

@@ -11,10 +11,10 @@ import pytest
 
 from shardwright import errors
 from shardwright.core.lifecycle.parts import Parts, Root
-from shardwright.kubernetes import feed as feeds
 from shardwright.kubernetes.client import Client, Place, Ref, connect
-from shardwright.kubernetes.pod_table import pods_in_table
-from shardwright.kubernetes.seen import members_of
+from shardwright.kubernetes.live import feed as feeds
+from shardwright.kubernetes.live.pod_table import pods_in_table
+from shardwright.kubernetes.live.seen import members_of
 from shardwright.service import following, seeing
 from shardwright.service.seeing import Subject
 

@@ -10,7 +10,7 @@ import pytest
 import rights_stage
 from rights_stage import NAME, Account, Right
 
-from shardwright.kubernetes import leases
+from shardwright.kubernetes.live import leases
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

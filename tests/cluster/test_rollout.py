@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from shardwright import errors
-from shardwright.kubernetes import applying, leases, revisions
 from shardwright.kubernetes.client import Client, Place, Ref, connect
 from shardwright.kubernetes.client.refusals import Asked, FieldConflict, Forbidden, Invalid
+from shardwright.kubernetes.live import applying, leases, revisions
 from shardwright.service import past, rollout
 from shardwright.service.rollout import Options
 from shardwright.testing import builders

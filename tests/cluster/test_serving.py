@@ -25,8 +25,8 @@ import stand_in
 from shardwright import errors
 from shardwright.cli import waiting
 from shardwright.core.lifecycle.parts import Root
-from shardwright.kubernetes import revisions
 from shardwright.kubernetes.client import Client, Place, connect, streams
+from shardwright.kubernetes.live import revisions
 from shardwright.service import following, forwarding, gpu_use, proving, rollout, seeing
 from shardwright.service.rollout import Options
 

@@ -19,8 +19,8 @@ import stand_in
 from shardwright import errors
 from shardwright.cli import updating, waiting
 from shardwright.cli.updating import Manner
-from shardwright.kubernetes import overview
 from shardwright.kubernetes.client import Client, Place, connect
+from shardwright.kubernetes.live import overview
 from shardwright.service import past, rollout, seeing
 from shardwright.service.rollout import Options
 

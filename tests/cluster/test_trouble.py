@@ -15,10 +15,10 @@ import pytest
 import stamina
 
 from shardwright import errors
-from shardwright.kubernetes import downloading, leases
 from shardwright.kubernetes.client import Client, Place, Ref, connect
 from shardwright.kubernetes.client.refs import ref_of
 from shardwright.kubernetes.client.watching import follow
+from shardwright.kubernetes.live import downloading, leases
 from shardwright.service import past, rollout
 from shardwright.service.rollout import Options
 from shardwright.testing.cluster import fault_proxy

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from shardwright.core.plan.types import Plan
     from shardwright.core.plugins import Manifest
     from shardwright.core.rules import Finding
-    from shardwright.kubernetes.prerequisites import Prerequisite
+    from shardwright.kubernetes.render.prerequisites import Prerequisite
 
 __all__ = ["render"]
 

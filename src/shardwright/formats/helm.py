@@ -13,7 +13,7 @@ from shardwright import errors
 from shardwright.core.marked import writing
 from shardwright.formats import sync_waves, texts
 from shardwright.formats.texts import File
-from shardwright.kubernetes import labels
+from shardwright.kubernetes.render import labels
 from shardwright.values import frozen
 
 if TYPE_CHECKING:

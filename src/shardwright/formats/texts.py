@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from shardwright import errors
 from shardwright.core.marked import writing
-from shardwright.kubernetes import labels
+from shardwright.kubernetes.render import labels
 from shardwright.values import frozen
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from shardwright.kubernetes.entrance import Entrance
-    from shardwright.kubernetes.outside import WayIn
+    from shardwright.kubernetes.live.entrance import Entrance
+    from shardwright.kubernetes.live.outside import WayIn
     from shardwright.service.seeing import Subject
 
 __all__ = ["access_of"]

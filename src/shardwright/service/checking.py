@@ -11,8 +11,9 @@ from shardwright.core.lifecycle.bodies import text_at
 from shardwright.core.preflight import access, trees
 from shardwright.core.preflight.needs import Ask, GpuNeed, Operator
 from shardwright.facts import load as catalogue
-from shardwright.kubernetes import image_cuda, needs_reading
-from shardwright.kubernetes import prerequisites as platform
+from shardwright.kubernetes import image_cuda
+from shardwright.kubernetes.live import needs_reading
+from shardwright.kubernetes.render import prerequisites as platform
 from shardwright.service import deploying, prerequisites, rendering, seeing
 
 if TYPE_CHECKING:
@@ -175,7 +176,7 @@ def _runtimes(client: Client, body: Mapping[str, Any], namespace: str) -> Iterab
 
 def check(client: Client, needs: Needs) -> tuple[Finding, ...]:
     """What the cluster has and lacks; nothing is created."""
-    from shardwright.kubernetes import facts_reading  # noqa: PLC0415 - see clusters
+    from shardwright.kubernetes.live import facts_reading  # noqa: PLC0415 - see clusters
 
     return preflight.check(needs, facts_reading.read_facts(client, needs))
 

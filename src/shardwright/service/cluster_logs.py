@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from shardwright.core.lifecycle.snapshot import Member
-    from shardwright.kubernetes import views
     from shardwright.kubernetes.client import Client
-    from shardwright.kubernetes.feed import Feed, Item
+    from shardwright.kubernetes.live import views
+    from shardwright.kubernetes.live.feed import Feed, Item
     from shardwright.service.seeing import Subject
 
 __all__ = ["Note", "Wanted", "read"]
@@ -77,7 +77,7 @@ def _is_wanted(source: Source, wanted: Wanted) -> bool:
 
 
 def _whole(client: Client, subject: Subject, wanted: Wanted) -> Iterator[LogLine | Note]:
-    from shardwright.kubernetes.feed import MAX_LOGS  # noqa: PLC0415 - see clusters
+    from shardwright.kubernetes.live.feed import MAX_LOGS  # noqa: PLC0415 - see clusters
 
     snapshot = seeing.look(client, subject)
     members = [each for each in snapshot.members if _is_wanted(_source(subject, each), wanted)]
@@ -119,7 +119,7 @@ def _lines(client: Client, subject: Subject, member: Member, wanted: Wanted, not
 
 
 def _followed(client: Client, subject: Subject, wanted: Wanted) -> Iterator[LogLine | Note]:
-    from shardwright.kubernetes.feed import Feed  # noqa: PLC0415 - see clusters
+    from shardwright.kubernetes.live.feed import Feed  # noqa: PLC0415 - see clusters
 
     feed = Feed(client, subject.namespace, subject.parts, kinds=frozenset({"pod"}))
     told = _Followed(subject, wanted, feed)
@@ -146,7 +146,7 @@ class _Followed:
 
     def take(self, items: Sequence[Item]) -> Iterator[LogLine | Note]:
         """The lines in a batch by their time, and new logs followed."""
-        from shardwright.kubernetes import feed, views  # noqa: PLC0415 - see clusters
+        from shardwright.kubernetes.live import feed, views  # noqa: PLC0415 - see clusters
 
         lines: list[LogLine] = []
         for item in items:
@@ -169,8 +169,8 @@ class _Followed:
         yield from self._more()
 
     def _more(self) -> Iterator[Note]:
-        from shardwright.kubernetes import seen  # noqa: PLC0415 - see clusters
-        from shardwright.kubernetes.feed import MAX_LOGS  # noqa: PLC0415 - see clusters
+        from shardwright.kubernetes.live import seen  # noqa: PLC0415 - see clusters
+        from shardwright.kubernetes.live.feed import MAX_LOGS  # noqa: PLC0415 - see clusters
 
         for member in seen.members_of(self._pods.values(), self._subject.parts):
             key, source = f"{member.uid}/{member.restarts}", _source(self._subject, member)

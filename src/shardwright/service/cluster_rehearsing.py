@@ -194,8 +194,8 @@ def _namespace(prepared: Prepared) -> Iterator[Mapping[str, Any]]:
 
 def remove(prepared: Prepared, client: Client) -> None:
     """Remove all of it, and the namespace if it was made for it; nothing to do where nothing was written."""
-    from shardwright.kubernetes import applying  # noqa: PLC0415 - see clusters
     from shardwright.kubernetes.client import Ref  # noqa: PLC0415 - see clusters
+    from shardwright.kubernetes.live import applying  # noqa: PLC0415 - see clusters
 
     gone = past.delete(client, prepared.namespace, prepared.name, with_claims=True, timeout_seconds=_REMOVAL_SECONDS)
     try:

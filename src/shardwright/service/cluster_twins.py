@@ -11,7 +11,7 @@ from shardwright.core import image_names, twin
 from shardwright.core.deployment import Deployment, LaunchOrder
 from shardwright.core.group import group_of
 from shardwright.core.plan.types import Infeasible
-from shardwright.kubernetes import rehearsed
+from shardwright.kubernetes.live import rehearsed
 from shardwright.models import twin_files
 from shardwright.service import deploying, engines, planning, rehearsing, rendering
 from shardwright.values import frozen
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from shardwright.core.plan.types import Plan
     from shardwright.core.plugins import Target
     from shardwright.core.twin import Twin
-    from shardwright.kubernetes.rehearsed import Rehearsed
+    from shardwright.kubernetes.live.rehearsed import Rehearsed
 
 __all__ = ["Prepared", "prepare"]
 

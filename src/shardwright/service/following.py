@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from shardwright.core.lifecycle.snapshot import Member, Snapshot, State
-    from shardwright.kubernetes import views
     from shardwright.kubernetes.client import Client
-    from shardwright.kubernetes.feed import Feed, Item, LogEnd, Seen
+    from shardwright.kubernetes.live import views
+    from shardwright.kubernetes.live.feed import Feed, Item, LogEnd, Seen
     from shardwright.service.rollout import Rollout
     from shardwright.service.seeing import Subject
 
@@ -80,7 +80,7 @@ def _starts(value: object) -> Iterator[int]:
 
 def replaced_pods(client: Client, rollout: Rollout) -> frozenset[str]:
     """Uids of the pods that a roll-out is about to replace; asked before it is carried out. Empty if it replaces none."""
-    from shardwright.kubernetes import observing  # noqa: PLC0415 - see clusters
+    from shardwright.kubernetes.live import observing  # noqa: PLC0415 - see clusters
 
     if rollout.before is None or not any(map(updates.replaces_pods, rollout.changes)):
         return frozenset()
@@ -93,7 +93,7 @@ def follow(client: Client, subject: Subject) -> Iterator[View]:
 
     Forbidden if it or its pods may not be watched; what else may not be is told as a note.
     """
-    from shardwright.kubernetes.feed import Feed  # noqa: PLC0415 - see clusters
+    from shardwright.kubernetes.live.feed import Feed  # noqa: PLC0415 - see clusters
 
     began = time.monotonic()
     feed = Feed(client, subject.namespace, subject.parts)
@@ -130,7 +130,7 @@ class _Told:
         self._moved: dict[tuple[int, int | None, int], Happening] = {}
 
     def take(self, items: Iterable[Item]) -> None:
-        from shardwright.kubernetes import feed  # noqa: PLC0415 - see clusters
+        from shardwright.kubernetes.live import feed  # noqa: PLC0415 - see clusters
 
         for item in items:
             match item:
@@ -148,7 +148,7 @@ class _Told:
                     pass
 
     def _see(self, item: Seen) -> None:
-        from shardwright.kubernetes import views  # noqa: PLC0415 - see clusters
+        from shardwright.kubernetes.live import views  # noqa: PLC0415 - see clusters
 
         match item.body:
             case views.Pod() as pod:
@@ -193,7 +193,7 @@ class _Told:
 
     def view(self, feed: Feed, seconds: float) -> View:
         """The deployment now; starts to follow the logs of members that are new."""
-        from shardwright.kubernetes import seen  # noqa: PLC0415 - see clusters
+        from shardwright.kubernetes.live import seen  # noqa: PLC0415 - see clusters
 
         subject = self._subject
         looked = seen.Looked(
@@ -219,7 +219,7 @@ class _Told:
 
     def _lives(self, snapshot: Snapshot, feed: Feed) -> Iterator[str]:
         """Follow the log of each life of each member once; the names of those that are too many."""
-        from shardwright.kubernetes.feed import MAX_LOGS  # noqa: PLC0415 - see clusters
+        from shardwright.kubernetes.live.feed import MAX_LOGS  # noqa: PLC0415 - see clusters
 
         for member in snapshot.members:
             if member.state == "ending":

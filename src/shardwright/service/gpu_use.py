@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from shardwright.core.lifecycle.snapshot import Member
-    from shardwright.kubernetes import views
     from shardwright.kubernetes.client import Client
+    from shardwright.kubernetes.live import views
     from shardwright.service.seeing import Subject
 
 __all__ = ["devices_of", "ray_of"]
@@ -26,7 +26,7 @@ _RAY = ("RayCluster", "RayService")
 
 def devices_of(client: Client, subject: Subject) -> list[dict[str, Any]]:
     """Of each member its devices; `reason` says why that could not be told."""
-    from shardwright.kubernetes import observing, seen  # noqa: PLC0415 - see clusters
+    from shardwright.kubernetes.live import observing, seen  # noqa: PLC0415 - see clusters
 
     pods = {each.metadata.name: each for each in observing.pods_of(client, subject.namespace, subject.parts)}
     members = [each for each in seen.members_of(pods.values(), subject.parts) if each.state != "ending"]

@@ -15,7 +15,8 @@ from shardwright.core.manifests.differences import ABSENT, Difference, differenc
 from shardwright.core.manifests.objects import Context
 from shardwright.core.marked import paths, secret_values
 from shardwright.core.plan.types import Plan
-from shardwright.kubernetes import labels, object_defaults
+from shardwright.kubernetes import object_defaults
+from shardwright.kubernetes.render import labels
 from shardwright.service import deploying, planning, rendering
 from shardwright.values import frozen
 

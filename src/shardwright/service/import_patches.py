@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from shardwright.core.manifests.differences import ABSENT
 from shardwright.core.recipe.model import Patch, PatchTarget
-from shardwright.kubernetes import patches as rules
+from shardwright.kubernetes.render import patches as rules
 from shardwright.service import import_comparison
 from shardwright.values import frozen
 

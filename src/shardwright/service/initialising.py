@@ -11,7 +11,7 @@ from shardwright.core.plan.types import Plan
 from shardwright.core.recipe.canonical import to_document
 from shardwright.core.recipe.model import Hardware
 from shardwright.facts import load as facts
-from shardwright.kubernetes import storage
+from shardwright.kubernetes.render import storage
 from shardwright.service import deploying, planning, short_form
 from shardwright.units import GIB
 from shardwright.values import frozen

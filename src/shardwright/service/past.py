@@ -26,7 +26,7 @@ _KEPT = frozenset({"PersistentVolumeClaim", "Namespace"})
 
 def history(client: Client, namespace: str, name: str) -> tuple[Revision, ...]:
     """All revisions, oldest first; NotFound if there is no such deployment."""
-    from shardwright.kubernetes import revisions  # noqa: PLC0415 - see clusters
+    from shardwright.kubernetes.live import revisions  # noqa: PLC0415 - see clusters
 
     revisions.newest(client, namespace, name)
     return revisions.history(client, namespace, name)
@@ -95,7 +95,7 @@ def delete(client: Client, namespace: str, name: str, *, with_claims: bool, time
     An operator may need what an object was made with until that object is gone. Claims stay unless `with_claims`: a model
     is on them. Namespaces stay always, and so do objects that are not ours, or that other deployments need.
     """
-    from shardwright.kubernetes import applying, leases, revisions  # noqa: PLC0415 - see clusters
+    from shardwright.kubernetes.live import applying, leases, revisions  # noqa: PLC0415 - see clusters
 
     history(client, namespace, name)
     with leases.held(client, namespace, name, clusters.holder()) as lease:
@@ -115,8 +115,8 @@ def delete(client: Client, namespace: str, name: str, *, with_claims: bool, time
 
 
 def _objects(known: Sequence[Revision], client: Client, name: str, *, with_claims: bool) -> Iterator[Ref]:
-    from shardwright.kubernetes import applying  # noqa: PLC0415 - see clusters
     from shardwright.kubernetes.client.refs import ref_of  # noqa: PLC0415 - see clusters
+    from shardwright.kubernetes.live import applying  # noqa: PLC0415 - see clusters
 
     bodies = [body for each in reversed(known) for body in reversed(each.manifests)]
     for ref in dict.fromkeys(ref_of(body, client.namespace) for body in bodies):
@@ -132,8 +132,8 @@ def _is_needed(client: Client, ref: Ref) -> bool:
 
     KServe lets no configuration go that a service has applied, and does not look again when the service is gone.
     """
-    from shardwright.kubernetes import labels  # noqa: PLC0415 - see clusters
     from shardwright.kubernetes.client import Ref as Reference  # noqa: PLC0415 - see clusters
+    from shardwright.kubernetes.render import labels  # noqa: PLC0415 - see clusters
 
     found = client.find(ref) or {}
     kind = text_at(found, "metadata", "annotations", labels.NEEDED_BY)

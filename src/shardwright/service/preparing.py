@@ -41,7 +41,7 @@ class Prospect:
 
 def look(plan: Plan, client: Client, options: Options) -> Prospect:
     """Ask for both; a refusal of the comparison is raised only if the preflight does not fail, for it says more."""
-    from shardwright.kubernetes import facts_reading  # noqa: PLC0415 - see clusters
+    from shardwright.kubernetes.live import facts_reading  # noqa: PLC0415 - see clusters
 
     needs = checking.needs_of_plan(plan, create_namespace=options.create_namespace)
     needs = secret_giving.with_given(needs, options.secrets)
@@ -67,7 +67,7 @@ def _findings(needs: Needs, facts: ClusterFacts, prepared: Rollout | None) -> tu
 
 def surge_findings(plan: Plan, client: Client, prepared: Rollout) -> tuple[Finding, ...]:
     """Whether an update that needs more than it has finds it; the cluster is asked only for such an update."""
-    from shardwright.kubernetes import facts_reading  # noqa: PLC0415 - see clusters
+    from shardwright.kubernetes.live import facts_reading  # noqa: PLC0415 - see clusters
 
     course = prepared.course
     if course is None or course.how != "surge":

@@ -9,14 +9,14 @@ from shardwright import registry
 from shardwright.core.rules import Finding
 from shardwright.formats import texts
 from shardwright.formats.texts import File
-from shardwright.kubernetes import prerequisites
+from shardwright.kubernetes.render import prerequisites
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from shardwright.core.deployment import Deployment
     from shardwright.core.plugins import Manifest, Target
-    from shardwright.kubernetes.prerequisites import Prerequisite
+    from shardwright.kubernetes.render.prerequisites import Prerequisite
 
 __all__ = ["as_comments", "as_file", "findings_of", "needed"]
 

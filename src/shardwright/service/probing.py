@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from shardwright.core.preflight.needs import PodNeed
     from shardwright.core.rules import Finding
     from shardwright.kubernetes.client import Client
-    from shardwright.kubernetes.probing import Probed
+    from shardwright.kubernetes.live.probing import Probed
 
 __all__ = ["probe"]
 
@@ -27,7 +27,7 @@ def probe(client: Client, needs: Needs, *, timeout_seconds: float = 120.0) -> tu
 
 def _probe(client: Client, needs: Needs, timeout_seconds: float) -> Iterator[Finding]:
     """The claim is mounted on every node that may be chosen."""
-    from shardwright.kubernetes import facts_asking, facts_reading, probing  # noqa: PLC0415 - see clusters
+    from shardwright.kubernetes.live import facts_asking, facts_reading, probing  # noqa: PLC0415 - see clusters
 
     nodes = facts_asking.told(lambda: facts_reading.read_nodes(client))
     if isinstance(nodes, Untold):

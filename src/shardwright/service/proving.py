@@ -59,7 +59,7 @@ def _has_gpus(plan: Mapping[str, object]) -> bool:
 
 def _gpu_kinds(client: Client, plan: Mapping[str, object], snapshot: Snapshot) -> GpuKinds:
     """The GPUs that were planned, and what labels say of those of the members' nodes."""
-    from shardwright.kubernetes import node_labels  # noqa: PLC0415 - see clusters
+    from shardwright.kubernetes.live import node_labels  # noqa: PLC0415 - see clusters
 
     ranks = cast("list[dict[str, Any]]", plan.get("ranks") or [])
     aliases = {one.gpu.name: one.aliases for one in catalogue.gpu_facts()}

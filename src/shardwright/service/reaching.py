@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from shardwright.kubernetes.client import Client
-    from shardwright.kubernetes.entrance import Entrance
-    from shardwright.kubernetes.outside import WayIn
+    from shardwright.kubernetes.live.entrance import Entrance
+    from shardwright.kubernetes.live.outside import WayIn
     from shardwright.service.seeing import Subject
 
 __all__ = ["Answer", "Direct", "ThroughServer", "Way", "entrance_of", "outside_of", "refused"]
@@ -143,7 +143,7 @@ def refused(answer: Answer, path: str) -> errors.ShardwrightError:
 
 def outside_of(client: Client, subject: Subject) -> tuple[WayIn, ...]:
     """What leads to the subject from outside, as it is now; of an object of others only what it says of itself."""
-    from shardwright.kubernetes import outside  # noqa: PLC0415 - see clusters
+    from shardwright.kubernetes.live import outside  # noqa: PLC0415 - see clusters
 
     root = subject.parts.root
     own = {"apiVersion": root.api_version, "kind": root.kind, "metadata": {"name": root.name}}
@@ -155,7 +155,7 @@ def outside_of(client: Client, subject: Subject) -> tuple[WayIn, ...]:
 
 def entrance_of(client: Client, subject: Subject) -> Entrance:
     """Where the subject is asked, as its Services and pods are now; by its pods alone where Services may not be read."""
-    from shardwright.kubernetes import entrance, observing, seen  # noqa: PLC0415 - see clusters
+    from shardwright.kubernetes.live import entrance, observing, seen  # noqa: PLC0415 - see clusters
 
     pods = observing.pods_of(client, subject.namespace, subject.parts)
     members = [each for each in seen.members_of(pods, subject.parts) if each.index == 0 and each.state != "ending"]

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from shardwright.core.plan.types import Plan
     from shardwright.core.plugins import Manifest
     from shardwright.kubernetes.client import Client, Tree
-    from shardwright.kubernetes.leases import Held
-    from shardwright.kubernetes.secret_keys import SecretValue
+    from shardwright.kubernetes.live.leases import Held
+    from shardwright.kubernetes.live.secret_keys import SecretValue
 
 __all__ = [
     "Options",
@@ -122,7 +122,7 @@ def prepare(plan: Plan, client: Client, options: Options) -> Rollout:
 
 def prepare_again(wanted: Revision, namespace: str, name: str, client: Client, options: Options) -> Rollout:
     """The same for a revision that is at hand, an old one for example."""
-    from shardwright.kubernetes import applying, revisions  # noqa: PLC0415 - see clusters
+    from shardwright.kubernetes.live import applying, revisions  # noqa: PLC0415 - see clusters
 
     if options.create_namespace:
         wanted = dataclasses.replace(wanted, manifests=_with_namespace(wanted.manifests, namespace))
@@ -176,7 +176,7 @@ def carry_out(rollout: Rollout, client: Client, options: Options) -> Generator[S
     Conflict if somebody else changes the deployment now, or did since it was looked at. What was done stays done when a
     step fails: applying again goes on from there. InputError if an object has to be made anew and that was not allowed.
     """
-    from shardwright.kubernetes import leases, revisions  # noqa: PLC0415 - see clusters
+    from shardwright.kubernetes.live import leases, revisions  # noqa: PLC0415 - see clusters
 
     _demand_leave(rollout, options)
     yield from _namespace_first(rollout, client)
@@ -216,7 +216,7 @@ def _identity(revision: Revision | None) -> tuple[int, str, str] | None:
 
 
 def _supersede(client: Client, rollout: Rollout, known: Sequence[Revision]) -> None:
-    from shardwright.kubernetes import revisions  # noqa: PLC0415 - see clusters
+    from shardwright.kubernetes.live import revisions  # noqa: PLC0415 - see clusters
 
     for each in known:
         if each.outcome == "applying":
@@ -226,7 +226,7 @@ def _supersede(client: Client, rollout: Rollout, known: Sequence[Revision]) -> N
 
 def _note_failure(client: Client, rollout: Rollout, new: Revision, problem: errors.ShardwrightError) -> None:
     """Have the history say why, where the server can still be told; and that alone is no second error."""
-    from shardwright.kubernetes import leases, revisions  # noqa: PLC0415 - see clusters
+    from shardwright.kubernetes.live import leases, revisions  # noqa: PLC0415 - see clusters
 
     if isinstance(problem, errors.TemporaryError | errors.AccessError | leases.Lost):
         return
@@ -247,7 +247,7 @@ def _demand_leave(rollout: Rollout, options: Options) -> None:
 
 def _namespace_first(rollout: Rollout, client: Client) -> Iterator[Step]:
     """A lease needs its namespace."""
-    from shardwright.kubernetes import applying  # noqa: PLC0415 - see clusters
+    from shardwright.kubernetes.live import applying  # noqa: PLC0415 - see clusters
 
     for body, change in zip(rollout.wanted.manifests, rollout.changes, strict=True):
         if body.get("kind") == "Namespace" and change.action == "create":
@@ -256,8 +256,8 @@ def _namespace_first(rollout: Rollout, client: Client) -> Iterator[Step]:
 
 
 def _apply_all(rollout: Rollout, client: Client, options: Options, lease: Held) -> Iterator[Step]:
-    from shardwright.kubernetes import applying, downloading  # noqa: PLC0415 - see clusters
     from shardwright.kubernetes.client.refs import ref_of  # noqa: PLC0415 - see clusters
+    from shardwright.kubernetes.live import applying, downloading  # noqa: PLC0415 - see clusters
 
     for body, change in zip(rollout.wanted.manifests, rollout.changes, strict=True):
         if body.get("kind") == "Namespace" and change.action == "create":
@@ -277,8 +277,8 @@ def _apply_all(rollout: Rollout, client: Client, options: Options, lease: Held) 
 
 
 def _prune(rollout: Rollout, client: Client, lease: Held) -> Iterator[Step]:
-    from shardwright.kubernetes import applying  # noqa: PLC0415 - see clusters
     from shardwright.kubernetes.client import Ref  # noqa: PLC0415 - see clusters
+    from shardwright.kubernetes.live import applying  # noqa: PLC0415 - see clusters
 
     for change in rollout.stale:
         ref = Ref(change.api_version, change.kind, change.name, change.namespace)
@@ -291,7 +291,7 @@ def _prune(rollout: Rollout, client: Client, lease: Held) -> Iterator[Step]:
 
 def conclude(rollout: Rollout, client: Client, outcome: Literal["ready", "failed"], message: str = "") -> None:
     """Write down what came of the newest revision, if it is still the one that was rolled out, and was not deleted."""
-    from shardwright.kubernetes import revisions  # noqa: PLC0415 - see clusters
+    from shardwright.kubernetes.live import revisions  # noqa: PLC0415 - see clusters
 
     known = revisions.history(client, rollout.namespace, rollout.name)
     if known and known[-1].digest == rollout.wanted.digest:

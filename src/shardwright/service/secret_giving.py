@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from shardwright import errors
 from shardwright.core.preflight import access
-from shardwright.kubernetes import secret_references
+from shardwright.kubernetes.live import secret_references
 from shardwright.settings import load_variable
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from shardwright.core.lifecycle.revision import Revision
     from shardwright.core.preflight import Needs
     from shardwright.kubernetes.client import Client
-    from shardwright.kubernetes.secret_keys import SecretValue
+    from shardwright.kubernetes.live.secret_keys import SecretValue
 
 __all__ = ["demand", "demand_named", "give", "load_values", "take_back", "with_given"]
 
@@ -31,7 +31,7 @@ _FORM = "write NAME:KEY=VARIABLE: the Secret, its key, and the environment varia
 
 def load_values(given: Iterable[str]) -> tuple[SecretValue, ...]:
     """From `NAME:KEY=VARIABLE`; InputError, which shows no value, if a variable is not set or empty."""
-    from shardwright.kubernetes.secret_keys import SecretValue  # noqa: PLC0415 - see clusters
+    from shardwright.kubernetes.live.secret_keys import SecretValue  # noqa: PLC0415 - see clusters
 
     found: dict[tuple[str, str], SecretValue] = {}
     for text in given:
@@ -77,14 +77,14 @@ def with_given(needs: Needs, given: Iterable[SecretValue]) -> Needs:
 
 def demand(client: Client, namespace: str, name: str, given: Iterable[SecretValue]) -> None:
     """Conflict if one of the Secrets is there and is not this deployment's."""
-    from shardwright.kubernetes import secret_keys  # noqa: PLC0415 - see clusters
+    from shardwright.kubernetes.live import secret_keys  # noqa: PLC0415 - see clusters
 
     secret_keys.demand_ours(client, namespace, name, given)
 
 
 def give(client: Client, namespace: str, name: str, given: Iterable[SecretValue]) -> Iterator[tuple[str, str]]:
     """Write them; each is yielded when it is written, with where it came from."""
-    from shardwright.kubernetes import secret_keys  # noqa: PLC0415 - see clusters
+    from shardwright.kubernetes.live import secret_keys  # noqa: PLC0415 - see clusters
 
     for each in given:
         secret_keys.write(client, namespace, name, each)
@@ -93,8 +93,8 @@ def give(client: Client, namespace: str, name: str, given: Iterable[SecretValue]
 
 def take_back(client: Client, namespace: str, name: str, known: Iterable[Revision]) -> Iterator[str]:
     """Delete the Secrets that were made for a deployment; what may not be looked at is said to stay."""
-    from shardwright.kubernetes import secret_keys  # noqa: PLC0415 - see clusters
     from shardwright.kubernetes.client.refusals import Forbidden  # noqa: PLC0415 - see clusters
+    from shardwright.kubernetes.live import secret_keys  # noqa: PLC0415 - see clusters
 
     names = dict.fromkeys(secret for each in known for secret, _ in secret_references.references_in(each.manifests))
     for secret in names:

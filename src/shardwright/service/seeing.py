@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from shardwright.core.plugins import Engine, LogEvent
     from shardwright.core.progress import RankProgress
     from shardwright.kubernetes.client import Client
-    from shardwright.kubernetes.overview import Overlooked
+    from shardwright.kubernetes.live.overview import Overlooked
 
 __all__ = ["FOREIGN", "Subject", "all_statuses", "find", "look", "progress_of", "status"]
 
@@ -77,7 +77,7 @@ class Subject:
 
 def find(client: Client, namespace: str, name: str) -> Subject:
     """The deployment NAME, or the object KIND/NAME; NotFound, naming what there is, if it is not there."""
-    from shardwright.kubernetes import revisions  # noqa: PLC0415 - see clusters
+    from shardwright.kubernetes.live import revisions  # noqa: PLC0415 - see clusters
 
     short, slash, own = name.partition("/")
     if slash:
@@ -106,7 +106,7 @@ def _foreign(client: Client, namespace: str, short: str, name: str) -> Subject:
 
 def look(client: Client, subject: Subject) -> Snapshot:
     """The subject as it is now."""
-    from shardwright.kubernetes import observing  # noqa: PLC0415 - see clusters
+    from shardwright.kubernetes.live import observing  # noqa: PLC0415 - see clusters
 
     return observing.look(client, subject.namespace, subject.target, subject.parts)
 
@@ -159,7 +159,7 @@ def status(client: Client, namespace: str, name: str, *, with_devices: bool = Fa
 
 def all_statuses(client: Client, namespace: str) -> list[dict[str, Any]]:
     """One line's worth of every deployment of a namespace, or of all."""
-    from shardwright.kubernetes import overview  # noqa: PLC0415 - see clusters
+    from shardwright.kubernetes.live import overview  # noqa: PLC0415 - see clusters
 
     return [_line_of(each) for each in overview.all_of(client, namespace)]
 

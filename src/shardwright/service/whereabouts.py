@@ -27,7 +27,7 @@ def where(name: str, namespace: str, settings: Settings, place: Place) -> Litera
 
 def _in_the_cluster(name: str, namespace: str, place: Place, missing: errors.NotFound) -> Literal["cluster"]:
     """The cluster that is at hand, if the deployment is there; what was missing here where there is none at hand."""
-    from shardwright.kubernetes import revisions  # noqa: PLC0415 - see clusters
+    from shardwright.kubernetes.live import revisions  # noqa: PLC0415 - see clusters
 
     try:
         client = clusters.connected(place)

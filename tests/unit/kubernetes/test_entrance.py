@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 
 from shardwright.core.lifecycle.parts import Parts, Root
-from shardwright.kubernetes import views
-from shardwright.kubernetes.entrance import entrance_of
+from shardwright.kubernetes.live import views
+from shardwright.kubernetes.live.entrance import entrance_of
 
 PARTS = Parts(root=Root("apps/v1", "Deployment", "llama"), pod_selector="app=llama", leader_labels={})
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from shardwright.kubernetes import fetch_objects
+from shardwright.kubernetes.render import fetch_objects
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from shardwright.core.recipe.model import KeyRef
-from shardwright.kubernetes import download, dump, members, rules, sources, storage
+from shardwright.kubernetes.render import download, dump, members, sources, storage
+from shardwright.kubernetes.rules import rules
 from shardwright.testing import builders
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from shardwright.core.marked import writing
-from shardwright.kubernetes import dump
-from shardwright.kubernetes.objects import Service, ServicePort, ServiceSpec
-from shardwright.kubernetes.podspec import EmptyDir, Metadata, Volume
+from shardwright.kubernetes.render import dump
+from shardwright.kubernetes.render.objects import Service, ServicePort, ServiceSpec
+from shardwright.kubernetes.render.podspec import EmptyDir, Metadata, Volume
 
 # What YAML 1.2 readers, such as those of kubectl and of the API server, take for something else than a text.
 LOOKS_LIKE_MORE = [

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from shardwright.kubernetes import leases
-from shardwright.kubernetes.leases import Hold, Seen
+from shardwright.kubernetes.live import leases
+from shardwright.kubernetes.live.leases import Hold, Seen
 
 NOW = dt.datetime(2026, 1, 1, 12, 0, tzinfo=dt.UTC)
 MINE = Hold("ada@desk (process 1)", "2026-01-01T12:00:00.000000Z")

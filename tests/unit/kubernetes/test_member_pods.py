@@ -7,7 +7,7 @@ import pytest
 
 from shardwright.core.deployment import Deployment, Probe, Variable
 from shardwright.core.recipe.model import PodOverrides
-from shardwright.kubernetes import dump, members, storage
+from shardwright.kubernetes.render import dump, members, storage
 from shardwright.testing import builders
 from shardwright.units import GIB
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from shardwright.core.recipe.model import Draft, KeyRef
-from shardwright.kubernetes import download, dump, sources, storage
+from shardwright.kubernetes.render import download, dump, sources, storage
 from shardwright.testing import builders
 from shardwright.units import GIB
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from shardwright.kubernetes import outside
+from shardwright.kubernetes.live import outside
 
 
 def live(kind: str, spec: dict[str, Any], status: dict[str, Any]) -> dict[str, Any]:

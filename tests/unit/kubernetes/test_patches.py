@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from shardwright import errors
 from shardwright.core.recipe.model import Patch, PatchTarget, Target
-from shardwright.kubernetes import json_patch, patches
+from shardwright.kubernetes.render import json_patch, patches
 from shardwright.targets.lws import TARGET
 from shardwright.testing import builders
 

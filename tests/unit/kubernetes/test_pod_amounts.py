@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shardwright.kubernetes import amounts, facts_usage, facts_views, needs_reading
+from shardwright.kubernetes import amounts
+from shardwright.kubernetes.live import facts_usage, facts_views, needs_reading
 
 GIB = 1 << 30
 

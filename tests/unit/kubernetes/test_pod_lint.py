@@ -10,7 +10,7 @@ import yaml
 from shardwright.core.manifests import reading
 from shardwright.core.manifests.objects import Context
 from shardwright.kubernetes.manifest_pods import flag_value, pods_of
-from shardwright.kubernetes.pod_lint import pod_rules
+from shardwright.kubernetes.rules.pod_lint import pod_rules
 
 MEMORY = {"volumes": [{"name": "shm", "emptyDir": {"medium": "Memory", "sizeLimit": "16Gi"}}]}
 CONTAINER: dict[str, Any] = {

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from shardwright.core.recipe.model import Network, PodOverrides, Rdma
-from shardwright.kubernetes import download, dump, members, rules, storage
+from shardwright.kubernetes.render import download, dump, members, storage
+from shardwright.kubernetes.rules import rules
 from shardwright.testing import builders
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from shardwright.core.recipe.model import Draft, KeyRef
-from shardwright.kubernetes import rules
+from shardwright.kubernetes.rules import rules
 from shardwright.testing import builders
 from shardwright.units import GIB
 

@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 
 from shardwright.core.recipe.model import PodOverrides, Pods
-from shardwright.kubernetes import accelerators, dump, members, rules, storage
+from shardwright.kubernetes import accelerators
+from shardwright.kubernetes.render import dump, members, storage
+from shardwright.kubernetes.rules import rules
 from shardwright.testing import builders
 from shardwright.units import GIB
 

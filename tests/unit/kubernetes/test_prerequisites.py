@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from shardwright import registry
-from shardwright.kubernetes import prerequisites
+from shardwright.kubernetes.render import prerequisites
 from shardwright.service import prerequisites as service
 from shardwright.service import rendering
 from shardwright.testing import builders
@@ -17,7 +17,7 @@ from shardwright.testing import builders
 if TYPE_CHECKING:
     from shardwright.core.deployment import Deployment
     from shardwright.core.plugins import Target
-    from shardwright.kubernetes.prerequisites import Prerequisite
+    from shardwright.kubernetes.render.prerequisites import Prerequisite
 
 KINDS = sorted(kind for kind, place in registry.TARGETS.items() if place)
 WITH_TABLE = [kind for kind in KINDS if prerequisites.has_table(registry.package_of(kind))]

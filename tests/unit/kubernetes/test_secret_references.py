@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from shardwright.kubernetes import needs_reading, secret_references
+from shardwright.kubernetes.live import needs_reading, secret_references
 
 REFERENCE: dict[str, Any] = {"valueFrom": {"secretKeyRef": {"name": "redis", "key": "password"}}}
 OPTIONAL: dict[str, Any] = {"valueFrom": {"secretKeyRef": {"name": "extra", "key": "a", "optional": True}}}

@@ -7,7 +7,7 @@ import pytest
 
 from shardwright.core.deployment import Variable
 from shardwright.core.recipe.model import Auth, Expose, KeyRef, Network, Tls
-from shardwright.kubernetes import dump, expose
+from shardwright.kubernetes.render import dump, expose
 from shardwright.testing import builders
 
 if TYPE_CHECKING:

@@ -7,7 +7,8 @@ import pytest
 
 from shardwright import errors
 from shardwright.core.plan.types import Plan
-from shardwright.kubernetes import image_cuda, needs_reading
+from shardwright.kubernetes import image_cuda
+from shardwright.kubernetes.live import needs_reading
 from shardwright.service import checking, planning, recipes
 from shardwright.settings import HubSettings
 

@@ -6,7 +6,7 @@ import pytest
 
 from shardwright import errors
 from shardwright.core.lifecycle.revision import Outcome, Revision
-from shardwright.kubernetes import revisions
+from shardwright.kubernetes.live import revisions
 from shardwright.service import past
 
 

@@ -153,10 +153,11 @@ def test_workers_of_different_sizes_are_refused() -> None:
 
 def test_every_rule_and_option_is_documented() -> None:
     """Each identifier that a user can meet has a line in the documentation."""
-    shared = ("model_rules", "storage_rules", "network_rules", "pod_rules", "expose", "patches")
+    shared = ("model", "storage", "network", "pod")
     paths = [
         *(ROOT / "src/shardwright/targets/lws").glob("*rules.py"),
-        *(ROOT / f"src/shardwright/kubernetes/{name}.py" for name in shared),
+        *(ROOT / f"src/shardwright/kubernetes/rules/{name}_rules.py" for name in shared),
+        *(ROOT / f"src/shardwright/kubernetes/render/{name}.py" for name in ("expose", "patches")),
     ]
     made = re.compile(r'(?:error|warning|info|unknown|_wrong)\)?\(\s*"([a-z]+\.[a-z0-9-]+)"')
     ids = {name for path in paths for name in made.findall(path.read_text("utf-8"))}

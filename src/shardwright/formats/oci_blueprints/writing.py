@@ -13,7 +13,7 @@ from shardwright.core.recipe import source
 from shardwright.formats.oci_blueprints import keys, written_container, written_findings
 from shardwright.formats.oci_blueprints.reading import ANNOTATION, INSTANCE_TYPE, OPTION_PORTS
 from shardwright.formats.oci_blueprints.written_findings import shape_of
-from shardwright.kubernetes.storage import claim_bytes
+from shardwright.kubernetes.render.storage import claim_bytes
 from shardwright.units import GIB
 from shardwright.values import frozen
 

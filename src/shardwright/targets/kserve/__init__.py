@@ -6,7 +6,7 @@ with the deployment. Source of its facts: `facts.toml`.
 
 from __future__ import annotations
 
-from shardwright.kubernetes.released import ReleasedTarget
+from shardwright.kubernetes.render.released import ReleasedTarget
 from shardwright.targets.kserve import releases, render, rules, wiring
 
 __all__ = ["TARGET"]

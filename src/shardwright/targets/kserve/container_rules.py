@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shardwright.kubernetes import members
-from shardwright.kubernetes.findings import error, info, unknown
+from shardwright.kubernetes.render import members
+from shardwright.kubernetes.rules.findings import error, info, unknown
 from shardwright.targets.kserve import gpu_resources, options, releases, resources, server, wiring
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from importlib import resources
 from typing import TYPE_CHECKING
 
 from shardwright.core.deployment import Variable
-from shardwright.kubernetes import pods
+from shardwright.kubernetes.render import pods
 from shardwright.targets.kserve import options, server, wiring
 
 if TYPE_CHECKING:

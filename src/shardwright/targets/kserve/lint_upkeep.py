@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shardwright.core.rules.rule import Breach, Rule
-from shardwright.kubernetes import manifest_pods, pod_checks
+from shardwright.kubernetes import manifest_pods
+from shardwright.kubernetes.rules import pod_checks
 from shardwright.targets.kserve import components, groups
 
 if TYPE_CHECKING:

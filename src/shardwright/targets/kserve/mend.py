@@ -11,7 +11,8 @@ import re
 from typing import TYPE_CHECKING
 
 from shardwright.core.rules.rule import Change
-from shardwright.kubernetes import manifest_pods, mend_pods
+from shardwright.kubernetes import manifest_pods
+from shardwright.kubernetes.rules import mend_pods
 from shardwright.targets.kserve import components, gpu_resources, groups, lint_workers
 
 if TYPE_CHECKING:

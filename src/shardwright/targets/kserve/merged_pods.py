@@ -12,7 +12,8 @@ import re
 from typing import TYPE_CHECKING
 
 from shardwright.core.manifests.objects import Object
-from shardwright.kubernetes import reading_texts, strategic_merge
+from shardwright.kubernetes.read import reading_texts
+from shardwright.kubernetes.render import strategic_merge
 from shardwright.targets.kserve import components, model_files, wiring
 
 if TYPE_CHECKING:

@@ -11,14 +11,14 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from shardwright.kubernetes import sources, storage
+from shardwright.kubernetes.render import sources, storage
 from shardwright.targets.kserve import wiring
 
 if TYPE_CHECKING:
     from shardwright.core.deployment import Deployment
     from shardwright.core.recipe import Recipe
-    from shardwright.kubernetes.podspec import Volume, VolumeMount
-    from shardwright.kubernetes.storage import ModelFiles
+    from shardwright.kubernetes.render.podspec import Volume, VolumeMount
+    from shardwright.kubernetes.render.storage import ModelFiles
 
 __all__ = ["VOLUME", "files_of", "storage_uri"]
 

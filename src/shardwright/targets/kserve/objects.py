@@ -1,6 +1,6 @@
 """The parts of ServingRuntime and InferenceService that are written, as typed values.
 
-What is said in `shardwright.kubernetes.objects` of fields and names holds here too. Pods of both kinds are inlined, with
+What is said in `shardwright.kubernetes.render.objects` of fields and names holds here too. Pods of both kinds are inlined, with
 other fields each; those parts are trees. Source: generated CRDs of kserve/kserve v0.13.1 to v0.20.0.
 """
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from shardwright.values import frozen
 
 if TYPE_CHECKING:
-    from shardwright.kubernetes.podspec import Resources, Tree
+    from shardwright.kubernetes.render.podspec import Resources, Tree
 
 __all__ = [
     "Format",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 
 from shardwright.core.importing import Imported, note
 from shardwright.core.manifests.objects import Object
-from shardwright.kubernetes import reading, reading_answers, reading_storage, reading_texts
+from shardwright.kubernetes.read import reading, reading_answers, reading_storage, reading_texts
 from shardwright.targets.kserve import (
     components,
     container_rules,
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from shardwright.core.importing import Fields, Surroundings
     from shardwright.core.manifests.objects import Value
     from shardwright.core.rules.finding import Finding
-    from shardwright.kubernetes.reading import ReadPod
+    from shardwright.kubernetes.read.reading import ReadPod
     from shardwright.targets.kserve.sizes_reading import Sizes
 
     Tree = dict[str, Value]

@@ -11,13 +11,13 @@ import json
 from typing import TYPE_CHECKING, cast
 
 from shardwright.core.plugins import Manifest
-from shardwright.kubernetes import download, dump, expose, labels, members, patches, storage
+from shardwright.kubernetes.render import download, dump, expose, labels, members, patches, storage
 from shardwright.targets.kserve import launches, model_files, options, resources, runtime
 from shardwright.targets.kserve.objects import Format, ModelSpec, Predictor, Strategy, WorkerResources
 
 if TYPE_CHECKING:
     from shardwright.core.deployment import Deployment
-    from shardwright.kubernetes.podspec import Metadata, PodTemplate, Tree
+    from shardwright.kubernetes.render.podspec import Metadata, PodTemplate, Tree
     from shardwright.targets.kserve.releases import Release
 
 __all__ = ["SERVICE_PORT", "predictor_name", "render_deployment", "unpatched"]

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shardwright.kubernetes import members, network
-from shardwright.kubernetes.podspec import Resources
+from shardwright.kubernetes.render import members, network
+from shardwright.kubernetes.render.podspec import Resources
 from shardwright.targets.kserve import gpu_resources
 
 if TYPE_CHECKING:

@@ -9,9 +9,10 @@ import re
 from typing import TYPE_CHECKING
 
 from shardwright.core import target_options
-from shardwright.kubernetes import expose, group_rules, patches
-from shardwright.kubernetes import rules as shared
-from shardwright.kubernetes.findings import error, info, unknown, warning
+from shardwright.kubernetes.render import expose, patches
+from shardwright.kubernetes.rules import group_rules
+from shardwright.kubernetes.rules import rules as shared
+from shardwright.kubernetes.rules.findings import error, info, unknown, warning
 from shardwright.targets.kserve import container_rules, launches, options, releases, render, resources, storage_rules
 
 if TYPE_CHECKING:

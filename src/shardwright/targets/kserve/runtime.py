@@ -9,14 +9,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from shardwright.core.plugins import Manifest
-from shardwright.kubernetes import dump, labels
+from shardwright.kubernetes.render import dump, labels
 from shardwright.targets.kserve import launches, model_files, options, wiring
 from shardwright.targets.kserve.objects import RuntimeFormat, RuntimeSpec, RuntimeWorker, WorkerSizes
 
 if TYPE_CHECKING:
     from shardwright.core.deployment import Deployment, Probe
     from shardwright.core.recipe import Recipe
-    from shardwright.kubernetes.podspec import PodTemplate, Tree
+    from shardwright.kubernetes.render.podspec import PodTemplate, Tree
     from shardwright.targets.kserve.releases import Release
 
 __all__ = ["HEAD", "WORKER", "format_of", "runtime_of", "sizes_of"]

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shardwright.kubernetes import sources
-from shardwright.kubernetes.findings import error, unknown
+from shardwright.kubernetes.render import sources
+from shardwright.kubernetes.rules.findings import error, unknown
 from shardwright.targets.kserve import model_files, releases, wiring
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from shardwright.kubernetes import sources, wiring
+from shardwright.kubernetes.render import sources, wiring
 
 if TYPE_CHECKING:
     from shardwright.core.deployment import Wiring

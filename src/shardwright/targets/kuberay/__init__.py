@@ -6,7 +6,7 @@ how its server is started comes with the deployment. Source of its facts: `facts
 
 from __future__ import annotations
 
-from shardwright.kubernetes.released import ReleasedTarget
+from shardwright.kubernetes.render.released import ReleasedTarget
 from shardwright.targets.kuberay import releases, render, rules, wiring
 
 __all__ = ["TARGET"]

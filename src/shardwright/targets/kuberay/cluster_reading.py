@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shardwright.kubernetes import labels, reading_devices
-from shardwright.kubernetes.reading_pods import maps_of
+from shardwright.kubernetes.read import reading_devices
+from shardwright.kubernetes.read.reading_pods import maps_of
+from shardwright.kubernetes.render import labels
 from shardwright.targets.kuberay import options, ray_objects, releases
 
 if TYPE_CHECKING:
     from shardwright.core.importing import Fields
     from shardwright.core.manifests.objects import Object
-    from shardwright.kubernetes.reading import ReadPod
+    from shardwright.kubernetes.read.reading import ReadPod
     from shardwright.targets.kuberay.ray_objects import Cluster, Group
 
 __all__ = [

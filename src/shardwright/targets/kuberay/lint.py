@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from shardwright.core.manifests.platform import Platform
 from shardwright.core.rules.rule import with_mends
-from shardwright.kubernetes import field_tables, metadata_lint, pod_lint
+from shardwright.kubernetes import field_tables
+from shardwright.kubernetes.rules import metadata_lint, pod_lint
 from shardwright.targets.kuberay import (
     lint_autoscaler,
     lint_deletion,

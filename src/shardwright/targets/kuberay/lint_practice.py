@@ -10,7 +10,8 @@ import functools
 from typing import TYPE_CHECKING
 
 from shardwright.core.rules.rule import Breach, Rule
-from shardwright.kubernetes import engine_words, manifest_pods, pod_checks
+from shardwright.kubernetes import engine_words, manifest_pods
+from shardwright.kubernetes.rules import pod_checks
 from shardwright.targets.kuberay import ray_images, ray_ports
 from shardwright.targets.kuberay.ray_objects import ALL_KINDS, has, in_clusters, text_of
 

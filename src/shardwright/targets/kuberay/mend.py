@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shardwright.core.rules.rule import Change
-from shardwright.kubernetes import mend_pods
+from shardwright.kubernetes.rules import mend_pods
 from shardwright.targets.kuberay import ray_objects
 
 if TYPE_CHECKING:

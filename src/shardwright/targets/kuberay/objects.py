@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from shardwright.values import frozen
 
 if TYPE_CHECKING:
-    from shardwright.kubernetes.podspec import EnvSource, Metadata, PodTemplate
+    from shardwright.kubernetes.render.podspec import EnvSource, Metadata, PodTemplate
 
 __all__ = [
     "Command",

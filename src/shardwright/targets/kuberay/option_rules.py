@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shardwright.core import target_options
-from shardwright.kubernetes.findings import error, unknown
+from shardwright.kubernetes.rules.findings import error, unknown
 from shardwright.targets.kuberay import options, releases
 
 if TYPE_CHECKING:

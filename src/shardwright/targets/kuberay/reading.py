@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, cast
 from shardwright import errors
 from shardwright.core.importing import Imported, note
 from shardwright.core.manifests.objects import Object
-from shardwright.kubernetes import reading, reading_answers, reading_storage
+from shardwright.kubernetes.read import reading, reading_answers, reading_storage
 from shardwright.targets.kuberay import cluster_reading, names, options, ray_images, ray_objects, serve_reading
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from shardwright.core.importing import Fields, Surroundings
     from shardwright.core.manifests.objects import Value
     from shardwright.core.rules.finding import Finding
-    from shardwright.kubernetes.reading import ReadPod
+    from shardwright.kubernetes.read.reading import ReadPod
     from shardwright.targets.kuberay.ray_objects import Cluster, Group
 
     Tree = dict[str, Value]

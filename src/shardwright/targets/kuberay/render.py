@@ -6,9 +6,9 @@ import dataclasses
 from typing import TYPE_CHECKING, cast
 
 from shardwright.core import target_options
-from shardwright.kubernetes import download, dump, expose, labels, members, patches, storage
-from shardwright.kubernetes.pods import Extras
-from shardwright.kubernetes.podspec import ContainerPort, EnvSource, HttpGet, Probe, SecretKeyRef
+from shardwright.kubernetes.render import download, dump, expose, labels, members, patches, storage
+from shardwright.kubernetes.render.pods import Extras
+from shardwright.kubernetes.render.podspec import ContainerPort, EnvSource, HttpGet, Probe, SecretKeyRef
 from shardwright.targets.kuberay import head, options, ray_images, serve_llm
 from shardwright.targets.kuberay.objects import (
     Command,
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from shardwright.core.deployment import Deployment, Launch
     from shardwright.core.plugins import Manifest
     from shardwright.core.recipe import Recipe
-    from shardwright.kubernetes.objects import KubernetesObject
-    from shardwright.kubernetes.podspec import PodTemplate
+    from shardwright.kubernetes.render.objects import KubernetesObject
+    from shardwright.kubernetes.render.podspec import PodTemplate
     from shardwright.targets.kuberay.releases import Release
 
 __all__ = ["dashboard_service", "head_gpus", "render_deployment", "service_name", "unpatched", "worker_count"]

@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shardwright import registry
-from shardwright.kubernetes import expose, members, patches
-from shardwright.kubernetes import rules as shared
-from shardwright.kubernetes.findings import error, info, unknown, warning
+from shardwright.kubernetes.render import expose, members, patches
+from shardwright.kubernetes.rules import rules as shared
+from shardwright.kubernetes.rules.findings import error, info, unknown, warning
 from shardwright.targets.kuberay import names, option_rules, options, ray_images, releases, render, serve_llm
 from shardwright.targets.kuberay.lint_service import LONGEST_NAMES
 

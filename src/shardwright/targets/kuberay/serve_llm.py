@@ -13,7 +13,7 @@ import yaml
 
 from shardwright.core.marked import writing
 from shardwright.core.recipe.model import PodOverrides
-from shardwright.kubernetes.podspec import Resources
+from shardwright.kubernetes.render.podspec import Resources
 from shardwright.targets.kuberay import wiring
 from shardwright.units import GIB, format_quantity
 

@@ -15,7 +15,7 @@ from shardwright.core.importing import Started, note
 from shardwright.core.manifests import plain
 from shardwright.core.marked import document
 from shardwright.facts import load as facts
-from shardwright.kubernetes import reading_variables
+from shardwright.kubernetes.read import reading_variables
 from shardwright.targets.kuberay import serve_llm
 from shardwright.values import frozen
 

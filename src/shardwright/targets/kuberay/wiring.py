@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from shardwright.kubernetes import wiring
+from shardwright.kubernetes.render import wiring
 
 if TYPE_CHECKING:
     from shardwright.core.deployment import Wiring

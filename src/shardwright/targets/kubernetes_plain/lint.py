@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from shardwright.core.manifests.platform import Platform
 from shardwright.core.rules.rule import with_mends
-from shardwright.kubernetes import field_tables, manifest_pods, pod_lint
+from shardwright.kubernetes import field_tables, manifest_pods
+from shardwright.kubernetes.rules import pod_lint
 from shardwright.targets.kubernetes_plain import (
     lint_containers,
     lint_controllers,

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 from shardwright.core.manifests import versions
 from shardwright.core.rules.rule import Breach, Rule
-from shardwright.kubernetes import metadata_lint, names
+from shardwright.kubernetes import names
 from shardwright.kubernetes.manifest_pods import items
+from shardwright.kubernetes.rules import metadata_lint
 from shardwright.targets.kubernetes_plain import releases, workloads
 
 if TYPE_CHECKING:

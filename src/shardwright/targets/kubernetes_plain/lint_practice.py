@@ -1,6 +1,6 @@
 """What goes wrong with an engine in plain workloads that the API server accepts: GPUs, groups, updates, claims, downloads.
 
-Rules on pods of every platform are in `kubernetes/pod_lint.py`. Source: failures that users of vLLM and SGLang report
+Rules on pods of every platform are in `kubernetes/rules/pod_lint.py`. Source: failures that users of vLLM and SGLang report
 (issues named at each rule) and the documentation of Kubernetes.
 """
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from shardwright.values import frozen
 
 if TYPE_CHECKING:
-    from shardwright.kubernetes.podspec import Metadata, PodTemplate
+    from shardwright.kubernetes.render.podspec import Metadata, PodTemplate
 
 __all__ = ["Deployment", "DeploymentSpec", "RollingUpdate", "Selector", "Strategy"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shardwright.core.importing import Imported, note
-from shardwright.kubernetes import reading, reading_access, reading_storage
+from shardwright.kubernetes.read import reading, reading_access, reading_storage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shardwright.core import target_options
-from shardwright.kubernetes import access, download, dump, expose, labels, members, patches, sources, storage
+from shardwright.kubernetes.render import access, download, dump, expose, labels, members, patches, sources, storage
 from shardwright.targets.kubernetes_plain.objects import Deployment, DeploymentSpec, RollingUpdate, Selector, Strategy
 from shardwright.targets.kubernetes_plain.wiring import SERVE_PORT
 
 if TYPE_CHECKING:
     from shardwright.core import deployment as core
     from shardwright.core.plugins import Manifest
-    from shardwright.kubernetes.objects import KubernetesObject
+    from shardwright.kubernetes.render.objects import KubernetesObject
 
 __all__ = ["deadline_seconds", "render_deployment", "unpatched"]
 

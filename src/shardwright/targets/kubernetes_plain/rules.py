@@ -9,9 +9,9 @@ import re
 from typing import TYPE_CHECKING
 
 from shardwright.core import target_options
-from shardwright.kubernetes import expose, patches
-from shardwright.kubernetes import rules as shared
-from shardwright.kubernetes.findings import error, info, unknown
+from shardwright.kubernetes.render import expose, patches
+from shardwright.kubernetes.rules import rules as shared
+from shardwright.kubernetes.rules.findings import error, info, unknown
 from shardwright.targets.kubernetes_plain import options, releases, render
 
 if TYPE_CHECKING:

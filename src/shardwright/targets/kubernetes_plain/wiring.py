@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shardwright.kubernetes import pods, wiring
+from shardwright.kubernetes.render import pods, wiring
 
 if TYPE_CHECKING:
     from shardwright.core.deployment import Wiring

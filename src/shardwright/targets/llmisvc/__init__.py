@@ -6,7 +6,7 @@ comes with the deployment. Source of what rendering depends on: `facts.toml`.
 
 from __future__ import annotations
 
-from shardwright.kubernetes.released import ReleasedTarget
+from shardwright.kubernetes.render.released import ReleasedTarget
 from shardwright.targets.llmisvc import releases, render, rules, wiring
 
 __all__ = ["TARGET"]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import posixpath
 from typing import TYPE_CHECKING, Literal
 
-from shardwright.kubernetes import sources
+from shardwright.kubernetes.render import sources
 from shardwright.targets.llmisvc import releases
 
 if TYPE_CHECKING:

@@ -11,13 +11,13 @@ import dataclasses
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, cast
 
-from shardwright.kubernetes import members, storage
-from shardwright.kubernetes.podspec import EnvVar, Probe, Tree
+from shardwright.kubernetes.render import members, storage
+from shardwright.kubernetes.render.podspec import EnvVar, Probe, Tree
 from shardwright.targets.llmisvc import files, releases
 
 if TYPE_CHECKING:
     from shardwright.core.deployment import Deployment, Launch
-    from shardwright.kubernetes.podspec import Container, PodSpec
+    from shardwright.kubernetes.render.podspec import Container, PodSpec
 
 __all__ = ["is_data_parallel", "pod_of"]
 

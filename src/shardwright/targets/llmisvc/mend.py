@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shardwright.core.rules.rule import Change
-from shardwright.kubernetes import mend_pods
+from shardwright.kubernetes.rules import mend_pods
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

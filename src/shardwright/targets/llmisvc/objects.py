@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from shardwright.values import frozen
 
 if TYPE_CHECKING:
-    from shardwright.kubernetes.podspec import Metadata, PodSpec
+    from shardwright.kubernetes.render.podspec import Metadata, PodSpec
 
 __all__ = [
     "ConfigSpec",

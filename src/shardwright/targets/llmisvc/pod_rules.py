@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from shardwright.core import target_options
 from shardwright.core.recipe.model import PodOverrides
-from shardwright.kubernetes import sources
-from shardwright.kubernetes.findings import error, info, warning
+from shardwright.kubernetes.render import sources
+from shardwright.kubernetes.rules.findings import error, info, warning
 from shardwright.targets.llmisvc import files, members, releases
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from shardwright.core.deployment import Deployment
     from shardwright.core.rules import Finding
-    from shardwright.kubernetes.podspec import Tree
+    from shardwright.kubernetes.render.podspec import Tree
 
 __all__ = ["RULES"]
 

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from shardwright import errors
 from shardwright.core.importing import Imported, note
 from shardwright.core.manifests.objects import Object
-from shardwright.kubernetes import network, reading, reading_answers, reading_storage, reading_texts, strategic_merge
+from shardwright.kubernetes.read import reading, reading_answers, reading_storage, reading_texts
+from shardwright.kubernetes.render import network, strategic_merge
 from shardwright.targets.llmisvc import preset_reading, releases, render, router_reading, workloads
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from shardwright.core.importing import Fields, Surroundings
     from shardwright.core.manifests.objects import Value
     from shardwright.core.rules.finding import Finding
-    from shardwright.kubernetes.reading import ReadPod
+    from shardwright.kubernetes.read.reading import ReadPod
 
     Tree = dict[str, Value]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shardwright.core import target_options
-from shardwright.kubernetes import download, dump, expose, labels, network, patches, pods, storage
+from shardwright.kubernetes.render import download, dump, expose, labels, network, patches, pods, storage
 from shardwright.targets.llmisvc import files, members, objects, options, releases
 
 if TYPE_CHECKING:

@@ -8,9 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shardwright.core import target_options
-from shardwright.kubernetes import expose, group_rules, patches, sources
-from shardwright.kubernetes import rules as shared
-from shardwright.kubernetes.findings import error, info, unknown
+from shardwright.kubernetes.render import expose, patches, sources
+from shardwright.kubernetes.rules import group_rules
+from shardwright.kubernetes.rules import rules as shared
+from shardwright.kubernetes.rules.findings import error, info, unknown
 from shardwright.targets.llmisvc import files, options, pod_rules, releases, render, way_in_rules
 from shardwright.targets.llmisvc.wiring import INJECTED
 

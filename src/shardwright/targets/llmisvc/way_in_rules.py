@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shardwright.kubernetes.findings import error, info, unknown
+from shardwright.kubernetes.rules.findings import error, info, unknown
 from shardwright.targets.llmisvc import options
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ Knows no engine: how a member is started comes with the deployment. Source of it
 
 from __future__ import annotations
 
-from shardwright.kubernetes.released import ReleasedTarget
+from shardwright.kubernetes.render.released import ReleasedTarget
 from shardwright.targets.lws import releases, render, rules, wiring
 
 __all__ = ["TARGET"]

@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from shardwright.core.rules.rule import Change
-from shardwright.kubernetes import mend_pods
+from shardwright.kubernetes.rules import mend_pods
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shardwright.core import target_options
-from shardwright.kubernetes.objects import SubGroupPolicy
+from shardwright.kubernetes.render.objects import SubGroupPolicy
 
 if TYPE_CHECKING:
     from shardwright.core.deployment import Deployment

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shardwright.core import target_options
-from shardwright.kubernetes.findings import error, info, unknown
+from shardwright.kubernetes.rules.findings import error, info, unknown
 from shardwright.targets.lws import options, placement, releases
 
 if TYPE_CHECKING:

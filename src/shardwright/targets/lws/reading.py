@@ -8,13 +8,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shardwright.core.importing import Imported
-from shardwright.kubernetes import reading, reading_access, reading_storage
+from shardwright.kubernetes.read import reading, reading_access, reading_storage
 from shardwright.targets.lws import options, releases
 
 if TYPE_CHECKING:
     from shardwright.core.importing import Fields, Surroundings
     from shardwright.core.manifests.objects import Object
-    from shardwright.kubernetes.reading import ReadPod
+    from shardwright.kubernetes.read.reading import ReadPod
     from shardwright.targets.lws.releases import Release
 
 __all__ = ["READER", "LwsReader"]

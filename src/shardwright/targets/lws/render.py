@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shardwright.core import target_options
-from shardwright.kubernetes import access, download, dump, expose, labels, members, patches, storage
-from shardwright.kubernetes.objects import (
+from shardwright.kubernetes.render import access, download, dump, expose, labels, members, patches, storage
+from shardwright.kubernetes.render.objects import (
     KubernetesObject,
     LeaderWorkerSet,
     LeaderWorkerSetSpec,
@@ -15,14 +15,14 @@ from shardwright.kubernetes.objects import (
     RollingUpdate,
     RolloutStrategy,
 )
-from shardwright.kubernetes.pods import Extras
+from shardwright.kubernetes.render.pods import Extras
 from shardwright.targets.lws import options, placement
 from shardwright.targets.lws.wiring import SERVE_PORT
 
 if TYPE_CHECKING:
     from shardwright.core.deployment import Deployment
     from shardwright.core.plugins import Manifest
-    from shardwright.kubernetes.podspec import PodTemplate
+    from shardwright.kubernetes.render.podspec import PodTemplate
     from shardwright.targets.lws.releases import Release
 
 __all__ = ["render_deployment", "service_name", "unpatched"]

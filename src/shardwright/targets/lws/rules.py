@@ -8,9 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shardwright.core import target_options
-from shardwright.kubernetes import expose, group_rules, patches
-from shardwright.kubernetes import rules as shared
-from shardwright.kubernetes.findings import error, info, unknown, warning
+from shardwright.kubernetes.render import expose, patches
+from shardwright.kubernetes.rules import group_rules
+from shardwright.kubernetes.rules import rules as shared
+from shardwright.kubernetes.rules.findings import error, info, unknown, warning
 from shardwright.targets.lws import options, placement_rules, releases, render
 from shardwright.targets.lws.wiring import INJECTED
 

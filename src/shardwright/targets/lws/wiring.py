@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shardwright.kubernetes import wiring
+from shardwright.kubernetes.render import wiring
 
 if TYPE_CHECKING:
     from shardwright.core.deployment import Wiring

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shardwright.core import target_options
-from shardwright.kubernetes.findings import error, info, unknown
+from shardwright.kubernetes.rules.findings import error, info, unknown
 from shardwright.targets.openshift_ai import addons, options
 
 if TYPE_CHECKING:

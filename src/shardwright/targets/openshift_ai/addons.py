@@ -10,8 +10,8 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from shardwright.core import target_options
-from shardwright.kubernetes import dump, labels
-from shardwright.kubernetes.storage import claim_bytes
+from shardwright.kubernetes.render import dump, labels
+from shardwright.kubernetes.render.storage import claim_bytes
 from shardwright.targets.openshift_ai import objects, options
 from shardwright.units import GIB, format_quantity
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from shardwright.core.deployment import Deployment
     from shardwright.core.plugins import Manifest
-    from shardwright.kubernetes.podspec import Tree
+    from shardwright.kubernetes.render.podspec import Tree
 
 __all__ = ["TAINT", "rendered"]
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from shardwright.values import frozen
 
 if TYPE_CHECKING:
-    from shardwright.kubernetes.podspec import Metadata, Tree
+    from shardwright.kubernetes.render.podspec import Metadata, Tree
 
 __all__ = [
     "Labelled",

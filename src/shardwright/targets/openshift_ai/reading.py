@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, cast
 from shardwright import registry
 from shardwright.core.importing import Imported, note
 from shardwright.core.marked.tree import ListNode
-from shardwright.kubernetes import reading_answers, reading_texts
+from shardwright.kubernetes.read import reading_answers, reading_texts
 from shardwright.targets.openshift_ai import addons_reading, platform_runtime, releases
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from shardwright.core import target_options
 from shardwright.core.plugins import Manifest
-from shardwright.kubernetes import dump, labels, members, patches
+from shardwright.kubernetes.render import dump, labels, members, patches
 from shardwright.targets.openshift_ai import addons, objects, options, platform
 
 if TYPE_CHECKING:

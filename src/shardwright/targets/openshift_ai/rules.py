@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from shardwright.core import target_options
 from shardwright.core.plan.version import parse_version
-from shardwright.kubernetes import expose, patches
-from shardwright.kubernetes.findings import error, info, unknown, warning
+from shardwright.kubernetes.render import expose, patches
+from shardwright.kubernetes.rules.findings import error, info, unknown, warning
 from shardwright.targets.openshift_ai import addon_rules, options, platform, releases, render
 
 if TYPE_CHECKING:

@@ -1,0 +1,86 @@
+"""All deployments of a namespace or of a cluster, read in a few lists however many there are."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import TYPE_CHECKING
+
+from shardwright import registry
+from shardwright.core.lifecycle.selecting import parse_selector
+from shardwright.kubernetes.client import Ref
+from shardwright.kubernetes.live import observing, pod_table, revisions, seen, views
+from shardwright.values import frozen
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from shardwright.core.lifecycle.selecting import Selector
+    from shardwright.core.lifecycle.snapshot import Snapshot
+    from shardwright.kubernetes.client import Client, Tree
+    from shardwright.kubernetes.live.revisions import Head
+
+__all__ = ["Overlooked", "all_of"]
+
+_WIDTH = 8
+_OURS = "app.kubernetes.io/managed-by=shardwright"
+_DOWNLOADS = f"{_OURS},app.kubernetes.io/component=download"
+
+
+@frozen
+class Overlooked:
+    """One deployment as a list shows it."""
+
+    head: Head
+    snapshot: Snapshot | None
+    """None: the object that serves is not there."""
+
+
+def all_of(client: Client, namespace: str) -> Iterator[Overlooked]:
+    """Every deployment by its newest revision, in all namespaces where none is given; warnings are left out."""
+    heads = revisions.heads(client, namespace)
+    kinds = sorted({(str(head.root["apiVersion"]), str(head.root["kind"])) for head in heads if head.root})
+    with ThreadPoolExecutor(_WIDTH) as pool:
+        roots = pool.map(partial(_roots, client, namespace), kinds)
+        asked_jobs = pool.submit(
+            observing.list_of, client, Ref("batch/v1", "Job", namespace=namespace), views.Job, _DOWNLOADS
+        )
+        found = {key: body for part in roots for key, body in part.items()}
+        parts = {key: registry.load_parts(key[1])(body) for key, body in found.items()}
+        selectors = {key: parse_selector(each.pod_selector) for key, each in parts.items()}
+        pods = pool.map(partial(_pods, client, namespace), sorted({each.first[0] for each in selectors.values()}))
+        sorted_pods = {key: each for part in pods for key, each in part.items()}
+    jobs = asked_jobs.result()
+    for head in heads:
+        key = (head.namespace, str(head.root.get("kind")), str(head.root.get("name")))
+        if key not in found:
+            yield Overlooked(head, None)
+            continue
+        mine = [each for each in jobs if each.metadata.namespace == key[0] and _instance(each) == key[2]]
+        own = _of(sorted_pods, key[0], selectors[key])
+        looked = seen.Looked(root=observing.view_of(found[key], views.Root), pods=own, jobs=mine)
+        yield Overlooked(head, seen.snapshot_of(head.namespace, head.target, parts[key], looked))
+
+
+def _roots(client: Client, namespace: str, kind: tuple[str, str]) -> dict[tuple[str, str, str], Tree]:
+    found = client.list(Ref(*kind, namespace=namespace), labels=_OURS)
+    return {(body["metadata"]["namespace"], kind[1], body["metadata"]["name"]): body for body in found}
+
+
+def _pods(client: Client, namespace: str, label: str) -> dict[tuple[str, str, str], list[views.Pod]]:
+    """Pods that have a label, by namespace, label and value."""
+    found: dict[tuple[str, str, str], list[views.Pod]] = {}
+    for pod in pod_table.pods_in_table(client, namespace, label):
+        found.setdefault((pod.metadata.namespace, label, pod.metadata.labels[label]), []).append(pod)
+    return found
+
+
+def _of(
+    pods: Mapping[tuple[str, str, str], Sequence[views.Pod]], namespace: str, selector: Selector
+) -> list[views.Pod]:
+    found = pods.get((namespace, *selector.first), ())
+    return [each for each in found if selector.matches(each.metadata.labels)]
+
+
+def _instance(job: views.Job) -> str:
+    return job.metadata.labels.get("app.kubernetes.io/instance", "")

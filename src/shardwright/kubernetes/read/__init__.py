@@ -1,0 +1,1 @@
+"""Manifests from anywhere back into fields of a recipe."""
