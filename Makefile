@@ -31,7 +31,7 @@ $(VENV)/dev.stamp: locks/dev.lock $(VENV)/run.stamp
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --compile-bytecode -r locks/dev.lock
 	touch $@
 
-.PHONY: help install dev engine demo test test-cluster cluster-packages cluster-verdicts cluster-stories lint format typecheck unit truths integration acceptance soak benchmark lock clean
+.PHONY: help install dev engine demo test test-cluster cluster-packages cluster-verdicts cluster-nodes cluster-stories lint format typecheck unit truths integration acceptance soak benchmark lock clean
 install: $(VENV)/run.stamp  ## the tool, in .venv, from the lock
 	@$(BIN)/python -m compileall -q src
 
@@ -71,18 +71,20 @@ test: lint engine  ## all of the above
 
 test-cluster: dev  ## tests with a real Kubernetes; builds it the first time, with Go (half an hour)
 	@$(BIN)/python -m shardwright.testing.cluster > /dev/null
-	$(MAKE) --jobs=2 --output-sync=target --no-print-directory cluster-verdicts cluster-stories
+	$(MAKE) --jobs=3 --output-sync=target --no-print-directory cluster-nodes cluster-stories cluster-verdicts
 
 # What asks an API server alone computes; what waits for controllers and pods mostly waits: side by side.
 CLUSTER_VERDICTS := tests/cluster/test_manifests.py tests/cluster/test_plain_kinds.py
-cluster-verdicts: dev
+CLUSTER_NODES := $(shell grep -l 'clusters\.nodes' tests/cluster/test_*.py)
+cluster-verdicts: dev  ## manifests of all targets and releases, asked of an API server
 	$(BIN)/pytest $(CLUSTER_VERDICTS) -m "not soak"
 
-cluster-stories: dev
-	$(BIN)/pytest tests/cluster $(CLUSTER_VERDICTS:%=--ignore=%) -m "not soak"
+cluster-nodes: dev  ## what happens on real nodes
+	$(BIN)/pytest $(CLUSTER_NODES) -m "not soak"
 
-# Real nodes run on Debian's containerd; nothing of it has to be started. Where it cannot be installed their tests say so.
-CLUSTER_PACKAGES := containerd runc containernetworking-plugins busybox-static
+cluster-stories: dev  ## what controllers do, without nodes
+	$(BIN)/pytest tests/cluster $(CLUSTER_VERDICTS:%=--ignore=%) $(CLUSTER_NODES:%=--ignore=%) -m "not soak"
+
 cluster-packages:  ## what test-cluster's real nodes need, where this is Debian and you are root
 	@if ! command -v apt-get > /dev/null || [ "$$(id -u)" != 0 ]; then echo "make: install $(CLUSTER_PACKAGES) for the tests with real nodes"; \
 	elif [ "$$(dpkg-query --show --showformat '$${db:Status-Abbrev}\n' $(CLUSTER_PACKAGES) 2> /dev/null | grep -c ^ii)" != $(words $(CLUSTER_PACKAGES)) ]; then \

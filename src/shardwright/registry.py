@@ -56,13 +56,13 @@ BUILDS: dict[str, str] = {
     "vllm": "shardwright.engines.vllm.build:BUILD",
 }
 TARGETS: dict[str, str] = {
-    "lws": "shardwright.targets.lws:TARGET",
-    "local": "shardwright.targets.local:TARGET",
-    "kserve": "shardwright.targets.kserve:TARGET",
-    "llmisvc": "shardwright.targets.llmisvc:TARGET",
-    "openshift-ai": "shardwright.targets.openshift_ai:TARGET",
-    "kuberay": "shardwright.targets.kuberay:TARGET",
-    "kubernetes": "shardwright.targets.kubernetes_plain:TARGET",
+    "lws": "shardwright.targets.lws.target:TARGET",
+    "local": "shardwright.targets.local.target:TARGET",
+    "kserve": "shardwright.targets.kserve.target:TARGET",
+    "llmisvc": "shardwright.targets.llmisvc.target:TARGET",
+    "openshift-ai": "shardwright.targets.openshift_ai.target:TARGET",
+    "kuberay": "shardwright.targets.kuberay.target:TARGET",
+    "kubernetes": "shardwright.targets.kubernetes_plain.target:TARGET",
 }
 # Rules for manifests from anywhere, by platform.
 LINTS: dict[str, str] = {
@@ -207,7 +207,7 @@ def load_staging(kind: str) -> Staging | None:
 def package_of(kind: str) -> str:
     """The package that holds a target and its facts; InputError if there is none in this version."""
     load_target(kind)
-    return TARGETS[kind].partition(":")[0]
+    return TARGETS[kind].partition(":")[0].rpartition(".")[0]
 
 
 def _load(table: dict[str, str], name: str, field: str) -> object:

@@ -168,6 +168,10 @@ def test_what_others_keep_is_not_touched(client: Client) -> None:
     with pytest.raises(errors.Conflict, match="Argo CD") as refused:
         rollout.prepare(planned(client, engine={"env": {"TZ": "UTC"}}), client, Options())
     assert "render" in refused.value.hint
+    with pytest.raises(errors.Conflict, match="is kept by Argo CD"):
+        list(past.delete(client, client.namespace, "llama", with_claims=True, timeout_seconds=60))
+    assert the_deployment(client)
+    assert numbers(client) == [(1, "applying")]
 
 
 def test_a_namespace_that_is_not_there(client: Client) -> None:
@@ -197,6 +201,33 @@ def test_nothing_is_left_but_the_claim(client: Client) -> None:
         past.history(client, client.namespace, "llama")
 
 
+def test_a_claim_that_another_deployment_names_is_kept(client: Client) -> None:
+    """However a deletion is asked for: the model on it is the other one's too."""
+    claim = {"claim": "models", "size": 10 * 2**30, "download": "never"}
+    other = {"name": "other", "namespace": client.namespace}
+    applied(client, planned(client, storage=claim))
+    applied(client, planned(client, storage=claim, metadata=other))
+    steps = list(past.delete(client, client.namespace, "other", with_claims=True, timeout_seconds=60))
+    assert [step.subject for step in steps if "kept" in step.subject] == [
+        f"kept PersistentVolumeClaim {client.namespace}/models: llama of the namespace needs it"
+    ]
+    found = client.get(Ref("v1", "PersistentVolumeClaim", "models", client.namespace))
+    assert "deletionTimestamp" not in found["metadata"]
+
+
+def test_a_namespace_that_was_forgotten_is_named(client: Client) -> None:
+    """Who asks for it elsewhere is told where it is, and of a damaged revision where that is."""
+    applied(client, planned(client))
+    with pytest.raises(errors.NotFound, match="no deployment default/llama") as refused:
+        past.history(client, "default", "llama")
+    assert client.namespace in refused.value.hint
+    ref = Ref("v1", "ConfigMap", "shardwright-llama-v1", client.namespace)
+    client.change(ref, lambda found: found | {"data": {"revision": "AAAA"}})
+    with pytest.raises(errors.InputError, match=f"{client.namespace}/shardwright-llama-v1") as damaged:
+        past.history(client, client.namespace, "llama")
+    assert f"-n {client.namespace}" in damaged.value.hint
+
+
 def test_only_so_many_revisions_are_kept(client: Client) -> None:
     """The last that served stays, however old."""
     base = rollout.wanted_of(planned(client))
@@ -212,8 +243,9 @@ def test_the_servers_words_reach_the_user(client: Client) -> None:
     """A name that is too long and an unknown field are refused with what the server says."""
     with pytest.raises(Invalid, match="253"):
         client.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a" * 300}})
-    with pytest.raises(Invalid, match="not declared"):
+    with pytest.raises(Invalid, match="not declared") as unknown:
         client.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "dat": {}})
+    assert "target.version" in unknown.value.hint
     with pytest.raises(errors.NotFound, match="does not serve"):
         client.apply({"apiVersion": "x.example.org/v1", "kind": "Thing", "metadata": {"name": "a"}})
 
@@ -224,4 +256,4 @@ def test_what_may_not_be_written_is_told_by_verb_and_kind(client: Client) -> Non
     with pytest.raises(Forbidden, match=f"patch configmaps in namespace {client.namespace}") as refused:
         client.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}})
     assert refused.value.asked == Asked("patch", "configmaps", "a", client.namespace)
-    assert "--print-rbac" in refused.value.hint
+    assert "check -f FILE --print-rbac" in refused.value.hint

@@ -101,7 +101,7 @@ def test_credentials_expire_mid_apply(
     proxy: fault_proxy.Proxy, client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing is lost: with new ones the same command goes on, once the lease of the first has ended."""
-    monkeypatch.setattr(leases, "DURATION_SECONDS", 2)
+    monkeypatch.setattr(leases, "DURATION_SECONDS", 6)
     place = Place(kubeconfig=str(proxy.write_kubeconfig(tmp_path / "kubeconfig")), namespace=client.namespace)
     with connect(place) as expiring:
         steps = iter(rollout.carry_out(prepared(expiring), expiring, Options()))
@@ -113,7 +113,7 @@ def test_credentials_expire_mid_apply(
     with pytest.raises(errors.Conflict, match="is being changed by") as held:
         applied(client)
     assert "its lease ends" in held.value.hint
-    time.sleep(2.5)
+    time.sleep(6.5)
     applied(client)
     assert [number for number, _ in numbers(client)] == [1, 2]
     assert not prepared(client).is_needed

@@ -10,7 +10,8 @@ import yaml
 from crd_schema import faults_of, needs_crds, release_tags
 
 from shardwright.core.recipe.model import Rdma
-from shardwright.targets.kserve import TARGET, releases
+from shardwright.targets.kserve import releases
+from shardwright.targets.kserve.target import TARGET
 from shardwright.testing import builders
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from shardwright.core.manifests.judge import judge
 from shardwright.core.manifests.objects import Context, Object
 from shardwright.core.marked import tree
 from shardwright.core.recipe.model import Rdma
-from shardwright.targets.kuberay import TARGET
 from shardwright.targets.kuberay.lint import LINT
+from shardwright.targets.kuberay.target import TARGET
 from shardwright.testing import builders
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import yaml
 from crd_schema import faults_of, needs_crds, release_tags
 
 from shardwright.core.recipe.model import Rdma
-from shardwright.targets.llmisvc import TARGET
+from shardwright.targets.llmisvc.target import TARGET
 from shardwright.testing import builders
 
 TAGS = [tag for tag in release_tags("kserve") if int(tag.split(".")[1]) >= 16] or ["none"]

@@ -10,7 +10,7 @@ import yaml
 from crd_schema import faults_of, needs_crds, release_tags
 
 from shardwright.core.recipe.model import Rdma
-from shardwright.targets.lws import TARGET
+from shardwright.targets.lws.target import TARGET
 from shardwright.testing import builders
 
 TAGS = release_tags("lws") or ["none"]

@@ -9,7 +9,8 @@ from crd_schema import faults_of, needs_crds
 
 from shardwright.core.manifests import admission, checking
 from shardwright.kubernetes import field_tables
-from shardwright.targets.openshift_ai import TARGET, releases
+from shardwright.targets.openshift_ai import releases
+from shardwright.targets.openshift_ai.target import TARGET
 from shardwright.testing import builders
 
 PLURALS = {"ServingRuntime": "servingruntimes", "InferenceService": "inferenceservices"}

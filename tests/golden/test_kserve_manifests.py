@@ -16,7 +16,7 @@ from test_lws_manifests import PODS
 from shardwright.core.plan.types import EngineChoice
 from shardwright.core.recipe.model import Auth, Bytes, KeyRef, Rdma, Tls
 from shardwright.service import deploying, rendering
-from shardwright.targets.kserve import TARGET
+from shardwright.targets.kserve.target import TARGET
 from shardwright.testing import builders
 from shardwright.units import GIB
 

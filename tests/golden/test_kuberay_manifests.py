@@ -13,7 +13,7 @@ import pytest
 
 from shardwright.core.recipe.model import Bytes, Expose, Rdma, Tls
 from shardwright.service import rendering
-from shardwright.targets.kuberay import TARGET
+from shardwright.targets.kuberay.target import TARGET
 from shardwright.testing import builders
 from shardwright.units import GIB
 

@@ -14,7 +14,7 @@ import pytest
 from shardwright.formats import helm, kustomize
 from shardwright.service import rendering
 from shardwright.service.deploying import deployment_of
-from shardwright.targets.kubernetes_plain import TARGET
+from shardwright.targets.kubernetes_plain.target import TARGET
 from shardwright.testing import builders
 
 if TYPE_CHECKING:

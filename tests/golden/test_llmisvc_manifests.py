@@ -15,7 +15,7 @@ from shardwright.core.plan import Plan
 from shardwright.models import load
 from shardwright.service import deploying, planning, recipes, rendering
 from shardwright.settings import load_hub_settings
-from shardwright.targets.llmisvc import TARGET
+from shardwright.targets.llmisvc.target import TARGET
 
 FOLDER = Path(__file__).parent / "llmisvc"
 EXAMPLES = Path(__file__).parents[2] / "examples"

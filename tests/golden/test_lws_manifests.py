@@ -14,7 +14,7 @@ import pytest
 
 from shardwright.core.recipe.model import Bytes, KeyRef, PodOverrides
 from shardwright.service import rendering
-from shardwright.targets.lws import TARGET
+from shardwright.targets.lws.target import TARGET
 from shardwright.testing import builders
 from shardwright.units import GIB
 

@@ -15,7 +15,7 @@ from shardwright.core.group import group_of
 from shardwright.core.plan import Plan, plan
 from shardwright.engines.sglang import ENGINE
 from shardwright.service import rendering
-from shardwright.targets.lws import TARGET
+from shardwright.targets.lws.target import TARGET
 from shardwright.testing import builders
 from shardwright.units import GIB
 

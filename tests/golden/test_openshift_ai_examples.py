@@ -16,7 +16,7 @@ from shardwright.core.plan import Infeasible, Plan
 from shardwright.models import load
 from shardwright.service import deploying, planning, recipes, rendering
 from shardwright.settings import load_hub_settings
-from shardwright.targets.openshift_ai import TARGET
+from shardwright.targets.openshift_ai.target import TARGET
 
 FOLDER = Path(__file__).parent / "openshift_ai"
 EXAMPLES = Path(__file__).parents[2] / "examples"

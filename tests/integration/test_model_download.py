@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from shardwright.targets.lws import TARGET
+from shardwright.targets.lws.target import TARGET
 from shardwright.testing import builders
 
 if TYPE_CHECKING:

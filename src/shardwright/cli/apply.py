@@ -59,7 +59,8 @@ def apply(  # noqa: PLR0913 - the command's options
 ) -> None:
     """Plan a recipe, check the cluster, show the plan and what would change, ask, and do it.
 
-    A second apply of the same recipe changes nothing. What the cluster lacks ends it with 4, before anything is written.
+    A second apply of the same recipe changes nothing. What the cluster lacks ends it with 4, before anything is written;
+    where nothing would be, it is told, and the deployment followed.
 
     \b
     shardwright apply -f recipe.yaml
@@ -132,7 +133,7 @@ def _on_a_cluster(
         prepared = looked.rollout if looked else rollout.prepare(plan, client, allowed)
         if prepared is not None:
             click.echo(rollout_view.rollout_text(prepared), err=not dry_run)
-        if looked is not None and looked.fails:
+        if looked is not None and looked.stops:
             raise click.exceptions.Exit(check.EXIT_FINDINGS)
         if prepared is not None and not dry_run:
             updating.update(client, prepared, allowed, manner)

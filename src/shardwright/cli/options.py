@@ -67,14 +67,18 @@ def follow(command: Callable[..., Any]) -> Callable[..., Any]:
     """`--wait/--no-wait --timeout SECONDS` of what starts a deployment."""
     decorators = [
         click.option(
-            "--wait/--no-wait", default=True, show_default=True, help="Follow the start until a request is answered."
+            "--wait/--no-wait",
+            default=True,
+            show_default=True,
+            help="Follow the start until a request is answered. A download is waited for either way.",
         ),
         click.option(
             "--timeout",
             "timeout_seconds",
             type=click.FloatRange(min=1),
             metavar="SECONDS",
-            help="How long to wait; if omitted, what the plan expects of a start at most, on this machine 1800.",
+            help="How long the start may take, once the model is there; if omitted, what the plan expects of it at most, "
+            "on this machine 1800.",
         ),
     ]
     for decorator in reversed(decorators):

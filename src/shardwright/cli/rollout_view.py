@@ -1,9 +1,10 @@
-"""What an apply would do, as text: one line an object, one a field that changes, and what its values were and will be."""
+"""What an apply would do: one line an object, one a field that changes, and what its values were and will be; or as data."""
 
 from __future__ import annotations
 
+import difflib
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from shardwright.core.lifecycle import plan_difference, updates
 from shardwright.core.manifests.differences import ABSENT
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from shardwright.core.manifests.differences import Difference
     from shardwright.service.rollout import Rollout, Step
 
-__all__ = ["changes_text", "fields_text", "rollout_text", "step_text"]
+__all__ = ["changes_text", "fields_text", "group_document", "rollout_document", "rollout_text", "step_text"]
 
 _SIGNS = {"create": "+", "update": "~", "unchanged": " ", "recreate": "!", "prune": "-"}
 _WIDEST = 100
@@ -66,14 +67,79 @@ def fields_text(fields: Sequence[Difference]) -> Iterator[str]:
         yield from _field(field)
 
 
+def rollout_document(rollout: Rollout) -> dict[str, Any]:
+    """The same as plain values; what is not there is null."""
+    return {
+        "namespace": rollout.namespace,
+        "name": rollout.name,
+        "differs": rollout.is_needed,
+        "meaning": list(_meaning(rollout)),
+        "changes": [_change(each) for each in (*rollout.changes, *rollout.stale)],
+    }
+
+
+def group_document(namespace: str, name: str, fields: Sequence[Difference]) -> dict[str, Any]:
+    """Of a group on this machine, which is one object."""
+    change = {"action": "update" if fields else "unchanged", "apiVersion": "", "kind": "", "why": ""}
+    change |= {"namespace": namespace, "name": name}
+    return {
+        "namespace": namespace,
+        "name": name,
+        "differs": bool(fields),
+        "meaning": [],
+        "changes": [{**change, "fields": _plain(fields)}],
+        "findings": [],
+    }
+
+
+def _change(change: ObjectChange) -> dict[str, Any]:
+    return {
+        "action": change.action,
+        "apiVersion": change.api_version,
+        "kind": change.kind,
+        "namespace": change.namespace,
+        "name": change.name,
+        "why": change.why,
+        "fields": _plain(change.fields),
+    }
+
+
+def _plain(fields: Sequence[Difference]) -> list[dict[str, Any]]:
+    return [{"path": each.path, "now": _or_null(each.original), "then": _or_null(each.rendered)} for each in fields]
+
+
+def _or_null(value: object) -> object:
+    return None if value is ABSENT else value
+
+
 def _field(field: Difference) -> Iterator[str]:
     old, new = _value(field.original), _value(field.rendered)
     if len(old) + len(new) + len(field.path) < _WIDEST:
         yield f"    {field.path}: {old} -> {new}"
+    elif (words := _words(field.original)) and (new_words := _words(field.rendered)):
+        yield f"    {field.path}: of {len(words)} items"
+        yield from _items(words, new_words)
     else:
         yield f"    {field.path}:"
         yield f"      - {old}"
         yield f"      + {new}"
+
+
+def _words(value: object) -> list[str]:
+    """The items of a command line; empty for what is none."""
+    items = cast("list[object]", value) if isinstance(value, list) else []
+    return [each for each in items if isinstance(each, str)] if all(isinstance(each, str) for each in items) else []
+
+
+def _items(old: list[str], new: list[str]) -> Iterator[str]:
+    """What of a command line differs, a value after its flag."""
+    for what, start, end, new_start, new_end in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+        is_value = what == "replace" and start > 0 and old[start - 1].startswith("-")
+        flag = old[start - 1 : start] if is_value else list[str]()
+        if what in {"replace", "delete"}:
+            yield f"      - {' '.join(map(_value, [*flag, *old[start:end]]))}"
+        if what in {"replace", "insert"}:
+            yield f"      + {' '.join(map(_value, [*flag, *new[new_start:new_end]]))}"
 
 
 def _value(value: object) -> str:

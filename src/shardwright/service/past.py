@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 from shardwright import errors
+from shardwright.core.lifecycle import changes
 from shardwright.core.lifecycle.bodies import text_at
 from shardwright.service import clusters, rollout, secret_giving
 
@@ -93,17 +94,21 @@ def delete(client: Client, namespace: str, name: str, *, with_claims: bool, time
     """Delete all objects of all kept revisions, the last applied first, each when the one before is gone; then the history.
 
     An operator may need what an object was made with until that object is gone. Claims stay unless `with_claims`: a model
-    is on them. Namespaces stay always, and so do objects that are not ours, or that other deployments need.
+    is on them. Namespaces stay always, and so do objects that are not ours, or that other deployments need: a claim with
+    the model of two, for one.
     """
     from shardwright.kubernetes.live import applying, leases, revisions  # noqa: PLC0415 - see clusters
 
     history(client, namespace, name)
     with leases.held(client, namespace, name, clusters.holder()) as lease:
+        _demand_unkept(revisions.history(client, namespace, name), client, name)
         deadline = time.monotonic() + timeout_seconds
         for ref in _objects(revisions.history(client, namespace, name), client, name, with_claims=with_claims):
             lease.demand()
-            if _is_needed(client, ref):
-                yield rollout.Step("prune", f"kept {ref}: another deployment of the namespace needs it")
+            needing = _users_of(client, ref, name)
+            if needing or _is_needed(client, ref):
+                by = ", ".join(needing) or "another deployment"
+                yield rollout.Step("prune", f"kept {ref}: {by} of the namespace needs it")
                 continue
             client.delete(ref)
             applying.wait_until_gone(client, [ref], timeout_seconds=max(0.0, deadline - time.monotonic()))
@@ -112,6 +117,17 @@ def delete(client: Client, namespace: str, name: str, *, with_claims: bool, time
         for told in secret_giving.take_back(client, namespace, name, revisions.history(client, namespace, name)):
             yield rollout.Step("prune", told)
         revisions.remove(client, namespace, name)
+
+
+def _demand_unkept(known: Sequence[Revision], client: Client, name: str) -> None:
+    """Conflict, before anything is deleted, for objects that Argo CD or Flux keep: they would make them again."""
+    for ref in _objects(known, client, name, with_claims=False):
+        keeper = changes.keeper_of(client.find(ref) or {})
+        if keeper:
+            raise errors.Conflict(
+                f"{ref} is kept by {keeper}: what is deleted here, it would make again",
+                hint=f"remove it where {keeper} reads it; then the same command removes what is left",
+            )
 
 
 def _objects(known: Sequence[Revision], client: Client, name: str, *, with_claims: bool) -> Iterator[Ref]:
@@ -125,6 +141,23 @@ def _objects(known: Sequence[Revision], client: Client, name: str, *, with_claim
         found = client.find(ref)
         if found is not None and applying.is_ours(found, name):
             yield ref
+
+
+def _users_of(client: Client, ref: Ref, name: str) -> tuple[str, ...]:
+    """Other deployments of the namespace with a kept revision that names this claim; none for other kinds."""
+    from shardwright.kubernetes.live import revisions  # noqa: PLC0415 - see clusters
+
+    if ref.kind != "PersistentVolumeClaim":
+        return ()
+    others = [other for _, other in revisions.deployments(client, ref.namespace) if other != name]
+    return tuple(other for other in others if _names_claim(revisions.history(client, ref.namespace, other), ref.name))
+
+
+def _names_claim(known: Sequence[Revision], claim: str) -> bool:
+    """As a volume of a pod, or as the address of a model."""
+    written = (f'"claimName": "{claim}"', f"pvc://{claim}/", f'pvc://{claim}"')
+    bodies = [json.dumps(dict(body)) for each in known for body in each.manifests]
+    return any(words in body for body in bodies for words in written)
 
 
 def _is_needed(client: Client, ref: Ref) -> bool:

@@ -32,11 +32,19 @@ class Prospect:
     """Of the preflight."""
     rollout: Rollout | None
     """None where what is missing leaves nothing to compare with."""
+    gives_secrets: bool = False
+    """Whether Secrets would be written, whatever else is."""
 
     @property
     def fails(self) -> bool:
         """Whether the preflight fails."""
         return checking.failing(self.findings, strict=False)
+
+    @property
+    def stops(self) -> bool:
+        """Whether the preflight keeps an apply from going on: where nothing would be written, what it found is only told."""
+        is_idle = self.rollout is not None and not self.rollout.is_needed and not self.gives_secrets
+        return self.fails and not is_idle
 
 
 def look(plan: Plan, client: Client, options: Options) -> Prospect:
@@ -54,7 +62,7 @@ def look(plan: Plan, client: Client, options: Options) -> Prospect:
         except errors.ShardwrightError as problem:
             refused = problem
         facts = asked.result()
-    found = Prospect(findings=_findings(needs, facts, prepared), rollout=prepared)
+    found = Prospect(findings=_findings(needs, facts, prepared), rollout=prepared, gives_secrets=bool(options.secrets))
     if refused is not None and not found.fails:
         raise refused
     return found

@@ -96,6 +96,8 @@ def _foreign(client: Client, namespace: str, short: str, name: str) -> Subject:
 
     if short not in FOREIGN:
         raise errors.InputError(f"{short}/{name}: no such kind", hint=f"use one of: {', '.join(FOREIGN)}")
+    if not name:
+        raise errors.InputError(f"{short}/: the name is missing", hint=f"write {short}/NAME")
     group, kind = FOREIGN[short]
     served = client.kinds.served(group, kind)
     if not served:

@@ -31,8 +31,9 @@ def _in_the_cluster(name: str, namespace: str, place: Place, missing: errors.Not
 
     try:
         client = clusters.connected(place)
-    except errors.AccessError:
-        raise missing from None
+    except errors.AccessError as unreachable:
+        told = f"{missing.message}; and no cluster was asked: {unreachable.message}"
+        raise errors.NotFound(told, hint=unreachable.hint or missing.hint) from None
     with client:
         revisions.newest(client, namespace, name)
     return "cluster"

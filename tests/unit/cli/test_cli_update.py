@@ -9,10 +9,14 @@ import pytest
 from click.testing import CliRunner
 
 from shardwright import errors
-from shardwright.cli import updating, waiting
+from shardwright.cli import rollout_view, updating, waiting
 from shardwright.cli.main import cli
 from shardwright.cli.waiting import Ended
+from shardwright.core.lifecycle.changes import change_of
+from shardwright.core.lifecycle.revision import Revision
+from shardwright.core.manifests.differences import differences
 from shardwright.kubernetes.client import Place
+from shardwright.service.rollout import Rollout
 
 EXAMPLE = str(Path(__file__).parents[3] / "examples" / "llama-3-8b-two-nodes.yaml")
 
@@ -44,3 +48,32 @@ def test_without_a_terminal_nothing_is_done_unasked() -> None:
     updating.confirm("apply?", yes=True)
     with pytest.raises(click.UsageError, match="-y"):
         updating.confirm("apply?", yes=False)
+
+
+def test_of_a_command_line_what_differs_is_shown() -> None:
+    """Whoever changes one flag among many sees that flag, with its value before and after."""
+    old = ["vllm", "serve", "meta-llama/Meta-Llama-3-8B-Instruct", "--port", "8080", "--max-num-seqs", "256"]
+    new = [*old[:-1], "64", "--enable-prefix-caching"]
+    lines = list(rollout_view.fields_text(differences({"command": old}, {"command": new})))
+    assert lines == [
+        "    command: of 7 items",
+        '      - "--max-num-seqs" "256"',
+        '      + "--max-num-seqs" "64" "--enable-prefix-caching"',
+    ]
+
+
+def test_a_difference_as_data() -> None:
+    """Every object with its fields, what is not there as null; a group of this machine has the same keys, all documented."""
+    service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "llama", "namespace": "demo"}}
+    changed = change_of(service, service, service | {"spec": {"type": "ClusterIP"}})
+    wanted = Revision(number=0, recipe={}, digest="a", plan={}, manifests=(service,), outcome="applying")
+    found = Rollout(namespace="demo", name="llama", wanted=wanted, before=None, changes=(changed,), stale=())
+    document = rollout_view.rollout_document(found)
+    (change,) = document["changes"]
+    assert (document["differs"], change["action"], change["kind"]) == (True, "update", "Service")
+    assert change["fields"] == [{"path": "spec", "now": None, "then": {"type": "ClusterIP"}}]
+    group = rollout_view.group_document("demo", "llama", differences({"a": 1}, {"a": 2}))
+    assert group["changes"][0]["fields"] == [{"path": "a", "now": 1, "then": 2}]
+    assert group["changes"][0].keys() == change.keys()
+    page = (Path(EXAMPLE).parents[1] / "docs" / "reference" / "json.md").read_text("utf-8")
+    assert all(f"`{key}`" in page for key in (*group, *change, *change["fields"][0]))

@@ -10,7 +10,7 @@ import yaml
 from shardwright import errors
 from shardwright.formats import helm, texts
 from shardwright.service import rendering
-from shardwright.targets.lws import TARGET
+from shardwright.targets.lws.target import TARGET
 from shardwright.testing import builders
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import yaml
 from shardwright.core.plugins import Manifest
 from shardwright.formats import kustomize, sync_waves, texts
 from shardwright.service import rendering
-from shardwright.targets.lws import TARGET
+from shardwright.targets.lws.target import TARGET
 from shardwright.testing import builders
 
 if TYPE_CHECKING:

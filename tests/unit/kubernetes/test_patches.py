@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from shardwright import errors
 from shardwright.core.recipe.model import Patch, PatchTarget, Target
 from shardwright.kubernetes.render import json_patch, patches
-from shardwright.targets.lws import TARGET
+from shardwright.targets.lws.target import TARGET
 from shardwright.testing import builders
 
 SET = PatchTarget("LeaderWorkerSet")

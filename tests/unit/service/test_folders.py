@@ -10,7 +10,7 @@ from shardwright import errors
 from shardwright.core.plugins import Manifest
 from shardwright.formats.texts import File
 from shardwright.service import rendering
-from shardwright.targets.lws import TARGET
+from shardwright.targets.lws.target import TARGET
 from shardwright.testing import builders
 
 if TYPE_CHECKING:

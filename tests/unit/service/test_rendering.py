@@ -12,7 +12,7 @@ from shardwright import errors, registry
 from shardwright.core.recipe.model import Parallelism, Patch, PatchTarget
 from shardwright.core.rules import Finding
 from shardwright.service import deploying, rendering
-from shardwright.targets.lws import TARGET
+from shardwright.targets.lws.target import TARGET
 from shardwright.testing import builders
 
 if TYPE_CHECKING:

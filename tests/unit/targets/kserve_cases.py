@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from shardwright.core.plan.types import EngineChoice
 from shardwright.service import deploying
-from shardwright.targets.kserve import TARGET
+from shardwright.targets.kserve.target import TARGET
 from shardwright.testing import builders
 
 if TYPE_CHECKING:

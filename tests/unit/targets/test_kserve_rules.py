@@ -12,7 +12,8 @@ from shardwright import errors
 from shardwright.core.layout import Layout
 from shardwright.core.recipe.model import Patch, PatchTarget
 from shardwright.service import rendering
-from shardwright.targets.kserve import TARGET, options, releases
+from shardwright.targets.kserve import options, releases
+from shardwright.targets.kserve.target import TARGET
 from shardwright.testing import builders
 
 ROOT = Path(__file__).parents[3]

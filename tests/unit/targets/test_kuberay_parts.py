@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from shardwright.core.lifecycle.snapshot import Condition, Snapshot, state_of
-from shardwright.targets.kuberay import TARGET
 from shardwright.targets.kuberay.parts import parts_of
+from shardwright.targets.kuberay.target import TARGET
 from shardwright.testing import builders
 
 

@@ -8,7 +8,8 @@ import pytest
 import yaml
 
 from shardwright.core.recipe.model import PodOverrides
-from shardwright.targets.kuberay import TARGET, head
+from shardwright.targets.kuberay import head
+from shardwright.targets.kuberay.target import TARGET
 from shardwright.testing import builders
 from shardwright.units import GIB
 

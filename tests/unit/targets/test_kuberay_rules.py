@@ -7,7 +7,7 @@ import pytest
 
 from shardwright.core.group import Group, Member
 from shardwright.core.recipe.model import Auth, Expose, KeyRef, PodOverrides, Quantity
-from shardwright.targets.kuberay import TARGET
+from shardwright.targets.kuberay.target import TARGET
 from shardwright.testing import builders
 
 if TYPE_CHECKING:

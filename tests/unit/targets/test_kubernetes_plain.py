@@ -7,7 +7,8 @@ import pytest
 from shardwright import errors
 from shardwright.core.deployment import Probe
 from shardwright.service import rendering
-from shardwright.targets.kubernetes_plain import TARGET, releases, render
+from shardwright.targets.kubernetes_plain import releases, render
+from shardwright.targets.kubernetes_plain.target import TARGET
 from shardwright.testing import builders
 
 if TYPE_CHECKING:

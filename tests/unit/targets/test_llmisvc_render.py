@@ -8,7 +8,7 @@ import pytest
 
 from shardwright.core.layout import Layout, split_layers
 from shardwright.core.recipe.model import Rdma
-from shardwright.targets.llmisvc import TARGET
+from shardwright.targets.llmisvc.target import TARGET
 from shardwright.testing import builders
 
 

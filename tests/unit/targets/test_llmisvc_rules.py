@@ -9,7 +9,7 @@ import pytest
 
 from shardwright.core.deployment import Variable
 from shardwright.core.recipe.model import Auth, PodOverrides
-from shardwright.targets.llmisvc import TARGET
+from shardwright.targets.llmisvc.target import TARGET
 from shardwright.testing import builders
 
 

@@ -10,7 +10,8 @@ import pytest
 from shardwright.core.deployment import Port
 from shardwright.core.group import Group, Member
 from shardwright.core.recipe.model import Expose, Tls
-from shardwright.targets.lws import TARGET, options, releases, rules
+from shardwright.targets.lws import options, releases, rules
+from shardwright.targets.lws.target import TARGET
 from shardwright.testing import builders
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ import pytest
 
 from shardwright import registry
 from shardwright.core.recipe.model import Auth, Tls
-from shardwright.targets.openshift_ai import TARGET, releases
+from shardwright.targets.openshift_ai import releases
+from shardwright.targets.openshift_ai.target import TARGET
 from shardwright.testing import builders
 
 MACHINES = {"infrastructure": "demo-x2k", "region": "us-west-2", "zone": "us-west-2a", "image": "ami-1"}

@@ -24,6 +24,8 @@ class Root:
     name: str
     ready_condition: str = "Ready"
     """Type of the condition in its status that is True when it serves; without it the leaders' pods say."""
+    keeps_words: bool = False
+    """A condition of it that became False still has the reason and message of when it was True."""
 
 
 @frozen(kw_only=True)

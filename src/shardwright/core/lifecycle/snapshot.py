@@ -114,7 +114,12 @@ class Snapshot:
 
 
 def explanation(snapshot: Snapshot) -> str:
-    """The first thing that explains why it does not serve; empty where nothing is said."""
+    """The first thing that explains why it does not serve; empty where nothing is said, or it does.
+
+    Of what serves a condition may well be false: `Progressing` of a LeaderWorkerSet is, once all of it is ready.
+    """
+    if state_of(snapshot) == "ready":
+        return ""
     for member in snapshot.members:
         if member.reason:
             told = f": {member.message}" if member.message else ""
@@ -128,7 +133,7 @@ def explanation(snapshot: Snapshot) -> str:
 def state_of(snapshot: Snapshot) -> State:
     """The one word; what is worst decides, but for a replica that serves beside one that does not."""
     if not snapshot.is_present:
-        return "ending" if snapshot.members else "absent"
+        return "ending" if snapshot.members else _fetching(snapshot) or "absent"
     if snapshot.is_ending:
         return "ending"
     serving = sum(serves(snapshot, index) for index in range(snapshot.replicas))
@@ -139,11 +144,17 @@ def state_of(snapshot: Snapshot) -> State:
     return _coming_up(snapshot)
 
 
-def _coming_up(snapshot: Snapshot) -> State:
+def _fetching(snapshot: Snapshot) -> State | None:
+    """Of the download that comes before all else, where one is under way or failed; the group itself is made after it."""
     if any(each.state == "failed" for each in snapshot.downloads):
         return "failed"
-    if any(each.state == "running" for each in snapshot.downloads):
-        return "downloading"
+    return "downloading" if any(each.state == "running" for each in snapshot.downloads) else None
+
+
+def _coming_up(snapshot: Snapshot) -> State:
+    fetching = _fetching(snapshot)
+    if fetching:
+        return fetching
     if any(each.restarts or each.state in {"waiting", "ended", "ending"} for each in snapshot.members):
         return "restarting"
     complete = len(snapshot.members) >= snapshot.size * snapshot.replicas

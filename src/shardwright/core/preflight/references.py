@@ -127,10 +127,11 @@ def _networks(needs: Needs, facts: ClusterFacts) -> Iterator[Finding]:
 
 def check_names(needs: Needs, facts: ClusterFacts) -> Iterator[Finding]:
     """Names of all objects are free, or theirs already."""
-    taken = 0
+    taken = untold = 0
     for wanted in needs.objects:
         found = facts.present.get(wanted)
         if isinstance(found, Untold):
+            untold += 1
             yield telling.unknown("cluster.name", f"whether there is a {wanted}", found)
         elif found is not None and wanted.kind not in _SHARED_KINDS:
             told = list(_taken(needs, wanted, found))
@@ -148,8 +149,9 @@ def check_names(needs: Needs, facts: ClusterFacts) -> Iterator[Finding]:
             fix=f"remove it, or choose another metadata.name than {needs.name}",
             value=made.name,
         )
-    if needs.objects and not taken:
-        yield telling.fine("cluster.name", f"the names of {len(needs.objects)} objects are free, or theirs already")
+    if len(needs.objects) > untold and not taken:
+        count = f"{len(needs.objects) - untold} objects"
+        yield telling.fine("cluster.name", f"the names of {count} are free, or theirs already")
 
 
 def _taken(needs: Needs, wanted: ObjectNeed, found: Owner) -> Iterator[Finding]:

@@ -15,6 +15,7 @@ import msgspec
 
 from shardwright import errors
 from shardwright.kubernetes.client import kinds, refusals
+from shardwright.kubernetes.client.credentials import Credentials
 from shardwright.kubernetes.client.open_streams import OpenStreams
 from shardwright.kubernetes.client.refusals import Asked
 from shardwright.kubernetes.client.sending import Sender, request_of, status_of, was_closed
@@ -49,8 +50,11 @@ class Connection:
             self.http = client_adapter.Client(config, client_adapter.ConnectionParams(timeout=timeout))
         except (OSError, ValueError) as problem:
             raise errors.AccessError(
-                f"context {config.context_name!r}: its certificates cannot be used: {problem}"
+                f"context {config.context_name!r}: its certificates cannot be used: {problem}",
+                hint="certificate-authority, client-certificate and client-key of the kubeconfig name them",
             ) from problem
+        if self.http.auth is not None:
+            self.http.auth = Credentials(self.http.auth, config.context_name)
         self.context = config.context_name
         self.namespace = namespace or config.namespace
         self._kinds: Kinds | None = None

@@ -19,6 +19,9 @@ DISCOVERY = ",".join(
 )
 """Asks for all groups in one answer; Kubernetes 1.26 and later have it."""
 
+_MISSING = "an operator brings it: shardwright check -f FILE says which"
+_NO_API = "is the address in the kubeconfig that of an API server?"
+
 
 @frozen
 class ApiKind:
@@ -60,7 +63,7 @@ class Kinds:
         if found is None:
             group = ref.api_version.rpartition("/")[0]
             there = [each.api_version for each in self.served(group, ref.kind)]
-            hint = f"it has {ref.kind} at: {', '.join(there)}" if there else "an operator brings it: shardwright check"
+            hint = f"it has {ref.kind} at: {', '.join(there)}" if there else _MISSING if group else _NO_API
             raise errors.NotFound(f"the cluster does not serve {ref.kind} of {ref.api_version}", hint=hint)
         return found
 

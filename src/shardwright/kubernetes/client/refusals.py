@@ -35,6 +35,11 @@ _BUSY = 429
 _LATER = frozenset({_BUSY, 500, 502, 503, 504})
 _RETRY_SECONDS = 1.0
 _WEBHOOK = re.compile(r'failed calling webhook "([^"]+)"')
+_OF_A_MANIFEST = "shardwright lint says more of a manifest; a webhook's text is its own"
+_OTHER_RELEASE = (
+    "the cluster's definition of this kind may be of another release than the manifest is for: name the one that runs there, "
+    "--set target.version=VERSION"
+)
 _AGAIN = "is the cluster up, and the address in the kubeconfig the right one? Then run the same command again"
 
 
@@ -63,7 +68,7 @@ class Forbidden(errors.AccessError):
         inside = f" in namespace {asked.namespace}" if asked.namespace else ""
         super().__init__(
             f"not allowed: {asked.verb} {asked.resource}{inside}: {said}",
-            hint="ask for a Role that allows it: shardwright check --print-rbac prints one",
+            hint="ask for a Role that allows it: shardwright check -f FILE --print-rbac prints one",
         )
         self.asked = asked
 
@@ -96,7 +101,8 @@ class Invalid(errors.TargetError):
     """The server refuses the object itself; `fields` are the paths that it names."""
 
     def __init__(self, message: str, fields: tuple[str, ...]) -> None:
-        super().__init__(message, hint="shardwright lint says more of a manifest; a webhook's text is its own")
+        other = "Unsupported value" in message or "not declared in schema" in message
+        super().__init__(message, hint=_OTHER_RELEASE if other else _OF_A_MANIFEST)
         self.fields = fields
 
 

@@ -13,7 +13,7 @@ from shardwright.kubernetes.live import observing, pod_table, revisions, seen, v
 from shardwright.values import frozen
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from shardwright.core.lifecycle.selecting import Selector
     from shardwright.core.lifecycle.snapshot import Snapshot
@@ -45,11 +45,14 @@ def all_of(client: Client, namespace: str) -> Iterator[Overlooked]:
         asked_jobs = pool.submit(
             observing.list_of, client, Ref("batch/v1", "Job", namespace=namespace), views.Job, _DOWNLOADS
         )
+        # By the labels that all pods of a kind have, pods are asked for before their roots are known.
+        asked_pods = {label: pool.submit(_pods, client, namespace, label) for label in _usual_labels(kinds)}
         found = {key: body for part in roots for key, body in part.items()}
         parts = {key: registry.load_parts(key[1])(body) for key, body in found.items()}
         selectors = {key: parse_selector(each.pod_selector) for key, each in parts.items()}
-        pods = pool.map(partial(_pods, client, namespace), sorted({each.first[0] for each in selectors.values()}))
-        sorted_pods = {key: each for part in pods for key, each in part.items()}
+        for label in {each.first[0] for each in selectors.values()} - asked_pods.keys():
+            asked_pods[label] = pool.submit(_pods, client, namespace, label)
+        sorted_pods = {key: each for asked in asked_pods.values() for key, each in asked.result().items()}
     jobs = asked_jobs.result()
     for head in heads:
         key = (head.namespace, str(head.root.get("kind")), str(head.root.get("name")))
@@ -60,6 +63,15 @@ def all_of(client: Client, namespace: str) -> Iterator[Overlooked]:
         own = _of(sorted_pods, key[0], selectors[key])
         looked = seen.Looked(root=observing.view_of(found[key], views.Root), pods=own, jobs=mine)
         yield Overlooked(head, seen.snapshot_of(head.namespace, head.target, parts[key], looked))
+
+
+def _usual_labels(kinds: Iterable[tuple[str, str]]) -> list[str]:
+    """Keys of labels by which pods of these kinds are found, where that does not depend on the object."""
+    selectors = (
+        registry.load_parts(kind)({"apiVersion": version, "kind": kind, "metadata": {"name": "any"}}).pod_selector
+        for version, kind in kinds
+    )
+    return sorted({parse_selector(each).first[0] for each in selectors if each})
 
 
 def _roots(client: Client, namespace: str, kind: tuple[str, str]) -> dict[tuple[str, str, str], Tree]:

@@ -57,9 +57,10 @@ def _read(body: Tree) -> Revision:
     try:
         return revisions.decode(str(data.get(_KEY, "")))
     except errors.InputError as problem:
-        name = str(body["metadata"]["name"])
+        name, namespace = str(body["metadata"]["name"]), str(body["metadata"]["namespace"])
         raise errors.InputError(
-            f"ConfigMap {name}: {problem.message}", hint=problem.hint or f"remove it: kubectl delete configmap {name}"
+            f"ConfigMap {namespace}/{name}: {problem.message}",
+            hint=problem.hint or f"remove it: kubectl delete configmap {name} -n {namespace}; other revisions stay",
         ) from problem
 
 
@@ -153,9 +154,21 @@ def newest(client: Client, namespace: str, name: str) -> Revision:
     if found:
         return found[-1]
     known = ", ".join(each for _, each in deployments(client, namespace)) or "none"
+    hint = f"in {namespace} there are: {known}"
+    elsewhere = ", ".join(_namespaces_of(client, name))
     raise errors.NotFound(
-        f"no deployment {namespace}/{name} in this cluster", hint=f"in {namespace} there are: {known}"
+        f"no deployment {namespace}/{name} in this cluster",
+        hint=f"{hint}; one of that name is in: {elsewhere} (-n NAMESPACE)" if elsewhere else hint,
     )
+
+
+def _namespaces_of(client: Client, name: str) -> tuple[str, ...]:
+    """Where there are deployments of that name; none for who may not look."""
+    try:
+        found = client.list(Ref("v1", "ConfigMap"), labels=f"{_DEPLOYMENT}={name}")
+        return tuple(sorted({str(body["metadata"]["namespace"]) for body in found}))
+    except errors.AccessError:
+        return ()
 
 
 def too_many(found: tuple[Revision, ...], *, is_settled: bool) -> tuple[Revision, ...]:

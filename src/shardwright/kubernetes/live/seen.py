@@ -39,7 +39,7 @@ class Looked:
 def snapshot_of(namespace: str, target: str, parts: Parts, looked: Looked) -> Snapshot:
     """All that is seen of a deployment at one moment."""
     root = looked.root
-    conditions = _conditions(root.status.conditions if root else ())
+    conditions = _conditions(root.status.conditions if root else (), keeps_words=parts.root.keeps_words)
     members = members_of(looked.pods, parts)
     return Snapshot(
         namespace=namespace,
@@ -176,8 +176,14 @@ def _gpus(pod: views.Pod) -> int:
     return sum(int(count) for name, count in limits if _GPU_RESOURCE.search(name) and str(count).isdigit())
 
 
-def _conditions(found: Iterable[views.Condition]) -> tuple[Condition, ...]:
-    return tuple(Condition(each.type, each.status, each.reason, each.message) for each in found)
+def _conditions(found: Iterable[views.Condition], *, keeps_words: bool) -> tuple[Condition, ...]:
+    """Of what is False the words are left out where they are of the time when it was True."""
+    return tuple(
+        Condition(each.type, each.status)
+        if keeps_words and each.status == "False"
+        else Condition(each.type, each.status, each.reason, each.message)
+        for each in found
+    )
 
 
 def downloads_of(jobs: Iterable[views.Job]) -> Iterator[Download]:

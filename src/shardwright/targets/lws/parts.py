@@ -1,4 +1,7 @@
-"""Where the pods of a LeaderWorkerSet are. Source: LWS 0.10, labels, annotations and environment variables."""
+"""Where the pods of a LeaderWorkerSet are. Source: LWS 0.10, labels, annotations and environment variables.
+
+Of conditions that exclude each other it sets the one to False when the other becomes True, and leaves its words as they are.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ def parts_of(root: Mapping[str, object]) -> Parts:
     name = text_at(root, "metadata", "name")
     replicas = number_at(root, 1, "spec", "replicas")
     return Parts(
-        root=Root(text_at(root, "apiVersion"), "LeaderWorkerSet", name, "Available"),
+        root=Root(text_at(root, "apiVersion"), "LeaderWorkerSet", name, "Available", keeps_words=True),
         pod_selector=f"{_PREFIX}/name={name}",
         leader_labels={f"{_PREFIX}/worker-index": "0"},
         replicas=replicas,

@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from shardwright.core.lifecycle.snapshot import Download, Member, Snapshot, State, state_of
+from shardwright.core.lifecycle.snapshot import Condition, Download, Member, Snapshot, State, explanation, state_of
 
 LEADER = Member("llama-0", 0, 0, "ready", uid="a")
 WORKER = Member("llama-0-1", 0, 1, "ready", uid="b")
@@ -53,7 +53,9 @@ def test_a_download_comes_first() -> None:
     """While the model is fetched nothing else is expected; a failed download is the cause of all that is missing."""
     for state, expected in (("running", "downloading"), ("failed", "failed")):
         fetching = Download("llama-download", state)  # type: ignore[arg-type]
-        assert state_of(dataclasses.replace(WHOLE, members=(), is_ready=False, downloads=(fetching,))) == expected
+        seen = dataclasses.replace(WHOLE, members=(), is_ready=False, downloads=(fetching,))
+        assert state_of(seen) == expected
+        assert state_of(dataclasses.replace(seen, is_present=False)) == expected
 
 
 def test_what_is_gone() -> None:
@@ -61,3 +63,10 @@ def test_what_is_gone() -> None:
     assert state_of(dataclasses.replace(WHOLE, is_present=False, members=())) == "absent"
     assert state_of(dataclasses.replace(WHOLE, is_present=False)) == "ending"
     assert state_of(dataclasses.replace(WHOLE, is_ending=True)) == "ending"
+
+
+def test_what_serves_needs_no_explanation() -> None:
+    """A condition that is false explains a deployment that does not serve, and says nothing of one that does."""
+    made = dataclasses.replace(WHOLE, conditions=(Condition("Progressing", "False", "Done", "nothing goes on"),))
+    assert explanation(made) == ""
+    assert explanation(dataclasses.replace(made, is_ready=False)) == "Progressing: nothing goes on"

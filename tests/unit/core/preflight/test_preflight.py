@@ -43,6 +43,7 @@ def test_facts_that_were_not_read_are_never_a_pass() -> None:
     assert {"permission", "namespace", "room", "quota", "limit-range", "operator", "claim", "secret", "name"} <= untold
     assert not [each for each in found.values() if each.status in {"fail", "warn"}]
     assert "list things" in found["room"].message
+    assert not [each for each in preflight.check(NEEDS, blind) if (each.id, each.status) == ("cluster.name", "pass")]
     assert "--print-rbac" in found["room"].fix
 
 
