@@ -33,7 +33,8 @@ def _in_the_cluster(name: str, namespace: str, place: Place, missing: errors.Not
         client = clusters.connected(place)
     except errors.AccessError as unreachable:
         told = f"{missing.message}; and no cluster was asked: {unreachable.message}"
-        raise errors.NotFound(told, hint=unreachable.hint or missing.hint) from None
+        hints = "; for a cluster: ".join(hint for hint in (missing.hint, unreachable.hint) if hint)
+        raise errors.NotFound(told, hint=hints) from None
     with client:
         revisions.newest(client, namespace, name)
     return "cluster"
