@@ -143,6 +143,16 @@ def test_a_broken_off_apply_is_gone_on_with(stage: Stage) -> None:
     assert outcomes(stage, namespace) == [(1, "superseded"), (2, "applying")]
 
 
+def test_a_download_that_is_late_goes_on(stage: Stage) -> None:
+    """The time that is given holds for it too: 124, nothing is called failed, and the next apply waits for the same Job."""
+    namespace = stage.namespace()
+    done = apply(stage, namespace, "--timeout", "1")
+    assert done.returncode == 124, done.stderr
+    assert "the download of the model is not complete after 1 s; it goes on starting" in done.stderr
+    assert (len(jobs(stage, namespace)), sets_of(stage, namespace)) == (1, [])
+    assert outcomes(stage, namespace) == [(1, "applying")]
+
+
 def test_a_second_apply_is_not_held_up_by_the_first(stage: Stage, namespace: str) -> None:
     """Its own pods on all GPUs, its own names and its own claim are nobody's fault."""
     done = apply(stage, namespace)

@@ -80,6 +80,7 @@ def apply(  # noqa: PLR0913 - the command's options
         recreate=recreate,
         create_namespace=create_namespace,
         secrets=secret_giving.load_values(secrets),
+        download_seconds=timeout_seconds or rollout.DOWNLOAD_SECONDS,
     )
     for plan in recipes.plans(paths, sets, {}, settings.hub):
         if clusters.is_local(plan.recipe):

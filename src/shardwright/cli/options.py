@@ -77,8 +77,8 @@ def follow(command: Callable[..., Any]) -> Callable[..., Any]:
             "timeout_seconds",
             type=click.FloatRange(min=1),
             metavar="SECONDS",
-            help="How long the start may take, once the model is there; if omitted, what the plan expects of it at most, "
-            "on this machine 1800.",
+            help="How long the download of the model may take, and the start after it; if omitted, 6 hours and what the plan "
+            "expects at most, on this machine 1800.",
         ),
     ]
     for decorator in reversed(decorators):

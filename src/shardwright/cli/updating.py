@@ -72,7 +72,10 @@ def _done(client: Client, prepared: Rollout, allowed: Options, manner: Manner) -
 
     old = following.replaced_pods(client, prepared) if manner.is_followed else frozenset[str]()
     if prepared.is_needed:
-        carry_out(client, prepared, allowed)
+        try:
+            carry_out(client, prepared, allowed)
+        except TimeoutError as late:
+            return _late(client, prepared, Ended("late", str(late)), manner)
     else:
         for subject, message in secret_giving.give(client, prepared.namespace, prepared.name, allowed.secrets):
             click.echo(f"{subject}: {message}", err=True)
@@ -81,15 +84,26 @@ def _done(client: Client, prepared: Rollout, allowed: Options, manner: Manner) -
     seconds = manner.seconds or following.budget_seconds(prepared.wanted.manifests)
     namespace, name = prepared.namespace, prepared.name
     ended = waiting.wait(client, namespace, name, seconds=seconds, old=old, given=manner.given)
-    if ended.outcome != "late":
-        rollout.conclude(prepared, client, ended.outcome, ended.why)
-    elif manner.goes_back:
+    if ended.outcome == "late":
+        return _late(client, prepared, ended, manner)
+    rollout.conclude(prepared, client, ended.outcome, ended.why)
+    return ended
+
+
+def _late(client: Client, prepared: Rollout, ended: Ended, manner: Manner) -> Ended:
+    """It goes on, and counts as failed only where it is to be taken back."""
+    from shardwright.service import rollout
+
+    if manner.goes_back:
         rollout.conclude(prepared, client, "failed", ended.why)
     return ended
 
 
 def carry_out(client: Client, prepared: Rollout, allowed: Options) -> None:
-    """Do it, each step told; Ctrl-C ends it between two requests, and says how to go on."""
+    """Do it, each step told; Ctrl-C ends it between two requests, and says how to go on.
+
+    TimeoutError, which says so, if the model does not come in time.
+    """
     from shardwright.cli import rollout_view
     from shardwright.service import rollout
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from shardwright.kubernetes.live.secret_keys import SecretValue
 
 __all__ = [
+    "DOWNLOAD_SECONDS",
     "Options",
     "Rollout",
     "Step",
@@ -41,6 +42,8 @@ __all__ = [
 ]
 
 
+DOWNLOAD_SECONDS = 6 * 3600.0
+"""How long a model may take to come where nobody says otherwise: the largest have a terabyte."""
 _UNFINISHED = frozenset({"applying", "failed"})
 
 
@@ -53,7 +56,7 @@ class Options:
     recreate: bool = False
     """Delete and make anew what cannot be changed in place."""
     create_namespace: bool = False
-    download_seconds: float = 6 * 3600
+    download_seconds: float = DOWNLOAD_SECONDS
     """How long the model's download may take."""
     secrets: tuple[SecretValue, ...] = ()
     """Keys of Secrets that are written before the objects that name them."""

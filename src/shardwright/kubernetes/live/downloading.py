@@ -40,14 +40,11 @@ def is_complete(client: Client, body: Tree) -> bool:
 
 
 def wait(client: Client, body: Tree, *, timeout_seconds: float) -> None:
-    """Wait until it is complete; TargetError if it fails, or is not in time."""
+    """Wait until it is complete; TargetError if it fails, TimeoutError, which says so, if it is not in time."""
     deadline = time.monotonic() + timeout_seconds
     while not is_complete(client, body):
         if time.monotonic() > deadline:
-            raise errors.TargetError(
-                f"the download of the model is not complete after {timeout_seconds:.0f} s",
-                hint="it goes on; the same command again waits for it",
-            )
+            raise TimeoutError(f"the download of the model is not complete after {timeout_seconds:.0f} s")
         time.sleep(_LOOK_SECONDS)
 
 
