@@ -201,15 +201,32 @@ def test_nothing_is_left_but_the_claim(client: Client) -> None:
         past.history(client, client.namespace, "llama")
 
 
+@pytest.mark.parametrize(
+    "labels", [{}, {"app.kubernetes.io/managed-by": "shardwright", "app.kubernetes.io/instance": "other"}]
+)
+def test_a_claim_of_somebody_else_is_used_as_it_is(client: Client, labels: dict[str, str]) -> None:
+    """Made by hand or for another deployment: it keeps its labels, is said to be used, and is not deleted."""
+    metadata = {"name": "models", "namespace": client.namespace, "labels": labels}
+    spec = {"accessModes": ["ReadWriteMany"], "resources": {"requests": {"storage": "10Gi"}}}
+    client.create({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": metadata, "spec": spec})
+    plan = planned(client, storage={"claim": "models", "size": 10 * 2**30, "download": "never"})
+    made = applied(client, plan)
+    assert ["models is there and" in note for note in made.notes] == [True]
+    assert not rollout.prepare(plan, client, Options()).is_needed
+    list(past.delete(client, client.namespace, "llama", with_claims=True, timeout_seconds=60))
+    found = client.get(Ref("v1", "PersistentVolumeClaim", "models", client.namespace))
+    assert found["metadata"].get("labels", {}) == labels
+
+
 def test_a_claim_that_another_deployment_names_is_kept(client: Client) -> None:
     """However a deletion is asked for: the model on it is the other one's too."""
     claim = {"claim": "models", "size": 10 * 2**30, "download": "never"}
     other = {"name": "other", "namespace": client.namespace}
     applied(client, planned(client, storage=claim))
     applied(client, planned(client, storage=claim, metadata=other))
-    steps = list(past.delete(client, client.namespace, "other", with_claims=True, timeout_seconds=60))
+    steps = list(past.delete(client, client.namespace, "llama", with_claims=True, timeout_seconds=60))
     assert [step.subject for step in steps if "kept" in step.subject] == [
-        f"kept PersistentVolumeClaim {client.namespace}/models: llama of the namespace needs it"
+        f"kept PersistentVolumeClaim {client.namespace}/models: other of the namespace needs it"
     ]
     found = client.get(Ref("v1", "PersistentVolumeClaim", "models", client.namespace))
     assert "deletionTimestamp" not in found["metadata"]

@@ -36,6 +36,7 @@ def rollout_text(rollout: Rollout) -> str:
 
 def _meaning(rollout: Rollout) -> Iterator[str]:
     """What the change is for those who use and pay for it."""
+    yield from rollout.notes
     if rollout.before is None:
         return
     yield from plan_difference.plan_difference(rollout.before.plan, rollout.wanted.plan)

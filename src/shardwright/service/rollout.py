@@ -14,7 +14,7 @@ from shardwright.core.lifecycle import changes
 from shardwright.core.lifecycle.revision import Revision
 from shardwright.core.plan.document import plan_document
 from shardwright.core.recipe.canonical import recipe_digest, to_document
-from shardwright.service import clusters, deploying, rendering, secret_giving, update_course
+from shardwright.service import clusters, deploying, rendering, secret_giving, shared_claims, update_course
 from shardwright.values import frozen
 
 if TYPE_CHECKING:
@@ -74,6 +74,8 @@ class Rollout:
     changes: tuple[ObjectChange, ...]
     """Of the wanted objects, in the order in which they are applied."""
     stale: tuple[ObjectChange, ...]
+    notes: tuple[str, ...] = ()
+    """What is there, is not this deployment's, and is used as it is."""
     course: Course | None = None
     """How pods are replaced; None if none is."""
 
@@ -132,14 +134,23 @@ def prepare_again(wanted: Revision, namespace: str, name: str, client: Client, o
     _demand_namespace(wanted, namespace, client)
     if options.secrets:
         secret_giving.demand(client, namespace, name, options.secrets)
+    own, notes = shared_claims.left_as_they_are(wanted.manifests, client, name)
+    wanted = dataclasses.replace(wanted, manifests=own)
     known = revisions.history(client, namespace, name)
     before = known[-1] if known else None
-    manifests = cast("Sequence[Tree]", wanted.manifests)
+    manifests = cast("Sequence[Tree]", own)
     found = update_course.as_the_platform_acts(applying.preview(client, manifests, force=options.force))
     stale = applying.present(client, changes.stale_among(_made_before(known), manifests), name)
     course = update_course.course_of(found, wanted, before)
     return Rollout(
-        namespace=namespace, name=name, wanted=wanted, before=before, changes=found, stale=stale, course=course
+        namespace=namespace,
+        name=name,
+        wanted=wanted,
+        before=before,
+        changes=found,
+        stale=stale,
+        course=course,
+        notes=notes,
     )
 
 
