@@ -31,7 +31,7 @@ $(VENV)/dev.stamp: locks/dev.lock $(VENV)/run.stamp
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --compile-bytecode -r locks/dev.lock
 	touch $@
 
-.PHONY: help install dev engine demo test test-cluster cluster-packages cluster-verdicts cluster-nodes cluster-stories lint format typecheck unit truths integration acceptance soak benchmark lock clean
+.PHONY: help install dev engine demo test test-cluster cluster-packages cluster-verdicts cluster-engine cluster-nodes cluster-stories lint format typecheck unit truths integration acceptance soak benchmark lock clean
 install: $(VENV)/run.stamp  ## the tool, in .venv, from the lock
 	@$(BIN)/python -m compileall -q src
 
@@ -71,19 +71,23 @@ test: lint engine  ## all of the above
 
 test-cluster: dev  ## tests with a real Kubernetes; builds it the first time, with Go (half an hour)
 	@$(BIN)/python -m shardwright.testing.cluster > /dev/null
-	$(MAKE) --jobs=3 --output-sync=target --no-print-directory cluster-nodes cluster-stories cluster-verdicts
+	$(MAKE) --jobs=4 --output-sync=target --no-print-directory cluster-engine cluster-nodes cluster-stories cluster-verdicts
 
 # What asks an API server alone computes; what waits for controllers and pods mostly waits: side by side.
 CLUSTER_VERDICTS := tests/cluster/test_manifests.py tests/cluster/test_plain_kinds.py
-CLUSTER_NODES := $(shell grep -l 'clusters\.nodes' tests/cluster/test_*.py)
+CLUSTER_ENGINE := tests/cluster/test_engine_story.py tests/cluster/test_kserve_story.py
+CLUSTER_NODES := $(filter-out $(CLUSTER_ENGINE),$(shell grep -l 'clusters\.nodes' tests/cluster/test_*.py))
 cluster-verdicts: dev  ## manifests of all targets and releases, asked of an API server
 	$(BIN)/pytest $(CLUSTER_VERDICTS) -m "not soak"
 
-cluster-nodes: dev  ## what happens on real nodes
+cluster-engine: dev  ## the real engine on real nodes
+	$(BIN)/pytest $(CLUSTER_ENGINE) -m "not soak"
+
+cluster-nodes: dev  ## what else happens on real nodes
 	$(BIN)/pytest $(CLUSTER_NODES) -m "not soak"
 
 cluster-stories: dev  ## what controllers do, without nodes
-	$(BIN)/pytest tests/cluster $(CLUSTER_VERDICTS:%=--ignore=%) $(CLUSTER_NODES:%=--ignore=%) -m "not soak"
+	$(BIN)/pytest tests/cluster $(CLUSTER_VERDICTS:%=--ignore=%) $(CLUSTER_ENGINE:%=--ignore=%) $(CLUSTER_NODES:%=--ignore=%) -m "not soak"
 
 cluster-packages:  ## what test-cluster's real nodes need, where this is Debian and you are root
 	@if ! command -v apt-get > /dev/null || [ "$$(id -u)" != 0 ]; then echo "make: install $(CLUSTER_PACKAGES) for the tests with real nodes"; \
