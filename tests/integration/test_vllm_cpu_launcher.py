@@ -54,7 +54,7 @@ LLAMA = {
     "vocab_size": 128256,
 }
 PROMPTS = ("Hello, world", "0123456789")
-PREFIX = f"swtest{os.getpid()}"
+PREFIX = f"launcher{os.getpid()}"
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root makes namespaces")
 
 

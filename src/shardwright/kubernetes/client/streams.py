@@ -10,6 +10,7 @@ from httpx2.websockets import HTTPXWSException, WebSocketUpgradeError
 
 from shardwright import errors
 from shardwright.kubernetes.client import channels, refusals
+from shardwright.kubernetes.client.connection import BODY_HEADERS
 from shardwright.kubernetes.client.refusals import Asked
 from shardwright.kubernetes.client.sending import status_of
 from shardwright.values import frozen
@@ -146,9 +147,8 @@ def request_through(
         if body is None:
             answer = client.http.get(address, timeout=timeout_seconds)
         else:
-            headers = {"Content-Type": "application/json"}
             answer = client.http.post(
-                address, content=msgspec.json.encode(body), headers=headers, timeout=timeout_seconds
+                address, content=msgspec.json.encode(body), headers=BODY_HEADERS, timeout=timeout_seconds
             )
     except httpx2.TransportError as problem:
         raise refusals.transport_error(asked, client.url, problem) from problem
