@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 import pytest
 from cluster_servers import Servers
 from cluster_tally import Tally
+from engine_stage import Shell
 
 from shardwright import settings
+from shardwright.kubernetes.client import Client, Place, connect
 from shardwright.testing.cluster import building, control_plane
 from shardwright.testing.cluster.fixtures import clusters
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
     from shardwright.testing.cluster.api import Api
     from shardwright.testing.cluster.building import Programs
+    from shardwright.testing.cluster.clusters import Running
     from shardwright.testing.cluster.control_plane import ControlPlane
 
 
@@ -78,3 +81,16 @@ def servers(programs: Programs, runs: Path) -> Iterator[Servers]:
         yield made
     finally:
         made.close()
+
+
+@pytest.fixture
+def shell(cluster: Running, tmp_path: Path) -> Shell:
+    """Commands as users type them, on the `cluster` of the module that asks."""
+    return Shell(cluster.kubeconfig, tmp_path)
+
+
+@pytest.fixture
+def client(cluster: Running) -> Iterator[Client]:
+    """In a namespace of the test's own, on the `cluster` of the module that asks."""
+    with cluster.namespace() as namespace, connect(Place(str(cluster.kubeconfig), namespace=namespace)) as connected:
+        yield connected

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from engine_stage import Shell, engine_place, example, on_processors, on_stage, volume
 
-from shardwright.kubernetes.client import Client, Place, Ref, connect, streams
+from shardwright.kubernetes.client import Client, Ref, streams
 from shardwright.service import following, reaching, seeing
 from shardwright.testing.cluster import images
 
@@ -45,17 +45,6 @@ def cluster(clusters: Clusters) -> Running:
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> EnginePlace:
     return engine_place(tmp_path_factory.mktemp("engine"))
-
-
-@pytest.fixture
-def shell(cluster: Running, tmp_path: Path) -> Shell:
-    return Shell(cluster.kubeconfig, tmp_path)
-
-
-@pytest.fixture
-def client(cluster: Running) -> Iterator[Client]:
-    with cluster.namespace() as namespace, connect(Place(str(cluster.kubeconfig), namespace=namespace)) as connected:
-        yield connected
 
 
 @pytest.fixture

@@ -35,12 +35,6 @@ def cluster(clusters: Clusters) -> Running:
 
 
 @pytest.fixture
-def client(cluster: Running) -> Iterator[Client]:
-    with cluster.namespace() as namespace, connect(Place(str(cluster.kubeconfig), "", namespace)) as connected:
-        yield connected
-
-
-@pytest.fixture
 def subject(client: Client) -> Subject:
     """A root that nothing acts on, with two members by their labels."""
     root = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "llama", "namespace": client.namespace}}

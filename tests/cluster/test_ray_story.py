@@ -11,15 +11,15 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from engine_stage import Shell
 from ray_stage import on_ray, ray_place
 
-from shardwright.kubernetes.client import Client, Place, Ref, connect, streams
+from shardwright.kubernetes.client import Client, Ref, streams
 from shardwright.service import following, reaching, seeing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
+
+    from engine_stage import Shell
 
     from shardwright.testing.cluster.clusters import Running
     from shardwright.testing.cluster.engine_pods import EnginePlace
@@ -43,17 +43,6 @@ def cluster(clusters: Clusters) -> Running:
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> EnginePlace:
     return ray_place(tmp_path_factory.mktemp("ray"))
-
-
-@pytest.fixture
-def shell(cluster: Running, tmp_path: Path) -> Shell:
-    return Shell(cluster.kubeconfig, tmp_path)
-
-
-@pytest.fixture
-def client(cluster: Running) -> Iterator[Client]:
-    with cluster.namespace() as namespace, connect(Place(str(cluster.kubeconfig), namespace=namespace)) as connected:
-        yield connected
 
 
 def test_a_ray_cluster_is_applied_broken_changed_and_deleted(

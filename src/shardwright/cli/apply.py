@@ -124,7 +124,8 @@ def _on_a_cluster(
     from shardwright.cli import plan_view, rollout_view
     from shardwright.service import clusters, rendering, rollout, secret_giving
 
-    secret_giving.demand_named(allowed.secrets, [each.body for each in rollout.manifests_of(plan)])
+    if allowed.secrets:
+        secret_giving.demand_named(allowed.secrets, [each.body for each in rollout.manifests_of(plan)])
     if dry_run == "client":
         click.echo(rendering.as_stream(rollout.manifests_of(plan)), nl=False)
         return

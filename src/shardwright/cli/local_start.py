@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from shardwright.cli import waiting
+
 if TYPE_CHECKING:
     from shardwright.settings import Settings
 
 __all__ = ["DEFAULT_SECONDS", "follow"]
 
 DEFAULT_SECONDS = 1800.0
-_LATE = 124
 
 
 def follow(namespace: str, name: str, settings: Settings, seconds: float) -> None:
@@ -28,7 +29,7 @@ def follow(namespace: str, name: str, settings: Settings, seconds: float) -> Non
     except TimeoutError as late:
         click.echo(f"shardwright: not ready after {seconds:.0f} s; it goes on starting", err=True)
         click.echo(f"  see: {see}", err=True)
-        raise click.exceptions.Exit(_LATE) from late
+        raise click.exceptions.Exit(waiting.EXIT_LATE) from late
     except KeyboardInterrupt:
         click.echo(f"detached; it goes on starting: {see}", err=True)
         raise

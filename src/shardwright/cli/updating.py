@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from shardwright.kubernetes.client import Client
     from shardwright.service.rollout import Options, Rollout
 
-__all__ = ["Manner", "carry_out", "confirm", "update"]
+__all__ = ["Manner", "confirm", "update"]
 
 
 @frozen(kw_only=True)
@@ -73,7 +73,7 @@ def _done(client: Client, prepared: Rollout, allowed: Options, manner: Manner) -
     old = following.replaced_pods(client, prepared) if manner.is_followed else frozenset[str]()
     if prepared.is_needed:
         try:
-            carry_out(client, prepared, allowed)
+            _carry_out(client, prepared, allowed)
         except TimeoutError as late:
             return _late(client, prepared, Ended("late", str(late)), manner)
     else:
@@ -99,7 +99,7 @@ def _late(client: Client, prepared: Rollout, ended: Ended, manner: Manner) -> En
     return ended
 
 
-def carry_out(client: Client, prepared: Rollout, allowed: Options) -> None:
+def _carry_out(client: Client, prepared: Rollout, allowed: Options) -> None:
     """Do it, each step told; Ctrl-C ends it between two requests, and says how to go on.
 
     TimeoutError, which says so, if the model does not come in time.

@@ -7,14 +7,22 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Literal, cast
 
 from shardwright import errors
 from shardwright.core.lifecycle import changes
 from shardwright.core.lifecycle.revision import Revision
 from shardwright.core.plan.document import plan_document
 from shardwright.core.recipe.canonical import recipe_digest, to_document
-from shardwright.service import clusters, deploying, rendering, secret_giving, shared_claims, update_course
+from shardwright.service import (
+    clusters,
+    deploying,
+    own_namespace,
+    rendering,
+    secret_giving,
+    shared_claims,
+    update_course,
+)
 from shardwright.values import frozen
 
 if TYPE_CHECKING:
@@ -130,8 +138,8 @@ def prepare_again(wanted: Revision, namespace: str, name: str, client: Client, o
     from shardwright.kubernetes.live import applying, revisions  # noqa: PLC0415 - see clusters
 
     if options.create_namespace:
-        wanted = dataclasses.replace(wanted, manifests=_with_namespace(wanted.manifests, namespace))
-    _demand_namespace(wanted, namespace, client)
+        wanted = dataclasses.replace(wanted, manifests=own_namespace.added_to(wanted.manifests, namespace))
+    own_namespace.demand(wanted.manifests, namespace, client)
     if options.secrets:
         secret_giving.demand(client, namespace, name, options.secrets)
     own, notes = shared_claims.left_as_they_are(wanted.manifests, client, name)
@@ -161,29 +169,6 @@ def _made_before(known: Sequence[Revision]) -> list[Tree]:
     return list({ref_of(body): dict(body) for each in known for body in each.manifests}.values())
 
 
-def _demand_namespace(wanted: Revision, namespace: str, client: Client) -> None:
-    from shardwright.kubernetes.client import Ref  # noqa: PLC0415 - see clusters
-
-    if any(body.get("kind") == "Namespace" for body in wanted.manifests):
-        return
-    try:
-        found = client.find(Ref("v1", "Namespace", namespace))
-    except errors.AccessError:
-        return  # who may not read namespaces may still work in one
-    if found is None:
-        raise errors.NotFound(f"there is no namespace {namespace!r}", hint="--create-namespace makes it")
-    if found["metadata"].get("deletionTimestamp"):
-        raise errors.Conflict(
-            f"namespace {namespace!r} is being deleted", hint="wait until it is gone, or use another one"
-        )
-
-
-def _with_namespace(manifests: tuple[Any, ...], namespace: str) -> tuple[Any, ...]:
-    if any(body.get("kind") == "Namespace" for body in manifests):
-        return manifests
-    return ({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}, *manifests)
-
-
 def carry_out(rollout: Rollout, client: Client, options: Options) -> Generator[Step]:
     """Do it, one step at a time; each is yielded when it is done.
 
@@ -193,7 +178,8 @@ def carry_out(rollout: Rollout, client: Client, options: Options) -> Generator[S
     from shardwright.kubernetes.live import leases, revisions  # noqa: PLC0415 - see clusters
 
     _demand_leave(rollout, options)
-    yield from _namespace_first(rollout, client)
+    for change in own_namespace.make_first(rollout.wanted.manifests, rollout.changes, client):
+        yield Step("apply", str(change))
     namespace, name = rollout.namespace, rollout.name
     with leases.held(client, namespace, name, clusters.holder()) as lease:
         known = revisions.history(client, namespace, name)
@@ -259,23 +245,13 @@ def _demand_leave(rollout: Rollout, options: Options) -> None:
         )
 
 
-def _namespace_first(rollout: Rollout, client: Client) -> Iterator[Step]:
-    """A lease needs its namespace."""
-    from shardwright.kubernetes.live import applying  # noqa: PLC0415 - see clusters
-
-    for body, change in zip(rollout.wanted.manifests, rollout.changes, strict=True):
-        if body.get("kind") == "Namespace" and change.action == "create":
-            applying.apply_object(client, dict(body))
-            yield Step("apply", str(change))
-
-
 def _apply_all(rollout: Rollout, client: Client, options: Options, lease: Held) -> Iterator[Step]:
     from shardwright.kubernetes.client.refs import ref_of  # noqa: PLC0415 - see clusters
     from shardwright.kubernetes.live import applying, downloading  # noqa: PLC0415 - see clusters
 
     for body, change in zip(rollout.wanted.manifests, rollout.changes, strict=True):
-        if body.get("kind") == "Namespace" and change.action == "create":
-            continue  # that was first
+        if own_namespace.is_first(body, change):
+            continue
         lease.demand()
         tree, is_download = dict(body), downloading.is_download(body)
         if is_download:

@@ -54,7 +54,7 @@ def load_values(given: Iterable[str]) -> tuple[SecretValue, ...]:
 
 def demand_named(given: Sequence[SecretValue], manifests: Iterable[Mapping[str, Any]]) -> None:
     """InputError, with the keys that the manifests do refer to, if they do not refer to one of these."""
-    known = secret_references.references_in(manifests) if given else ()
+    known = secret_references.references_in(manifests)
     for each in given:
         if (each.name, each.key) not in known:
             there = ", ".join(f"{name}:{key}" for name, key in known) or "none"
