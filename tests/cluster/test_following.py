@@ -13,7 +13,7 @@ from shardwright import errors
 from shardwright.core.lifecycle.parts import Parts, Root
 from shardwright.kubernetes.client import Client, Place, Ref, connect
 from shardwright.kubernetes.live import feed as feeds
-from shardwright.kubernetes.live.pod_table import pods_in_table
+from shardwright.kubernetes.live.pod_table import heads_of, lines_of, pod_of
 from shardwright.kubernetes.live.seen import members_of
 from shardwright.service import following, seeing
 from shardwright.service.seeing import Subject
@@ -217,9 +217,9 @@ def test_the_servers_own_table_says_the_same_of_a_pod(client: Client, subject: S
         whole = {each.name: each for each in seeing.look(client, subject).members}
         deadline = time.monotonic() + SECONDS
         while True:
-            rows = {
-                each.name: each for each in members_of(pods_in_table(client, client.namespace, "group"), subject.parts)
-            }
+            lines = lines_of(client, client.namespace, "group")
+            pods = [pod_of(head, lines[head.name]) for head in heads_of(client, client.namespace, "group")]
+            rows = {each.name: each for each in members_of(pods, subject.parts)}
             same = [
                 (rows[name].state, rows[name].restarts) == (whole[name].state, whole[name].restarts) for name in whole
             ]

@@ -15,13 +15,13 @@ import sys
 import tempfile
 import traceback
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
 os.environ.update(HF_HUB_OFFLINE="1", VLLM_LOGGING_LEVEL="ERROR", VLLM_NO_USAGE_STATS="1", VLLM_CPU_KVCACHE_SPACE="1")
 
 import torch  # noqa: E402, RUF100 - the environment comes first
+from engine_process_groups import group  # noqa: E402, RUF100
 from vllm.config import VllmConfig, set_current_vllm_config  # noqa: E402, RUF100
 from vllm.config.vllm import get_layers_from_vllm_config  # noqa: E402, RUF100
 from vllm.distributed import parallel_state  # noqa: E402, RUF100
@@ -40,26 +40,6 @@ from vllm.v1.core.kv_cache_utils import (  # noqa: E402, RUF100
     get_kv_cache_configs,
 )
 from vllm.v1.kv_cache_interface import MLAAttentionSpec  # noqa: E402, RUF100
-
-
-def group(size: int, rank: int) -> SimpleNamespace:
-    """A process group that knows only who is in it."""
-    members = SimpleNamespace(size=lambda: size, rank=lambda: rank)
-    return SimpleNamespace(
-        world_size=size,
-        rank_in_group=rank,
-        rank=rank,
-        local_rank=rank,
-        ranks=list(range(size)),
-        is_first_rank=rank == 0,
-        is_last_rank=rank == size - 1,
-        first_rank=0,
-        last_rank=size - 1,
-        unique_name=f"group-{size}-{rank}",
-        device_group=members,
-        cpu_group=members,
-        device_communicator=None,
-    )
 
 
 def set_groups(tensor: int, pipeline: int, stage: int) -> None:

@@ -19,7 +19,7 @@ import sys
 import tempfile
 import traceback
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 from typing import Any
 from unittest.mock import MagicMock
 
@@ -27,6 +27,7 @@ os.environ.update(HF_HUB_OFFLINE="1", VLLM_LOGGING_LEVEL="ERROR", VLLM_NO_USAGE_
 
 import engine_kernels  # noqa: E402, RUF100 - the environment comes first
 import torch  # noqa: E402, RUF100 - the environment comes first
+from engine_process_groups import group  # noqa: E402, RUF100
 from transformers import CONFIG_MAPPING, AutoConfig, PreTrainedConfig  # noqa: E402, RUF100
 from vllm.config import set_current_vllm_config  # noqa: E402, RUF100
 from vllm.distributed import parallel_state  # noqa: E402, RUF100
@@ -69,26 +70,6 @@ def register(model_type: str) -> None:
     """A configuration class with no defaults for a model whose own class is published with it and not run here."""
     if model_type not in CONFIG_MAPPING:
         AutoConfig.register(model_type, type("Configuration", (PreTrainedConfig,), {"model_type": model_type}))
-
-
-def group(size: int, rank: int) -> SimpleNamespace:
-    """A process group that knows only who is in it."""
-    members = SimpleNamespace(size=lambda: size, rank=lambda: rank)
-    return SimpleNamespace(
-        world_size=size,
-        rank_in_group=rank,
-        rank=rank,
-        local_rank=rank,
-        ranks=list(range(size)),
-        is_first_rank=rank == 0,
-        is_last_rank=rank == size - 1,
-        first_rank=0,
-        last_rank=size - 1,
-        unique_name=f"group-{size}-{rank}",
-        device_group=members,
-        cpu_group=members,
-        device_communicator=None,
-    )
 
 
 def set_groups(tensor: int, pipeline: int, stage: int, data: int) -> None:

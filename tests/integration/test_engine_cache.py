@@ -12,15 +12,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from engine_cache_cases import CASES, Case
 
-from shardwright import errors, settings
 from shardwright.core import memory
 from shardwright.core.layout import Layout
 from shardwright.core.memory import Demand, RankDemand
 from shardwright.core.plan.types import Question
 from shardwright.core.shape.base import Cache, Latent, Layer
 from shardwright.engines.vllm import cache, facts, flags
-from shardwright.engines.vllm.build import BUILD
-from shardwright.local import engine_environments
 from shardwright.testing import builders
 
 if TYPE_CHECKING:
@@ -31,18 +28,6 @@ pytestmark = pytest.mark.integration
 VERSION = "0.32.0"
 PROGRAM = Path(__file__).with_name("engine_cache.py")
 NAMES = [f"{number}-{case.name}-tp{case.tensor}-pp{len(case.stages) or 1}" for number, case in enumerate(CASES)]
-
-
-@pytest.fixture(scope="module")
-def python() -> str:
-    """The engine's interpreter: SHARDWRIGHT_TEST_ENGINE_PYTHON, else that of the installed engine."""
-    given = os.environ.get("SHARDWRIGHT_TEST_ENGINE_PYTHON")
-    if given:
-        return given
-    try:
-        return str(engine_environments.find(settings.load_settings().engines_dir, BUILD).python)
-    except errors.EnvironmentFault as fault:
-        pytest.skip(str(fault))
 
 
 @pytest.fixture(scope="module")

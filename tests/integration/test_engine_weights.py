@@ -14,14 +14,11 @@ import engine_weight_cases_mixtures as mixtures
 import engine_weight_cases_quantized as quantized
 import pytest
 
-from shardwright import errors, settings
 from shardwright.core.layout import Layout, split_layers
 from shardwright.core.plan.types import Question
 from shardwright.core.shape import shape_of
 from shardwright.engines.vllm import facts, flags
-from shardwright.engines.vllm.build import BUILD
 from shardwright.engines.vllm.weights import stage_weights
-from shardwright.local import engine_environments
 from shardwright.testing import builders
 
 if TYPE_CHECKING:
@@ -32,18 +29,6 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 VERSION = "0.32.0"
 CASES = (*dense.CASES, *images.CASES, *mixtures.CASES, *quantized.CASES)
 PROGRAM = Path(__file__).with_name("engine_weights.py")
-
-
-@pytest.fixture(scope="module")
-def python() -> str:
-    """The engine's interpreter: SHARDWRIGHT_TEST_ENGINE_PYTHON, else that of the installed engine."""
-    given = os.environ.get("SHARDWRIGHT_TEST_ENGINE_PYTHON")
-    if given:
-        return given
-    try:
-        return str(engine_environments.find(settings.load_settings().engines_dir, BUILD).python)
-    except errors.EnvironmentFault as fault:
-        pytest.skip(str(fault))
 
 
 @pytest.fixture(scope="module")

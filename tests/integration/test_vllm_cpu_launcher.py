@@ -18,12 +18,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from shardwright import errors, settings
 from shardwright.core.layout import Layout
 from shardwright.core.shape.families import shape_of
 from shardwright.core.twin import Twin, twin_config
 from shardwright.engines.vllm.build import BUILD
-from shardwright.local import engine_environments
 from shardwright.models.twin_files import write_twin
 
 if TYPE_CHECKING:
@@ -128,18 +126,6 @@ class Group:
     hosts: tuple[Host, ...]
     pids: tuple[int, ...]
     texts: tuple[str, ...]
-
-
-@pytest.fixture(scope="module")
-def python() -> str:
-    """The engine's interpreter: SHARDWRIGHT_TEST_ENGINE_PYTHON, else that of the installed engine."""
-    given = os.environ.get("SHARDWRIGHT_TEST_ENGINE_PYTHON")
-    if given:
-        return given
-    try:
-        return str(engine_environments.find(settings.load_settings().engines_dir, BUILD).python)
-    except errors.EnvironmentFault as fault:
-        pytest.skip(str(fault))
 
 
 @pytest.fixture(scope="module")

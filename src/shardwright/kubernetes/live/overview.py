@@ -14,6 +14,7 @@ from shardwright.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from concurrent.futures import Future
 
     from shardwright.core.lifecycle.selecting import Selector
     from shardwright.core.lifecycle.snapshot import Snapshot
@@ -41,18 +42,20 @@ def all_of(client: Client, namespace: str) -> Iterator[Overlooked]:
     heads = revisions.heads(client, namespace)
     kinds = sorted({(str(head.root["apiVersion"]), str(head.root["kind"])) for head in heads if head.root})
     with ThreadPoolExecutor(_WIDTH) as pool:
+        asked = _PodsAsked(client, pool, namespace, sorted({head.namespace for head in heads}))
+        # By the labels that all pods of a kind have, pods are asked for before their roots are known.
+        for label in _usual_labels(kinds):
+            asked.add(label)
         roots = pool.map(partial(_roots, client, namespace), kinds)
         asked_jobs = pool.submit(
             observing.list_of, client, Ref("batch/v1", "Job", namespace=namespace), views.Job, _DOWNLOADS
         )
-        # By the labels that all pods of a kind have, pods are asked for before their roots are known.
-        asked_pods = {label: pool.submit(_pods, client, namespace, label) for label in _usual_labels(kinds)}
         found = {key: body for part in roots for key, body in part.items()}
         parts = {key: registry.load_parts(key[1])(body) for key, body in found.items()}
         selectors = {key: parse_selector(each.pod_selector) for key, each in parts.items()}
-        for label in {each.first[0] for each in selectors.values()} - asked_pods.keys():
-            asked_pods[label] = pool.submit(_pods, client, namespace, label)
-        sorted_pods = {key: each for asked in asked_pods.values() for key, each in asked.result().items()}
+        for selector in selectors.values():
+            asked.add(selector.first[0])
+        pods = asked.result()
     jobs = asked_jobs.result()
     for head in heads:
         key = (head.namespace, str(head.root.get("kind")), str(head.root.get("name")))
@@ -60,9 +63,37 @@ def all_of(client: Client, namespace: str) -> Iterator[Overlooked]:
             yield Overlooked(head, None)
             continue
         mine = [each for each in jobs if each.metadata.namespace == key[0] and _instance(each) == key[2]]
-        own = _of(sorted_pods, key[0], selectors[key])
+        own = _of(pods, key[0], selectors[key])
         looked = seen.Looked(root=observing.view_of(found[key], views.Root), pods=own, jobs=mine)
         yield Overlooked(head, seen.snapshot_of(head.namespace, head.target, parts[key], looked))
+
+
+class _PodsAsked:
+    """Pods that are on their way: their metadata, and beside it what stands in their lines."""
+
+    def __init__(self, client: Client, pool: ThreadPoolExecutor, namespace: str, within: Sequence[str]) -> None:
+        self._client, self._pool, self._namespace, self._within = client, pool, namespace, within
+        self._heads: dict[str, Future[list[views.Meta]]] = {}
+        self._lines: dict[tuple[str, str], Future[dict[str, Sequence[object]]]] = {}
+
+    def add(self, label: str) -> None:
+        """Ask for the pods that have a label, once."""
+        if label not in self._heads:
+            self._heads[label] = self._pool.submit(pod_table.heads_of, self._client, self._namespace, label)
+            for each in self._within:
+                self._lines[label, each] = self._pool.submit(pod_table.lines_of, self._client, each, label)
+
+    def result(self) -> dict[tuple[str, str, str], list[views.Pod]]:
+        """Pods by namespace, label and value; without those that came or went between the two answers."""
+        found: dict[tuple[str, str, str], list[views.Pod]] = {}
+        lines = {key: asked.result() for key, asked in self._lines.items()}
+        for label, asked in self._heads.items():
+            for head in asked.result():
+                line = lines.get((label, head.namespace), {}).get(head.name)
+                if line is not None:
+                    key = (head.namespace, label, head.labels[label])
+                    found.setdefault(key, []).append(pod_table.pod_of(head, line))
+        return found
 
 
 def _usual_labels(kinds: Iterable[tuple[str, str]]) -> list[str]:
@@ -77,14 +108,6 @@ def _usual_labels(kinds: Iterable[tuple[str, str]]) -> list[str]:
 def _roots(client: Client, namespace: str, kind: tuple[str, str]) -> dict[tuple[str, str, str], Tree]:
     found = client.list(Ref(*kind, namespace=namespace), labels=_OURS)
     return {(body["metadata"]["namespace"], kind[1], body["metadata"]["name"]): body for body in found}
-
-
-def _pods(client: Client, namespace: str, label: str) -> dict[tuple[str, str, str], list[views.Pod]]:
-    """Pods that have a label, by namespace, label and value."""
-    found: dict[tuple[str, str, str], list[views.Pod]] = {}
-    for pod in pod_table.pods_in_table(client, namespace, label):
-        found.setdefault((pod.metadata.namespace, label, pod.metadata.labels[label]), []).append(pod)
-    return found
 
 
 def _of(

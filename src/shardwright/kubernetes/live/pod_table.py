@@ -1,12 +1,13 @@
-"""Pods as the API server prints them for people, read back: a third of the work of whole pods, for lists of thousands.
+"""Pods as the API server prints them for people, read back: half of the work of whole pods, for lists of thousands.
 
-The server's table has name, readiness, status, restarts, address and node of each pod, and its metadata; no specification.
+The server's table has name, readiness, status, restarts, address and node of each pod. Their labels are asked for beside
+it: a table that has them too takes the server twice as long as the two together.
 Source: Kubernetes 1.36, pkg/printers/internalversion (the columns are those of `kubectl get pods -o wide` since 1.15).
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
@@ -20,10 +21,13 @@ if TYPE_CHECKING:
 
     from shardwright.kubernetes.client import Client
 
-__all__ = ["pod_of", "pods_in_table"]
+__all__ = ["heads_of", "lines_of", "pod_of"]
+
+_Shape = TypeVar("_Shape")
 
 _TABLE = "application/json;as=Table;g=meta.k8s.io;v=v1"
-_COLUMNS = ("Name", "Ready", "Status", "Restarts", "IP", "Node", "Readiness Gates")
+_HEADS_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+_COLUMNS = ("Ready", "Status", "Restarts", "IP", "Node", "Readiness Gates")
 _NONE = "<none>"
 _RUNNING = frozenset({"Running", "NotReady"})
 _UNPLACED = frozenset({"Pending", "SchedulingGated"})
@@ -35,13 +39,8 @@ class _Column(msgspec.Struct):
     name: str = ""
 
 
-class _Head(msgspec.Struct, frozen=True):
-    metadata: views.Meta = views.Meta()
-
-
 class _Row(msgspec.Struct):
     cells: list[Any] = []
-    object: _Head = _Head()
 
 
 class _Table(msgspec.Struct):
@@ -49,29 +48,50 @@ class _Table(msgspec.Struct):
     rows: list[_Row] = []
 
 
-def pods_in_table(client: Client, namespace: str, labels: str) -> list[views.Pod]:
-    """Pods of a namespace, or of all, with these labels; as the server has them at hand: they may be a moment old."""
-    kind = client.kinds.find(Ref("v1", "Pod"))
-    asked = Asked("list", kind.resource, namespace=namespace)
-    query = {"labelSelector": labels, "resourceVersion": "0"}
-    answer = client.request("GET", kind.path(namespace), asked=asked, query=query, headers={"Accept": _TABLE})
-    try:
-        table = msgspec.json.decode(answer.content, type=_Table)
-    except msgspec.ValidationError as problem:
-        raise errors.TargetError(f"the cluster gave a table of pods of another shape: {problem}") from problem
+class _Head(msgspec.Struct, frozen=True):
+    metadata: views.Meta = views.Meta()
+
+
+class _Heads(msgspec.Struct):
+    items: list[_Head] = []
+
+
+def heads_of(client: Client, namespace: str, labels: str) -> list[views.Meta]:
+    """Metadata of the pods of a namespace, or of all, with these labels; a moment old perhaps."""
+    found = _read(client, namespace, labels, accept=_HEADS_ONLY, shape=_Heads)
+    return [each.metadata for each in found.items]
+
+
+def lines_of(client: Client, namespace: str, labels: str) -> dict[str, Sequence[object]]:
+    """What stands in the line of each pod of one namespace, by its name; for `pod_of`."""
+    table = _read(client, namespace, labels, accept=_TABLE, shape=_Table, objects="None")
     names = [column.name for column in table.columns]
     places = [names.index(name) for name in _COLUMNS if name in names]
     if len(places) < len(_COLUMNS):
         raise errors.TargetError(f"the cluster's table of pods has the columns {', '.join(names)}")
-    return [pod_of(row.object.metadata, [row.cells[place] for place in places]) for row in table.rows]
+    name = names.index("Name")
+    return {str(row.cells[name]): [row.cells[place] for place in places] for row in table.rows}
+
+
+def _read(
+    client: Client, namespace: str, labels: str, *, accept: str, shape: type[_Shape], objects: str = ""
+) -> _Shape:
+    kind = client.kinds.find(Ref("v1", "Pod"))
+    asked = Asked("list", kind.resource, namespace=namespace)
+    query = {"labelSelector": labels, "resourceVersion": "0", "includeObject": objects}
+    answer = client.request("GET", kind.path(namespace), asked=asked, query=query, headers={"Accept": accept})
+    try:
+        return msgspec.json.decode(answer.content, type=shape)
+    except msgspec.ValidationError as problem:
+        raise errors.TargetError(f"the cluster gave a table of pods of another shape: {problem}") from problem
 
 
 def pod_of(metadata: views.Meta, cells: Sequence[object]) -> views.Pod:
-    """A pod whose state is told by what stands in its line: name, ready, status, restarts, address, node, gates.
+    """A pod whose state is told by what stands in its line: ready, status, restarts, address, node, gates.
 
     How many readiness gates hold is told (`0/1`), and not which.
     """
-    _, ready, status, restarts, address, node, gates = (str(cell) for cell in cells)
+    ready, status, restarts, address, node, gates = (str(cell) for cell in cells)
     has_gate = gates != _NONE and gates.partition("/")[0] != gates.partition("/")[2]
     parts = ready.partition("/")
     is_ready = parts[0] == parts[2] != "0" and status == "Running" and not has_gate

@@ -69,8 +69,10 @@ def _is_ready(wanted: str, conditions: Iterable[Condition], members: Iterable[Me
 def members_of(pods: Iterable[views.Pod], parts: Parts) -> tuple[Member, ...]:
     """Members in the order of replica and index; a pod that ends comes after the one that takes its place."""
     ordered = sorted(pods, key=lambda pod: (bool(pod.metadata.deletion_timestamp), pod.metadata.name))
-    leaders = [pod for pod in ordered if _is_leader(pod, parts)]
-    workers = [pod for pod in ordered if not _is_leader(pod, parts)]
+    leaders: list[views.Pod] = []
+    workers: list[views.Pod] = []
+    for pod in ordered:
+        (leaders if _is_leader(pod, parts) else workers).append(pod)
     each_group = max(1, parts.size - 1)
     found = [_member(pod, _label(pod, parts.group_label, place), 0, parts) for place, pod in enumerate(leaders)]
     for place, pod in enumerate(workers):
