@@ -184,12 +184,17 @@ def _beneath(option: str) -> tuple[str, str]:
 
 
 def parse_gates(options: Sequence[str]) -> dict[str, bool]:
-    """`NAME=true` and the like; InputError for anything else."""
+    """`NAME=true` and the like; InputError for anything else, and for a gate that no rule knows."""
+    known = {gate for platform in registry.load_platforms() for gate in platform.gates} if options else set[str]()
     found: dict[str, bool] = {}
     for option in options:
         name, _, flag = option.partition("=")
         if not name or flag.lower() not in _FLAGS:
             raise errors.InputError(f"--feature-gate {option}: not understood", hint="write NAME=true or NAME=false")
+        if name not in known:
+            raise errors.InputError(
+                f"--feature-gate {option}: no rule knows that gate", hint=f"known: {', '.join(sorted(known))}"
+            )
         found[name] = _FLAGS[flag.lower()]
     return found
 

@@ -107,6 +107,14 @@ def test_wrong_options_say_what_would_be_right(arguments: tuple[str, ...]) -> No
     assert caught.value.hint
 
 
+def test_a_misspelt_gate_is_not_taken_for_one() -> None:
+    """It would switch nothing, and the findings would stay without a word."""
+    call("-", "--feature-gate", "RayCronJob=true", text=GOOD)
+    with pytest.raises(errors.InputError, match="no rule knows that gate") as caught:
+        call("-", "--feature-gate", "RayCronJobs=true", text=GOOD)
+    assert "RayCronJob" in str(caught.value.hint)
+
+
 def test_a_release_of_openshift_ai_stands_for_the_kserve_in_it() -> None:
     """Its users know that number, and not the one of KServe."""
     assert "kserve 0.18" in call("-", "--assume", "openshift-ai=3.5", text=GOOD)[1]

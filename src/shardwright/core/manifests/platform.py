@@ -41,5 +41,7 @@ class Platform:
     """What its mutating webhook makes of an object after the defaults of the CRD; a new tree, the given one stays."""
     released_as: str = ""
     """Name in `--assume` where the platform is released as a part of another one; empty: its own."""
+    gates: tuple[str, ...] = ()
+    """Feature gates that its rules know, for `--feature-gate`."""
     has_definitions: bool = True
     """Its kinds are defined by CRDs with fields; False for a format whose own rules judge keys and types."""

@@ -52,6 +52,7 @@ LINT = Platform(
     name="kuberay",
     title="KubeRay",
     versions=releases.known_versions(),
+    gates=tuple(releases.gates()),
     schema=schema,
     rules=with_mends(
         (
