@@ -278,8 +278,14 @@ def test_no_connection_takes_from_another(group: str, client: Client) -> None:
 
 def test_a_program_that_hangs_is_not_waited_for(group: str, client: Client) -> None:
     """As a driver's tool does where its device is lost."""
-    with pytest.raises(errors.TargetError, match="sleep has said nothing for 1 s"):
+    with pytest.raises(errors.TargetError, match="sleep has not ended in 1 s"):
         streams.run_in(client, client.namespace, f"{group}-0", ["sleep", "30"], timeout_seconds=1)
+
+
+def test_a_program_that_does_not_stop_talking_is_cut_off(group: str, client: Client) -> None:
+    """Memory is this machine's, and what a pod says is not trusted."""
+    with pytest.raises(errors.TargetError, match="yes says more than 4 MiB"):
+        streams.run_in(client, client.namespace, f"{group}-0", ["yes"])
 
 
 def test_questions_are_answered_with_and_without_a_key(client: Client, cluster: Running, cache: Path) -> None:

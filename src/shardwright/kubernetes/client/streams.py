@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import httpx2
@@ -26,6 +27,8 @@ __all__ = ["Excerpt", "Output", "lines_through", "log_lines", "refused", "reques
 _PROTOCOLS = ["v5.channel.k8s.io", "v4.channel.k8s.io"]
 _STDOUT, _STDERR, _STATUS = 1, 2, 3
 _LOG_SECONDS = 60.0
+_OUTPUT_BYTES = 4 * 2**20
+"""Of a command; what is asked here has a page, and a pod is not trusted to keep to that."""
 
 
 @frozen
@@ -75,8 +78,8 @@ def log_lines(client: Client, namespace: str, pod: str, wanted: Excerpt = WHOLE_
     seconds = None if wanted.follow else _LOG_SECONDS
     with client.stream(path, asked=asked, query=wanted.query(), read_seconds=seconds) as answer:
         for line in answer.iter_lines():
-            time, _, text = line.partition(" ")
-            yield time, text
+            at, _, text = line.partition(" ")
+            yield at, text
 
 
 def run_in(
@@ -84,24 +87,27 @@ def run_in(
 ) -> Output:
     """Run a command in a container and wait for its end; Forbidden without pods/exec.
 
-    TargetError if it cannot be run, or says nothing for so long.
+    TargetError if it cannot be run, takes longer, or says more than `_OUTPUT_BYTES`.
     """
     asked = Asked("create", "pods/exec", pod, namespace)
     query = [("command", part) for part in argv]
     query += [("stdout", "true"), ("stderr", "true")] + ([("container", container)] if container else [])
     path = f"/api/v1/namespaces/{namespace}/pods/{pod}/exec"
+    deadline = time.monotonic() + timeout_seconds
     written = {_STDOUT: bytearray(), _STDERR: bytearray(), _STATUS: bytearray()}
     try:
         with channels.opened(client, path, _PROTOCOLS, query) as session:
             while not written[_STATUS]:
-                message = session.receive_bytes(timeout=timeout_seconds)
+                message = session.receive_bytes(timeout=max(deadline - time.monotonic(), 0.0))
                 written.get(message[0], bytearray()).extend(message[1:])
+                if sum(map(len, written.values())) > _OUTPUT_BYTES:
+                    raise errors.TargetError(f"{asked}: {argv[0]} says more than {_OUTPUT_BYTES >> 20} MiB")
     except httpx2.TransportError as problem:
         raise refusals.transport_error(asked, client.url, problem) from problem
     except HTTPXWSException as problem:
         raise refused(asked, problem) from problem
     except TimeoutError as late:
-        told = f"{asked}: {argv[0]} has said nothing for {timeout_seconds:.0f} s"
+        told = f"{asked}: {argv[0]} has not ended in {timeout_seconds:.0f} s"
         raise errors.TargetError(told, hint="the node or its driver may hang") from late
     exit_code = _exit_code(asked, bytes(written[_STATUS]))
     return Output(written[_STDOUT].decode("utf-8", "replace"), written[_STDERR].decode("utf-8", "replace"), exit_code)
