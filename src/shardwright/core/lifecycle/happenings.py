@@ -63,9 +63,10 @@ def between(before: Snapshot | None, after: Snapshot) -> Iterator[Happening]:
 
 
 def _remarks(before: Snapshot | None, after: Snapshot) -> Iterator[Happening]:
-    """Warnings that came or came again; that an engine does not answer yet while it starts is none, and told once."""
+    """Warnings that came or came again; that an engine does not answer yet is none, and told once while it starts."""
     told = {_key(each): each.count for each in before.remarks} if before else {}
-    silent = {each.subject for each in before.remarks if _is_of_a_start(each)} if before else set[str]()
+    silent = {f"Pod {each.name}" for each in after.members if each.state == "ready"}
+    silent |= {each.subject for each in before.remarks if _is_of_a_start(each)} if before else set()
     for each in after.remarks:
         if _is_of_a_start(each):
             if each.subject not in silent:

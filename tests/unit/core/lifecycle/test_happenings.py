@@ -28,6 +28,14 @@ def test_an_engine_that_does_not_answer_yet_is_told_once() -> None:
     assert told(seen(SILENT), seen(often, dataclasses.replace(SILENT, subject="Pod llama-1"))) == ["note Pod llama-1"]
 
 
+def test_how_a_pod_that_serves_was_started_is_no_news() -> None:
+    """Its events outlive its start by an hour: who looks at it then is not told that it does not answer yet."""
+    serving = dataclasses.replace(seen(SILENT), members=(Member("llama-0", 0, 0, "ready"),))
+    told = [each.what for each in happenings.between(None, serving)]
+    assert "note" not in told
+    assert "member" in told
+
+
 def test_other_warnings_are_told_each_time() -> None:
     """One that came again is news."""
     warning = dataclasses.replace(SILENT, message="Liveness probe failed: connection refused")
