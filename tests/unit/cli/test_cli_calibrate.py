@@ -6,15 +6,14 @@ import io
 import json
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from shardwright.cli import main
+if TYPE_CHECKING:
+    from command_line import Call
 
-Call = Callable[..., tuple[int, str, str]]
 EXAMPLE = str(Path(__file__).parents[3] / "examples" / "llama-3-8b-two-nodes.yaml")
 LOG = """\
 (APIServer pid=1) INFO 11-21 10:00:00 [api_server.py:1] vLLM API server version 0.24.0
@@ -24,22 +23,6 @@ LOG = """\
 (EngineCore_DP0 pid=10) INFO 11-21 10:00:41 [kv_cache_utils.py:1087] GPU KV cache size: 190,000 tokens
 (Worker_PP0 pid=21) INFO 11-21 10:00:50 [gpu_model_runner.py:3480] Graph capturing finished in 20 secs, took 0.52 GiB
 """
-
-
-@pytest.fixture
-def shardwright(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Call:
-    """Runs a command line with a configuration folder of its own: exit code, standard output, standard error."""
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    monkeypatch.setenv("SHARDWRIGHT_STATE_DIR", str(tmp_path / "state"))
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as leaving:
-            main.run(arguments)
-        out, err = capfd.readouterr()
-        return int(leaving.value.code or 0), out, err
-
-    return call
 
 
 @pytest.fixture

@@ -7,32 +7,17 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from shardwright.cli import main
 from shardwright.facts import load as facts
 
-Call = Callable[..., tuple[int, str, str]]
+if TYPE_CHECKING:
+    from command_line import Call
+
 EXAMPLE = str(Path(__file__).parents[3] / "examples" / "llama-3-8b-two-nodes.yaml")
-
-
-@pytest.fixture
-def shardwright(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Call:
-    """Runs a command line in this process: exit code, standard output, standard error."""
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as leaving:
-            main.run(arguments)
-        out, err = capfd.readouterr()
-        return int(leaving.value.code or 0), out, err
-
-    return call
 
 
 def shape(shardwright: Call, name: str) -> dict[str, Any]:

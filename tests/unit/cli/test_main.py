@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
 from shardwright.cli import main
 
-Call = Callable[..., tuple[int, str, str]]
+if TYPE_CHECKING:
+    from command_line import Call
+
 EXAMPLE = Path(__file__).parents[3] / "examples" / "llama-3-8b-two-nodes.yaml"
 CONFIG = {
     "architectures": ["LlamaForCausalLM"],
@@ -34,26 +35,6 @@ def model(tmp_path: Path) -> str:
     """A folder with a config.json, which is enough to plan."""
     (tmp_path / "config.json").write_text(json.dumps(CONFIG), "utf-8")
     return str(tmp_path)
-
-
-@pytest.fixture
-def shardwright(capfd: pytest.CaptureFixture[str]) -> Call:
-    """Runs a command line in this process: exit code, standard output, standard error."""
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as leaving:
-            main.run(arguments)
-        out, err = capfd.readouterr()
-        return int(leaving.value.code or 0), out, err
-
-    return call
-
-
-@pytest.fixture
-def clean_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No deployment of the user's, and no request to the hub."""
-    monkeypatch.setenv("SHARDWRIGHT_STATE_DIR", str(tmp_path))
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
 
 
 def spelled(value: object) -> str | None:
@@ -94,7 +75,6 @@ def test_what_fits_nowhere_leaves_with_three_and_the_cheapest_change(shardwright
     assert "What would make it fit" in out
 
 
-@pytest.mark.usefixtures("clean_home")
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
@@ -181,7 +161,6 @@ def test_init_says_that_no_single_node_holds_the_model(shardwright: Call, tmp_pa
     assert "smallest node" not in err
 
 
-@pytest.mark.usefixtures("clean_home")
 def test_render_tells_what_must_be_there_before_the_manifests(shardwright: Call) -> None:
     """What the target found is on standard error, with its cure; the manifests stay clean."""
     code, out, err = shardwright("render", "-f", str(EXAMPLE), "--set", "expose.kind=ingress")

@@ -3,31 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import yaml
 
-from shardwright.cli import main
+if TYPE_CHECKING:
+    from command_line import Call
 
-Call = Callable[..., tuple[int, str, str]]
 EXAMPLE = Path(__file__).parents[3] / "examples" / "llama-3-8b-two-nodes.yaml"
 RENDER = ("render", "-f", str(EXAMPLE))
-
-
-@pytest.fixture
-def shardwright(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Call:
-    """Run a command without a hub; exit code, stdout, stderr."""
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as leaving:
-            main.run(arguments)
-        out, err = capfd.readouterr()
-        return int(leaving.value.code or 0), out, err
-
-    return call
 
 
 def test_json_is_one_list_of_the_same_objects(shardwright: Call) -> None:
