@@ -38,7 +38,7 @@ def main() -> None:
     groups = int(sys.argv[1]) if len(sys.argv) > 1 else 200
     with cluster_scene.running() as (plane, client):
         cluster_scene.fill(client, groups)
-        command = [str(SHARDWRIGHT), "status", "--kubeconfig", str(plane.kubeconfig)]
+        command = [str(SHARDWRIGHT), "status", "-A", "--kubeconfig", str(plane.kubeconfig)]
         runs = [measured(command) for _ in range(RUNS + 1)][1:]
         bare = [measured([str(SHARDWRIGHT), "--version"]) for _ in range(RUNS)]
     lines = {run[3] for run in runs}

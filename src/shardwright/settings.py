@@ -18,6 +18,8 @@ __all__ = [
     "load_variable",
 ]
 
+_ACCOUNT_TOKEN = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
+
 
 @frozen
 class HubSettings:
@@ -97,9 +99,9 @@ class KubernetesSettings:
 def load_kubernetes_settings() -> KubernetesSettings:
     """Read what is needed to find a cluster."""
     listed = [_at_home(part) for part in os.environ.get("KUBECONFIG", "").split(os.pathsep) if part]
-    return KubernetesSettings(
-        tuple(listed) or (_at_home("~/.kube/config"),), bool(os.environ.get("KUBERNETES_SERVICE_HOST"))
-    )
+    # The variable alone tells a pod; one without an account has no file of it.
+    is_in_pod = bool(os.environ.get("KUBERNETES_SERVICE_HOST")) and _ACCOUNT_TOKEN.is_file()
+    return KubernetesSettings(tuple(listed) or (_at_home("~/.kube/config"),), is_in_pod)
 
 
 def load_kubernetes_assets() -> Path | None:

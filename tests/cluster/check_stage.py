@@ -34,8 +34,9 @@ SECRET = "the-value-that-nobody-may-see"
 
 
 def needs(namespace: str, *sets: str) -> Needs:
-    """Of the two-node example in that namespace."""
-    (loaded,) = recipes.load_recipes([str(EXAMPLE)], [f"metadata.namespace={namespace}", *sets])
+    """Of the two-node example in that namespace, for the release whose definitions are there."""
+    own = (f"metadata.namespace={namespace}", "target.version=0.8.0", *sets)
+    (loaded,) = recipes.load_recipes([str(EXAMPLE)], list(own))
     plan = planning.plan_loaded(loaded, HubSettings("https://huggingface.co", offline=True))
     assert isinstance(plan, Plan)
     return checking.needs_of_plan(plan)
@@ -67,6 +68,8 @@ class Stage:
         self.make("storage.k8s.io/v1", "StorageClass", "nfs", provisioner="nfs",
                   annotations={"storageclass.kubernetes.io/is-default-class": "true"})  # fmt: skip
         self.make("v1", "Namespace", "lws-system")
+        # Definitions are told a moment after a kind is served.
+        self.wait_for("/openapi/v3/apis/leaderworkerset.x-k8s.io/v1")
         self.controller()
 
     def wait_for(self, path: str) -> None:

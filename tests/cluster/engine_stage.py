@@ -46,12 +46,16 @@ class Shell:
 
     def run(self, *arguments: str, code: int = 0, seconds: float = 400) -> str:
         """What it prints; the test fails if it ends with another code."""
-        command = [sys.executable, "-m", "shardwright", *arguments]
-        done = subprocess.run(
-            command, env=self._environment(), capture_output=True, text=True, timeout=seconds, check=False
-        )
+        done = self.done(*arguments, seconds=seconds)
         assert done.returncode == code, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done.stdout
+
+    def done(self, *arguments: str, seconds: float = 400) -> subprocess.CompletedProcess[str]:
+        """How it ends, and what it prints."""
+        command = [sys.executable, "-m", "shardwright", *arguments]
+        return subprocess.run(
+            command, env=self._environment(), capture_output=True, text=True, timeout=seconds, check=False
+        )
 
     def start(self, *arguments: str, out: Path) -> subprocess.Popen[bytes]:
         """The same in the background."""

@@ -24,7 +24,7 @@ __all__ = ["NAME", "PORT", "planned", "wanted"]
 
 NAME, PORT = "llama", 8080
 
-# Runs in the pods. KEY: what requests have to carry; WORDS: what is answered.
+# Runs in the pods. KEY: what requests have to carry; WORDS: what is answered; DELAY: after how many seconds.
 PROGRAM = r"""
 import http.server, json, os, sys, time
 index, key, words = os.environ.get("LWS_WORKER_INDEX", "0"), os.environ.get("KEY", ""), os.environ.get("WORDS", "Mount Everest is.").split(" ")
@@ -59,6 +59,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         if not self.allowed(): return
+        time.sleep(float(os.environ.get("DELAY", "0")))
         if not asked.get("stream"):
             return self.answer({"choices": [{"index": 0, "text": " ".join(words), "finish_reason": "length"}]})
         self.send_response(200); self.send_header("Content-Type", "text/event-stream"); self.send_header("Connection", "close"); self.end_headers()

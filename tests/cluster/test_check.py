@@ -61,7 +61,8 @@ def test_an_empty_cluster_lacks_everything_and_stays_empty(empty: Stage) -> None
 def test_a_cluster_that_has_all_of_it_passes(stage: Stage) -> None:
     """No failure, no warning, nothing that could not be told: exit code 0 even with --strict."""
     namespace = stage.namespace()
-    result = run(stage, "-f", str(EXAMPLE), "--set", f"metadata.namespace={namespace}", "--strict", "-o", "wide")
+    sets = ("--set", f"metadata.namespace={namespace}", "--set", "target.version=0.8.0")
+    result = run(stage, "-f", str(EXAMPLE), *sets, "--strict", "-o", "wide")
     assert result.exit_code == 0, result.output
     assert "all 2 pods have room now" in result.output
     assert "LeaderWorkerSet 0.8.0 runs in lws-system" in result.output

@@ -13,6 +13,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import rights_stage
 from engine_stage import Shell, engine_place, example, on_processors, on_stage, volume
 
 from shardwright.kubernetes.client import Client, Ref, streams
@@ -66,14 +67,28 @@ def left(client: Client, namespace: str = "") -> list[str]:
     ]
 
 
+def rehearsed_with_rights(cluster: Running, shell: Shell, recipe: Path, folder: Path) -> dict[str, Any]:
+    """What is told of a rehearsal by an account with just the printed rights, all of which it uses."""
+    with rights_stage.account(cluster, folder) as account:
+        objects = rights_stage.printed(account, "-f", str(recipe), "--rehearsal")
+        account.give(objects)
+        account.forget()
+        arguments = ("--on", "cluster", "--kubeconfig", str(account.kubeconfig), "--image", images.HOSTROOT)
+        told: dict[str, Any] = json.loads(shell.run("rehearse", "-f", str(recipe), *arguments, "-o", "json"))
+        given = {each[:2] for each in rights_stage.rights_of(objects)}
+        needed = {each[:2] for each in rights_stage.used(account.proxy.requests)}
+    assert needed - given == set()
+    assert given - needed <= {("update", "leases.coordination.k8s.io"), ("update", "configmaps")}
+    return told
+
+
 def test_the_manifests_are_rehearsed(
     cluster: Running, client: Client, shell: Shell, place: EnginePlace, tmp_path: Path
 ) -> None:
     """What will be applied for GPUs runs here without one: answered by the real engine, every change told, nothing left."""
     recipe = on_stage(example(), place, tmp_path / "recipe.yaml")
     before = {each["metadata"]["name"] for each in client.list(Ref("v1", "Namespace"))}
-    arguments = ("--on", "cluster", "--kubeconfig", str(cluster.kubeconfig), "--image", images.HOSTROOT, "-o", "json")
-    told: dict[str, Any] = json.loads(shell.run("rehearse", "-f", str(recipe), *arguments))
+    told = rehearsed_with_rights(cluster, shell, recipe, tmp_path)
     proof = {each["name"]: each for each in told["proof"]}
     assert {name: each["status"] for name, each in proof.items()} == dict.fromkeys(
         ("members", "health", "models", "KV tokens"), "pass"
@@ -88,7 +103,8 @@ def test_the_manifests_are_rehearsed(
     paths = {each["path"].partition("leaderTemplate.spec.")[2] for each in told["changes"]["changed"]}
     assert {"containers[name=vllm].image", "containers[name=vllm].command"} <= paths
     assert not any("robe" in path or "ports" in path or path.startswith("metadata") for path in paths)
-    assert {each["metadata"]["name"] for each in client.list(Ref("v1", "Namespace"))} <= before
+    made = {each["metadata"]["name"] for each in client.list(Ref("v1", "Namespace"))} - before
+    assert not [each for each in made if each.startswith(NAME)]
 
 
 def the_subject(client: Client) -> Subject:

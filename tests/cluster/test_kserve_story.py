@@ -1,7 +1,7 @@
 """KServe's controllers on two real nodes: a group as an LLMInferenceService, one as an InferenceService, and a rehearsal.
 
 The first and the last run the real engine. The second has its stand-in, and KServe 0.19.0: 0.20.0 takes the workers of an
-InferenceService away at each turn, as `test_managers` shows.
+InferenceService away at each turn, as `test_managers` shows, and `--wait` says.
 """
 
 from __future__ import annotations
@@ -113,6 +113,18 @@ def test_a_service_over_nodes_is_served(clusters: Clusters, place: EnginePlace, 
         from_the_first_to_the_last(
             shell, client, str(path), foreign=f"isvc/{NAME}", members=members, service=service, anew=True
         )
+
+
+def test_workers_that_are_remade_without_end_are_never_ready(
+    cluster: Running, place: EnginePlace, tmp_path: Path
+) -> None:
+    """KServe 0.20.0 takes the workers away at each turn: late in the end, with how many there were and who makes them."""
+    with prepared(cluster, tmp_path) as (client, shell):
+        path = on_stage(recipe_of("kserve", client.namespace), place, tmp_path / "recipe.yaml", with_stand_in)
+        done = shell.done("apply", "-f", str(path), "-y", "--timeout", "25")
+        assert done.returncode == 124, done.stderr
+        assert "pods in the place of 1 worker, made by ReplicaSet llama-3-8b-predictor-worker-" in done.stderr
+        shell.run("delete", NAME, "-n", client.namespace, "-y")
 
 
 def from_the_first_to_the_last(

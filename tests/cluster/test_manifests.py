@@ -51,7 +51,7 @@ def rendered(case: Case) -> tuple[Manifest, ...]:
 
 @pytest.mark.parametrize("case", [case for case in CASES if case.kind in KUBERNETES_KINDS], ids=str)
 def test_a_rendered_manifest_is_accepted_by_the_api_server(case: Case, servers: Servers, tally: Tally) -> None:
-    """No field is refused or dropped, no value is out of range: what `render` writes can be applied."""
+    """No field is refused or dropped, no value is out of range, and `check` says so of the server's definitions."""
     missing: list[str] = []
     for manifest in rendered(case):
         try:
@@ -62,6 +62,7 @@ def test_a_rendered_manifest_is_accepted_by_the_api_server(case: Case, servers: 
         put_namespace(api, manifest)
         made = api.create(manifest.body, dry_run=True)
         assert made["metadata"]["name"] == manifest.name
+        assert servers.misfits(manifest) == []
         tally.accepted[f"{case.kind} {manifest.kind}"] += 1
     tally.not_validated.update(missing)
     if missing:

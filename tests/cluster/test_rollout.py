@@ -6,6 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from rollout_stage import applied, planned
 
 from shardwright import errors
 from shardwright.kubernetes.client import Client, Place, Ref, connect
@@ -13,12 +14,10 @@ from shardwright.kubernetes.client.refusals import Asked, FieldConflict, Forbidd
 from shardwright.kubernetes.live import applying, leases, revisions
 from shardwright.service import past, rollout
 from shardwright.service.rollout import Options
-from shardwright.testing import builders
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from shardwright.core.plan.types import Plan
     from shardwright.testing.cluster.fixtures import Clusters
 
 DEPLOYMENT = "apps/v1"
@@ -31,28 +30,6 @@ def client(clusters: Clusters) -> Iterator[Client]:
         place = Place(kubeconfig=str(running.plane.kubeconfig), namespace=namespace)
         with connect(place) as connected:
             yield connected
-
-
-def planned(client: Client, **overrides: Any) -> Plan:  # noqa: ANN401 - fields of a recipe
-    """Llama on one GPU, the model on a claim of somebody else's; rendered as a Deployment and a Service."""
-    given = {
-        "metadata": {"name": "llama", "namespace": client.namespace},
-        "model": {"source": "pvc://models/llama", "token": None},
-        "target": {"kind": "kubernetes"},
-        "parallelism": {"pipeline": 1},
-        "hardware": {"nodes": 1},
-    }
-    asked = builders.recipe(**{**given, **overrides})
-    return dataclasses.replace(builders.plan(layout=builders.layout(1, 1, nodes=1)), recipe=asked)
-
-
-def applied(client: Client, plan: Plan, *, force: bool = False, recreate: bool = False) -> rollout.Rollout:
-    allowed = Options(force=force, recreate=recreate)
-    prepared = rollout.prepare(plan, client, allowed)
-    assert prepared.is_needed
-    steps = list(rollout.carry_out(prepared, client, allowed))
-    assert steps[0].action == "revision"
-    return prepared
 
 
 def the_deployment(client: Client) -> dict[str, Any]:

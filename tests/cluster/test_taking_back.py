@@ -6,34 +6,40 @@ The engine is a stand-in that logs and answers as vLLM does (`stand_in`); everyt
 from __future__ import annotations
 
 import dataclasses
+import json
 import subprocess
 import sys
 import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 import pytest
 import stand_in
+import yaml
 
 from shardwright import errors
 from shardwright.cli import updating, waiting
 from shardwright.cli.updating import Manner
-from shardwright.kubernetes.client import Client, Place, connect
+from shardwright.core.lifecycle.snapshot import state_of
+from shardwright.kubernetes.client import Client, Place, Ref, connect
 from shardwright.kubernetes.live import overview
-from shardwright.service import past, rollout, seeing
+from shardwright.service import past, recipes, rollout, seeing
 from shardwright.service.rollout import Options
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from shardwright.core.lifecycle.revision import Revision
-    from shardwright.testing.cluster.api import Tree
     from shardwright.testing.cluster.clusters import Running
     from shardwright.testing.cluster.fixtures import Clusters
 
 SHARDWRIGHT = str(Path(sys.executable).with_name("shardwright"))
 SECONDS = 120.0
+BOUNDLESS = Options(force=True)
+ROOT = Path(__file__).parents[2]
+DOCUMENT = ROOT / "docs" / "explanation" / "updates.md"
+EXAMPLE = ROOT / "examples" / "llama-3-8b-two-nodes.yaml"
 GATE = "example.com/weights-checked"
 NONSENSE = "!!!!!!!!!!"
 
@@ -103,14 +109,46 @@ def test_without_an_earlier_one_that_served_it_is_left(client: Client, tmp_path:
         updated(client, wanted(client, tmp_path, WORDS=NONSENSE))
 
 
-def with_gate(node: Any) -> Any:  # noqa: ANN401 - a JSON tree
-    """The same object, each of its pods with a readiness gate."""
-    if isinstance(node, list):
-        return [with_gate(each) for each in cast("list[Any]", node)]
-    if not isinstance(node, dict):
-        return node
-    tree = {key: with_gate(value) for key, value in cast("Tree", node).items()}
-    return {**tree, "readinessGates": [{"conditionType": GATE}]} if "containers" in tree else tree
+def lose_a_worker(client: Client) -> None:
+    """Once it is ready, and while it is asked: its worker is gone, and LeaderWorkerSet makes the group anew."""
+    subject, deadline = seeing.find(client, client.namespace, stand_in.NAME), time.monotonic() + SECONDS
+    while state_of(seeing.look(client, subject)) != "ready" and time.monotonic() < deadline:
+        time.sleep(0.1)
+    time.sleep(1)
+    client.delete(Ref("v1", "Pod", f"{stand_in.NAME}-0-1", client.namespace), propagation="Background")
+
+
+def test_members_that_are_replaced_while_it_is_asked_prove_nothing(
+    client: Client, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They did answer, and are gone: it is ready when those that took their place were proven too."""
+    slow = wanted(client, tmp_path, DELAY="4")
+    list(
+        rollout.carry_out(
+            rollout.prepare_again(slow, client.namespace, stand_in.NAME, client, BOUNDLESS), client, BOUNDLESS
+        )
+    )
+    losing = threading.Thread(target=lose_a_worker, args=(client,))
+    losing.start()
+    assert waiting.wait(client, client.namespace, stand_in.NAME, seconds=SECONDS).outcome == "ready"
+    losing.join()
+    told = capsys.readouterr().err
+    assert "proof: same members: fail: replaced or started again while it was asked: " in told
+    assert f"worker {stand_in.NAME}-0-1" in told
+    assert "not ready yet: its members are replaced" in told
+    assert told.count("proof: completion: pass") == told.count("proof: members: pass") == 2
+
+
+def gated(client: Client, cache: Path) -> Revision:
+    """The revision with the patch that docs/explanation/updates.md shows, word for word."""
+    shown = DOCUMENT.read_text("utf-8").partition("## Readiness gates")[2]
+    block = "\n".join(line for line in shown.splitlines() if line.startswith("    "))
+    target = json.dumps(yaml.safe_load(block)["target"] | {"version": "0.8"})
+    (loaded,) = recipes.load_recipes([str(EXAMPLE)], [f"target={target}"])
+    plan = stand_in.planned(client.namespace)
+    return stand_in.wanted(
+        dataclasses.replace(plan, recipe=dataclasses.replace(plan.recipe, target=loaded.recipe.target)), cache
+    )
 
 
 def open_gates(client: Client) -> None:
@@ -126,15 +164,13 @@ def test_a_group_is_ready_only_when_its_gates_hold(
     client: Client, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Containers answer, and it still does not serve: the gate is named, in status, in lists and by --wait."""
-    plain = wanted(client, tmp_path)
-    gated = dataclasses.replace(plain, manifests=tuple(with_gate(dict(body)) for body in plain.manifests))
     with pytest.raises(Exception, match="124"):
-        updated(client, gated, seconds=20, goes_back=False)
+        updated(client, gated(client, tmp_path), seconds=20, goes_back=False)
     told = capsys.readouterr().err
     assert f"readiness gate: {GATE}: nobody has set it" in told
     assert f"is starting after 20 s: llama-0: readiness gate: {GATE}" in told
     found = seeing.status(client, client.namespace, stand_in.NAME)
-    assert (found["state"], found["members"][1]["reason"]) == ("starting", "readiness gate")
+    assert (found["state"], found["members"][0]["reason"]) == ("starting", "readiness gate")
     assert [each["state"] for each in seeing.all_statuses(client, client.namespace)] == ["starting"]
     opening = threading.Timer(3, open_gates, (client,))
     opening.start()

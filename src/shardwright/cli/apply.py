@@ -11,7 +11,8 @@ from shardwright.cli import check, local_start, options, recipes, updating
 if TYPE_CHECKING:
     from shardwright.cli.updating import Manner
     from shardwright.core.plan.types import Plan
-    from shardwright.kubernetes.client import Client, Place
+    from shardwright.kubernetes.client import Client
+    from shardwright.kubernetes.place import Place
     from shardwright.service.preparing import Prospect
     from shardwright.service.rollout import Options
     from shardwright.settings import Settings
@@ -22,6 +23,7 @@ __all__ = ["apply"]
 @click.command(short_help="Start a recipe on its target.")
 @options.files
 @options.overrides
+@options.recipe_namespace
 @options.cluster
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @options.follow
@@ -44,6 +46,7 @@ def apply(  # noqa: PLR0913 - the command's options
     paths: tuple[str, ...],
     sets: tuple[str, ...],
     *,
+    namespace: str,
     context: str,
     kubeconfig: str,
     yes: bool,
@@ -68,13 +71,13 @@ def apply(  # noqa: PLR0913 - the command's options
     shardwright apply -f recipe.yaml --rollback-on-failure
     shardwright status NAME; shardwright logs NAME -f; shardwright delete NAME
     """
-    from shardwright.kubernetes.client.kubeconfig import Place
+    from shardwright.kubernetes.place import Place
     from shardwright.service import clusters, rollout, secret_giving
     from shardwright.settings import load_settings
 
     if rollback_on_failure and not wait:
         raise click.UsageError("--rollback-on-failure needs --wait: only then a failure is seen")
-    settings, place = load_settings(), Place(kubeconfig, context)
+    settings, place = load_settings(), Place(kubeconfig, context, namespace)
     allowed = rollout.Options(
         force=force_conflicts,
         recreate=recreate,
@@ -82,7 +85,7 @@ def apply(  # noqa: PLR0913 - the command's options
         secrets=secret_giving.load_values(secrets),
         download_seconds=timeout_seconds or rollout.DOWNLOAD_SECONDS,
     )
-    for plan in recipes.plans(paths, sets, {}, settings.hub):
+    for plan in recipes.plans(paths, sets, {}, settings.hub, place):
         if clusters.is_local(plan.recipe):
             if rollback_on_failure:
                 raise click.UsageError("--rollback-on-failure is for clusters; on this machine: shardwright rollback")
@@ -92,7 +95,7 @@ def apply(  # noqa: PLR0913 - the command's options
             _on_this_machine(plan, settings, yes=yes, seconds=seconds, dry_run=dry_run)
             continue
         manner = updating.Manner(
-            question="apply",
+            question=f"apply {plan.recipe.metadata.namespace}/{plan.recipe.metadata.name}",
             yes=yes,
             is_followed=wait,
             seconds=timeout_seconds,

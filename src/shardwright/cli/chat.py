@@ -14,7 +14,7 @@ from shardwright.cli import options
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from shardwright.kubernetes.client import Place
+    from shardwright.kubernetes.place import Place
     from shardwright.service.chatting import Asking
     from shardwright.service.reaching import Way
     from shardwright.settings import Settings
@@ -51,7 +51,7 @@ def chat(  # noqa: PLR0913 - the command's options
     shardwright chat llama "What is the biggest mountain in the world?" -n demo
     shardwright chat isvc/llama -n demo --key-from OPENAI_API_KEY
     """
-    from shardwright.kubernetes.client.kubeconfig import Place
+    from shardwright.kubernetes.place import Place
     from shardwright.service.chatting import Asking, served_models
     from shardwright.settings import load_settings, load_variable
 
@@ -59,25 +59,27 @@ def chat(  # noqa: PLR0913 - the command's options
     key = load_variable(key_from) if key_from else ""
     if key_from and not key:
         raise errors.InputError(f"--key-from {key_from}: this environment variable is not set")
-    with _way(name, namespace, settings, place, key) as (way, base_path, served_name):
+    with _way(name, settings, place, key) as (way, base_path, served_name):
         served = served_models(way, base_path)
         chosen = model or (served_name if served_name in served else next(iter(served), served_name))
         _talk(Asking(way, base_path, chosen, max_tokens), question)
 
 
 @contextlib.contextmanager
-def _way(name: str, namespace: str, settings: Settings, place: Place, key: str) -> Generator[tuple[Way, str, str]]:
+def _way(name: str, settings: Settings, place: Place, key: str) -> Generator[tuple[Way, str, str]]:
     """How it is asked, its base path, and its served name as far as it is known."""
     from shardwright.service import clusters, forwarding, observing, reaching, seeing, whereabouts
 
-    if "/" not in name and whereabouts.where(name, namespace, settings, place) == "machine":
+    spot = whereabouts.where(name, settings, place)
+    namespace = spot.namespace
+    if spot.is_here:
         found = observing.status(namespace, name, settings)
         if found["state"] != "ready":
             raise errors.TemporaryError(f"{namespace}/{name} is {found['state']}, not ready yet", retry_after_seconds=2)
         yield reaching.Direct(str(found["url"]), key), "/v1", str(found["servedName"])
         return
-    with clusters.connected(place) as client, contextlib.ExitStack() as ends:
-        subject = seeing.find(client, place.namespace, name)
+    with clusters.connected(spot.place) as client, contextlib.ExitStack() as ends:
+        subject = seeing.find(client, namespace, name)
         if key:
             way: Way = ends.enter_context(forwarding.way_with_key(client, subject, key))
         else:

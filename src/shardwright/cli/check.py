@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 import click
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
 
     from shardwright.core.preflight import Needs
     from shardwright.core.rules import Finding
-    from shardwright.kubernetes.client import Client, Place
+    from shardwright.kubernetes.client import Client
+    from shardwright.kubernetes.place import Place
 
 __all__ = ["check"]
 
@@ -25,7 +27,13 @@ EXIT_FINDINGS = 4
 @click.argument("name", required=False, metavar="[KIND/NAME]")
 @options.files
 @options.overrides
-@click.option("-n", "--namespace", default="", help="Namespace of KIND/NAME; the kubeconfig's if omitted.")
+@click.option(
+    "-n",
+    "--namespace",
+    default="",
+    metavar="NAME",
+    help="Namespace of KIND/NAME, and of recipes that name none; the context's if omitted.",
+)
 @options.cluster
 @click.option("--create-namespace", is_flag=True, help="Apply will make the namespace.")
 @click.option(
@@ -34,6 +42,7 @@ EXIT_FINDINGS = 4
 @click.option("--strict", is_flag=True, help="Warnings, and what cannot be told, fail too.")
 @click.option("--print-rbac", is_flag=True, help="Print the Roles that all commands on it need; ask no cluster.")
 @click.option("--with-secrets", is_flag=True, help="With --print-rbac: what apply --secret-from-env needs as well.")
+@click.option("--rehearsal", is_flag=True, help="With --print-rbac: what rehearse --on cluster [-n] needs instead.")
 @click.option("--service-account", metavar="[NS:]NAME", help="Whom --print-rbac gives them to.")
 @click.option("--user", metavar="NAME", help="The same, a user.")
 @click.option("--group", metavar="NAME", help="The same, a group.")
@@ -51,33 +60,37 @@ def check(  # noqa: PLR0913 - the command's options
     strict: bool,
     print_rbac: bool,
     with_secrets: bool,
+    rehearsal: bool,
     service_account: str | None,
     user: str | None,
     group: str | None,
     output: str,
 ) -> None:
-    """Check a cluster for a recipe: its API, operators, rights, nodes and GPUs, storage, networks, Secrets, names.
+    """Check a cluster for a recipe: its API, operators, fields, rights, nodes and GPUs, storage, ways in, Secrets, names.
 
     Nothing is created, but for --probe. Values of Secrets are not looked at. What fails ends with exit code 4.
-    KIND/NAME is an object that is there, whoever made it: lws/NAME, isvc/NAME, raycluster/NAME, deploy/NAME.
+    KIND/NAME is an object that is there, whoever made it: lws/NAME, isvc/NAME, raycluster/NAME, deploy/NAME. Its pods that run
+    are looked at from inside: does the leader's address resolve in workers, are all files of the model there.
 
     \b
     shardwright check -f recipe.yaml
     shardwright check -f recipe.yaml --print-rbac --service-account demo:deployer | kubectl apply -f -
     shardwright check lws/llama -n demo -o wide
     """
-    from shardwright.kubernetes.client.kubeconfig import Place
+    from shardwright.kubernetes.place import Place
 
     if bool(name) == bool(paths):
         raise click.UsageError("name a recipe (-f FILE) or an object of the cluster (KIND/NAME)")
     place = Place(kubeconfig, context, namespace)
     if print_rbac:
         given = {"ServiceAccount": service_account, "User": user, "Group": group}
-        asked = _Rights(create_namespace, probe, with_secrets)
-        _print_rbac(paths, sets, {kind: each for kind, each in given.items() if each}, asked)
+        asked = _Rights(create_namespace, probe, with_secrets, rehearsal)
+        _print_rbac(paths, sets, place, {kind: each for kind, each in given.items() if each}, asked)
         return
-    if any((with_secrets, service_account, user, group)):
-        raise click.UsageError("--with-secrets, --service-account, --user and --group go with --print-rbac")
+    if any((with_secrets, rehearsal, service_account, user, group)):
+        raise click.UsageError(
+            "--with-secrets, --rehearsal, --service-account, --user and --group go with --print-rbac"
+        )
     found = [
         (needs, findings)
         for needs, findings in _checked(name, paths, sets, place, create_namespace=create_namespace, probe=probe)
@@ -94,15 +107,16 @@ def _checked(
     create_namespace: bool,
     probe: bool,
 ) -> Iterator[tuple[Needs, tuple[Finding, ...]]]:
-    from shardwright.service import checking, clusters
+    from shardwright.service import checking, clusters, inside
     from shardwright.settings import load_settings
 
-    plans = recipes.plans(paths, sets, {}, load_settings().hub) if paths else []
+    plans = recipes.plans(paths, sets, {}, load_settings().hub, place) if paths else []
     recipe_needs = [checking.needs_of_plan(plan, create_namespace=create_namespace) for plan in plans]
     with clusters.connected(place) as client:
-        wanted = recipe_needs or [checking.needs_of_object(client, place.namespace or client.namespace, name or "")]
+        own = place.namespace or client.namespace
+        wanted = recipe_needs or [checking.needs_of_object(client, own, name or "")]
         for needs in wanted:
-            findings = checking.check(client, needs)
+            findings = (*checking.check(client, needs), *(inside.look(client, own, name) if name else ()))
             yield needs, (*findings, *(_probed(client, needs) if probe else ()))
 
 
@@ -118,10 +132,11 @@ def _show(found: list[tuple[Needs, tuple[Finding, ...]]], output: str, *, strict
     from shardwright.service import checking
 
     if output in {"json", "yaml"}:
-        print_data([entry for _, findings in found for entry in check_view.as_data(findings)], output)
+        print_data([entry for needs, findings in found for entry in check_view.of_whom(needs, findings)], output)
     else:
-        for needs, findings in found:
-            print_text(check_view.text(needs, findings, wide=output == "wide"))
+        several = len(found) > 1
+        blocks = [check_view.text(*each, wide=output == "wide", is_one_of_several=several) for each in found]
+        print_text("\n\n".join(blocks))
     if any(checking.failing(findings, strict=strict) for _, findings in found):
         raise click.exceptions.Exit(EXIT_FINDINGS)
 
@@ -133,11 +148,14 @@ class _Rights:
     create_namespace: bool
     probe: bool
     secrets: bool
+    rehearsal: bool
 
 
-def _print_rbac(paths: tuple[str, ...], sets: tuple[str, ...], given: dict[str, str], asked: _Rights) -> None:
+def _print_rbac(
+    paths: tuple[str, ...], sets: tuple[str, ...], place: Place, given: dict[str, str], asked: _Rights
+) -> None:
     from shardwright.core.marked import writing
-    from shardwright.service import checking
+    from shardwright.service import checking, rehearsal_rights
     from shardwright.settings import load_settings
 
     if not paths:
@@ -145,10 +163,19 @@ def _print_rbac(paths: tuple[str, ...], sets: tuple[str, ...], given: dict[str, 
     if len(given) > 1:
         raise click.UsageError("give one of --service-account, --user and --group")
     kind, name = next(iter(given.items()), ("ServiceAccount", "shardwright"))
-    for plan in recipes.plans(paths, sets, {}, load_settings().hub):
-        needs = checking.needs_of_plan(plan, create_namespace=asked.create_namespace)
-        subject = _subject(kind, name, needs.namespace)
-        for body in checking.rbac(needs, subject, with_probe=asked.probe, with_secrets=asked.secrets):
+    if asked.rehearsal and any((asked.create_namespace, asked.probe, asked.secrets)):
+        raise click.UsageError("--rehearsal stands alone: a rehearsal makes no Secret and probes nothing")
+    # As `rehearse` has it, the namespace is that of the rehearsal, whatever the recipe names.
+    own = dataclasses.replace(place, namespace="") if asked.rehearsal else place
+    for plan in recipes.plans(paths, sets, {}, load_settings().hub, own):
+        if asked.rehearsal:
+            subject = _subject(kind, name, place.namespace or plan.recipe.metadata.namespace)
+            bodies = rehearsal_rights.rbac(plan, subject, namespace=place.namespace)
+        else:
+            needs = checking.needs_of_plan(plan, create_namespace=asked.create_namespace)
+            subject = _subject(kind, name, needs.namespace)
+            bodies = checking.rbac(needs, subject, with_probe=asked.probe, with_secrets=asked.secrets)
+        for body in bodies:
             click.echo("---\n" + writing.as_yaml(body, width=110), nl=False)
 
 

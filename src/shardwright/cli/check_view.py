@@ -13,16 +13,20 @@ if TYPE_CHECKING:
     from shardwright.core.preflight import Needs
     from shardwright.core.rules import Finding
 
-__all__ = ["as_data", "brief", "text"]
+__all__ = ["as_data", "brief", "of_whom", "text"]
 
 _WORDS = {"pass": "ok", "warn": "warn", "fail": "FAIL", "unknown": "?"}
 _ORDER = ("fail", "warn", "unknown", "pass")
 
 
-def text(needs: Needs, findings: Sequence[Finding], *, wide: bool) -> str:
-    """All checks, those that fail last, where the eye is; `wide` with why, cure and requirement of every one."""
+def text(needs: Needs, findings: Sequence[Finding], *, wide: bool, is_one_of_several: bool = False) -> str:
+    """All checks, those that fail last, where the eye is; `wide` with why, cure and requirement of every one.
+
+    `is_one_of_several`: whose they are stands above them as well.
+    """
     ordered = sorted(findings, key=lambda each: -_ORDER.index(each.status))
-    lines = [
+    lines = [f"{needs.namespace}/{needs.name} on {needs.target}:"] if is_one_of_several else []
+    lines += [
         table(
             ("STATUS", "CHECK", "FOUND"),
             ((_WORDS[each.status], _name(each), each.message) for each in ordered),
@@ -67,6 +71,12 @@ def _cure(finding: Finding, *, wide: bool) -> Iterator[str]:
         yield f"  fix: {finding.fix}"
     if wide and finding.requirements:
         yield f"  requirements: {', '.join(finding.requirements)}"
+
+
+def of_whom(needs: Needs, findings: Sequence[Finding]) -> list[dict[str, object]]:
+    """The findings as plain values, each with the deployment that it is of."""
+    whose = {"namespace": needs.namespace, "name": needs.name, "target": needs.target}
+    return [whose | each for each in as_data(findings)]
 
 
 def as_data(findings: Sequence[Finding]) -> list[dict[str, object]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import difflib
 import re
@@ -13,13 +14,14 @@ import click
 from shardwright.cli import rollout_view
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Generator, Iterator, Sequence
 
     from shardwright.core.lifecycle.proof import Point
     from shardwright.core.manifests.differences import Difference
     from shardwright.core.plan.types import Plan
     from shardwright.core.rehearsal import Coverage
-    from shardwright.kubernetes.client import Client, Place
+    from shardwright.kubernetes.client import Client
+    from shardwright.kubernetes.place import Place
     from shardwright.service.cluster_rehearsing import Session
     from shardwright.service.cluster_twins import Prepared
     from shardwright.service.watching import Answer
@@ -38,7 +40,11 @@ def rehearse(plan: Plan, place: Place, *, image: str, keep: bool, seconds: float
     click.echo(f"twin of {plan.shape.name}: {', '.join(prepared.shrunk)}", err=True)
     # Whoever ends it wants nothing of it left, by whatever signal.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with clusters.connected(place) as client, cluster_rehearsing.running(prepared, client, keep=keep) as session:
+    with (
+        _rights_named(place),
+        clusters.connected(place) as client,
+        cluster_rehearsing.running(prepared, client, keep=keep) as session,
+    ):
         try:
             document, coverage = _run(session, client, seconds)
         except BaseException:
@@ -53,6 +59,20 @@ def rehearse(plan: Plan, place: Place, *, image: str, keep: bool, seconds: float
         print_data(document | {"changes": _changes_document(prepared)} | lists, output)
     if any(each["status"] == "fail" for each in document["proof"]):
         raise click.exceptions.Exit(1)
+
+
+@contextlib.contextmanager
+def _rights_named(place: Place) -> Generator[None]:
+    """Whoever is refused is told of the Role for rehearsals, which is another one than that of a deployment."""
+    from shardwright.kubernetes.client.refusals import Forbidden
+
+    try:
+        yield
+    except Forbidden as refused:
+        inside = f" -n {place.namespace}" if place.namespace else ""
+        command = f"shardwright check -f FILE --print-rbac --rehearsal{inside}"
+        refused.hint = f"ask for a Role that allows it: {command} prints one"
+        raise
 
 
 def _run(session: Session, client: Client, seconds: float) -> tuple[dict[str, Any], Coverage]:

@@ -9,7 +9,7 @@ import click
 from shardwright.cli import options
 
 if TYPE_CHECKING:
-    from shardwright.kubernetes.client import Place
+    from shardwright.kubernetes.place import Place
 
 __all__ = ["delete"]
 
@@ -26,18 +26,18 @@ def delete(
 ) -> None:
     """End NAME, wait until the last of it is gone, and remove its history, logs and state. Volume claims are kept."""
     from shardwright.cli.updating import confirm
-    from shardwright.kubernetes.client.kubeconfig import Place
+    from shardwright.kubernetes.place import Place
     from shardwright.service import observing, whereabouts
     from shardwright.settings import load_settings
 
     settings, place = load_settings(), Place(kubeconfig, context, namespace)
-    if whereabouts.where(name, namespace, settings, place) == "cluster":
-        _in_the_cluster(name, place, yes=yes, with_claims=with_claims, seconds=timeout_seconds)
+    found = whereabouts.where(name, settings, place, takes_kinds=False)
+    if found.is_here:
+        confirm(f"end {found.namespace}/{name} and remove its logs?", yes=yes)
+        observing.delete(found.namespace, name, settings)
     else:
-        observing.require(namespace, name, settings)
-        confirm(f"end {namespace}/{name} and remove its logs?", yes=yes)
-        observing.delete(namespace, name, settings)
-    click.echo(f"{namespace}/{name} deleted")
+        _in_the_cluster(name, found.place, yes=yes, with_claims=with_claims, seconds=timeout_seconds)
+    click.echo(f"{found.namespace}/{name} deleted")
 
 
 def _in_the_cluster(name: str, place: Place, *, yes: bool, with_claims: bool, seconds: float) -> None:

@@ -10,7 +10,7 @@ from shardwright.cli import options, recipes
 
 if TYPE_CHECKING:
     from shardwright.core.plan.types import Plan
-    from shardwright.kubernetes.client import Place
+    from shardwright.kubernetes.place import Place
     from shardwright.settings import Settings
 
 __all__ = ["EXIT_DIFFERENT", "diff"]
@@ -21,11 +21,19 @@ EXIT_DIFFERENT = 5
 @click.command(short_help="What an apply would change.")
 @options.files
 @options.overrides
+@options.recipe_namespace
 @options.cluster
 @click.option("--force-conflicts", is_flag=True, help="As if fields that somebody else has set were taken over.")
 @options.output("table", "json", "yaml")
 def diff(
-    paths: tuple[str, ...], sets: tuple[str, ...], *, context: str, kubeconfig: str, force_conflicts: bool, output: str
+    paths: tuple[str, ...],
+    sets: tuple[str, ...],
+    *,
+    namespace: str,
+    context: str,
+    kubeconfig: str,
+    force_conflicts: bool,
+    output: str,
 ) -> None:
     """Compare a recipe with what runs, by the cluster's own dry run; ends with 5 if anything differs.
 
@@ -35,13 +43,13 @@ def diff(
     shardwright diff -f recipe.yaml -o json | jq '.[].changes[].action'
     """
     from shardwright.cli.output import print_data
-    from shardwright.kubernetes.client.kubeconfig import Place
+    from shardwright.kubernetes.place import Place
     from shardwright.service import clusters
     from shardwright.settings import load_settings
 
-    settings, place = load_settings(), Place(kubeconfig, context)
+    settings, place = load_settings(), Place(kubeconfig, context, namespace)
     documents: list[dict[str, Any]] = []
-    for plan in recipes.plans(paths, sets, {}, settings.hub):
+    for plan in recipes.plans(paths, sets, {}, settings.hub, place):
         if clusters.is_local(plan.recipe):
             text, document = _on_this_machine(plan, settings)
         else:

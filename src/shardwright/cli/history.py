@@ -10,7 +10,7 @@ from shardwright.cli import options
 
 if TYPE_CHECKING:
     from shardwright.core.lifecycle.revision import Revision
-    from shardwright.kubernetes.client import Place
+    from shardwright.kubernetes.place import Place
 
 __all__ = ["history"]
 
@@ -30,7 +30,7 @@ def history(name: str, namespace: str, *, context: str, kubeconfig: str, number:
     """
     from shardwright import errors
     from shardwright.cli.output import print_data
-    from shardwright.kubernetes.client.kubeconfig import Place
+    from shardwright.kubernetes.place import Place
 
     found = _documents(name, Place(kubeconfig, context, namespace))
     if number is not None:
@@ -49,10 +49,11 @@ def _documents(name: str, place: Place) -> list[dict[str, Any]]:
     from shardwright.settings import load_settings
 
     settings = load_settings()
-    if whereabouts.where(name, place.namespace, settings, place) == "machine":
-        return local_past.documents(local_past.history(place.namespace, name, settings))
-    with clusters.connected(place) as client:
-        return [_document(each) for each in past.history(client, place.namespace, name)]
+    found = whereabouts.where(name, settings, place, takes_kinds=False)
+    if found.is_here:
+        return local_past.documents(local_past.history(found.namespace, name, settings))
+    with clusters.connected(found.place) as client:
+        return [_document(each) for each in past.history(client, found.namespace, name)]
 
 
 def _table(found: list[dict[str, Any]]) -> str:

@@ -14,7 +14,7 @@ from shardwright.cli import options
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from shardwright.kubernetes.client import Place
+    from shardwright.kubernetes.place import Place
     from shardwright.service.cluster_logs import Wanted
     from shardwright.settings import Settings
 
@@ -65,17 +65,18 @@ def logs(  # noqa: PLR0913 - the command's options
     shardwright logs llama -n demo --rank 3 -f
     shardwright logs isvc/llama -n demo --since 10m --tail 100
     """
-    from shardwright.kubernetes.client.kubeconfig import Place
+    from shardwright.kubernetes.place import Place
     from shardwright.service import whereabouts
     from shardwright.service.cluster_logs import Wanted
     from shardwright.settings import load_settings
 
     settings, place = load_settings(), Place(kubeconfig, context, namespace)
     wanted = Wanted(rank=rank, follow=follow, since_seconds=since_seconds, tail=tail, previous=previous)
-    if "/" in name or whereabouts.where(name, namespace, settings, place) == "cluster":
-        _in_the_cluster(name, place, wanted)
+    found = whereabouts.where(name, settings, place)
+    if found.is_here:
+        _on_this_machine(name, found.namespace, settings, wanted)
     else:
-        _on_this_machine(name, namespace, settings, wanted)
+        _in_the_cluster(name, found.place, wanted)
 
 
 def _in_the_cluster(name: str, place: Place, wanted: Wanted) -> None:

@@ -9,7 +9,7 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["cluster", "files", "follow", "namespace", "output", "overrides", "wait"]
+__all__ = ["cluster", "files", "follow", "namespace", "output", "overrides", "recipe_namespace", "wait"]
 
 
 def files(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -33,9 +33,24 @@ def overrides(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def namespace(command: Callable[..., Any]) -> Callable[..., Any]:
     """`-n NAMESPACE`."""
-    return click.option("-n", "--namespace", default="default", show_default=True, help="Namespace of the deployment.")(
-        command
-    )
+    return click.option(
+        "-n",
+        "--namespace",
+        default="",
+        metavar="NAME",
+        help="Namespace; if omitted, `default` on this machine, and the context's in a cluster.",
+    )(command)
+
+
+def recipe_namespace(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`-n NAMESPACE` of what reads recipes for a cluster."""
+    return click.option(
+        "-n",
+        "--namespace",
+        default="",
+        metavar="NAME",
+        help="Namespace of recipes that name none; the context's if omitted.",
+    )(command)
 
 
 def output(*formats: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

@@ -12,7 +12,7 @@ from shardwright import errors
 from shardwright.cli import options
 
 if TYPE_CHECKING:
-    from shardwright.kubernetes.client import Place
+    from shardwright.kubernetes.place import Place
 
 __all__ = ["port_forward"]
 
@@ -44,15 +44,16 @@ def port_forward(name: str, ports: tuple[int, int], namespace: str, *, context: 
     shardwright port-forward llama -n demo &
     curl http://127.0.0.1:8080/v1/models
     """
-    from shardwright.kubernetes.client.kubeconfig import Place
+    from shardwright.kubernetes.place import Place
     from shardwright.service import observing, whereabouts
     from shardwright.settings import load_settings
 
     settings, place = load_settings(), Place(kubeconfig, context, namespace)
-    if "/" not in name and whereabouts.where(name, namespace, settings, place) == "machine":
-        url = observing.status(namespace, name, settings)["url"] or "an address that status shows once it serves"
-        raise errors.InputError(f"{namespace}/{name} runs on this machine", hint=f"ask it at {url}")
-    _forward(name, place, *ports)
+    found = whereabouts.where(name, settings, place)
+    if found.is_here:
+        url = observing.status(found.namespace, name, settings)["url"] or "an address that status shows once it serves"
+        raise errors.InputError(f"{found.namespace}/{name} runs on this machine", hint=f"ask it at {url}")
+    _forward(name, found.place, *ports)
 
 
 def _forward(name: str, place: Place, local: int, remote: int) -> None:

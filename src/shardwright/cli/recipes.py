@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from shardwright.core.plan.types import Plan
+    from shardwright.kubernetes.place import Place
     from shardwright.service.recipes import LoadedRecipe
     from shardwright.settings import HubSettings
 
@@ -38,8 +39,13 @@ def model_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def read(paths: Sequence[str], sets: Sequence[str], short: dict[str, object]) -> tuple[LoadedRecipe, ...]:
-    """The recipes that were asked for; a usage error if there is none, or both forms were mixed."""
+def read(
+    paths: Sequence[str], sets: Sequence[str], short: dict[str, object], place: Place | None = None
+) -> tuple[LoadedRecipe, ...]:
+    """The recipes that were asked for; a usage error if there is none, or both forms were mixed.
+
+    `place`: of the cluster that they are for, which says their namespace where they name none.
+    """
     from shardwright.service import recipes, short_form
 
     given = [f"--{name.replace('_', '-')}" for name, value in short.items() if value is not None and name != "model"]
@@ -47,20 +53,26 @@ def read(paths: Sequence[str], sets: Sequence[str], short: dict[str, object]) ->
         named = "MODEL" if short.get("model") else given[0]
         raise click.UsageError(f"{named} cannot be used together with -f; change a recipe with --set")
     if paths:
-        return recipes.load_recipes(paths, sets)
+        return recipes.load_recipes(paths, sets, place=place)
     if not short.get("model"):
         raise click.UsageError("name a recipe (-f FILE), or a model and its GPU (MODEL --gpu L40S)")
     return (short_form.load_options(short, sets),)
 
 
-def plans(paths: Sequence[str], sets: Sequence[str], short: dict[str, object], settings: HubSettings) -> list[Plan]:
-    """The plans of all recipes; leaves with exit code 3 and the reasons if one does not fit."""
+def plans(
+    paths: Sequence[str],
+    sets: Sequence[str],
+    short: dict[str, object],
+    settings: HubSettings,
+    place: Place | None = None,
+) -> list[Plan]:
+    """The plans of all recipes; leaves with exit code 3 and the reasons if one does not fit. `place`: as for `read`."""
     from shardwright.cli.plan_view import infeasible_text
     from shardwright.core.plan.types import Plan
     from shardwright.service.planning import plan_loaded
 
     fitting: list[Plan] = []
-    for loaded in read(paths, sets, short):
+    for loaded in read(paths, sets, short, place):
         result = plan_loaded(loaded, settings)
         if not isinstance(result, Plan):
             click.echo(infeasible_text(result), err=True)

@@ -11,7 +11,7 @@ from shardwright.cli import options, recipes
 if TYPE_CHECKING:
     from shardwright.core.plan.types import Plan
     from shardwright.core.rehearsal import Coverage
-    from shardwright.kubernetes.client.kubeconfig import Place
+    from shardwright.kubernetes.place import Place
     from shardwright.service.rehearsing import Session
     from shardwright.service.watching import Answer, Update
     from shardwright.settings import Settings
@@ -55,14 +55,15 @@ def rehearse(  # noqa: PLR0913 - the command's options
     """Rehearse a recipe, or MODEL: start its group, ask it one question, stop it. Nothing is left behind.
 
     With `--on cluster` the manifests that will be applied run in a cluster without GPUs, such as kind: GPUs, the model and the
-    image are replaced, all else stays, and every change is listed. For targets lws and kubernetes.
+    image are replaced, all else stays, and every change is listed. For targets lws, llmisvc and kubernetes, and on one node kserve
+    and openshift-ai. `check --print-rbac --rehearsal` prints the Role that it needs.
 
     \b
     shardwright rehearse -f recipe.yaml
     shardwright rehearse -f recipe.yaml --on cluster --context kind-kind
     shardwright rehearse llama-3.3-70b --gpu L40S --gpus-per-node 4 --nodes 2 --tensor 4 --pipeline 2
     """
-    from shardwright.kubernetes.client.kubeconfig import Place
+    from shardwright.kubernetes.place import Place
     from shardwright.settings import load_settings
 
     settings = load_settings()

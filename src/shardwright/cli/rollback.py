@@ -10,7 +10,7 @@ from shardwright.cli import local_start, options, updating
 
 if TYPE_CHECKING:
     from shardwright.cli.updating import Manner
-    from shardwright.kubernetes.client import Place
+    from shardwright.kubernetes.place import Place
     from shardwright.service.rollout import Options
     from shardwright.settings import Settings
 
@@ -49,27 +49,28 @@ def rollback(  # noqa: PLR0913 - the command's options
     shardwright history llama -n demo
     shardwright rollback llama -n demo --to 3
     """
-    from shardwright.kubernetes.client.kubeconfig import Place
+    from shardwright.kubernetes.place import Place
     from shardwright.service import rollout, whereabouts
     from shardwright.settings import load_settings
 
     settings, place = load_settings(), Place(kubeconfig, context, namespace)
-    if whereabouts.where(name, namespace, settings, place) == "machine":
+    found = whereabouts.where(name, settings, place, takes_kinds=False)
+    if found.is_here:
         if dry_run:
             raise click.UsageError("--dry-run is for clusters; on this machine see: shardwright history NAME")
-        _on_this_machine(name, namespace, number, settings, yes=yes)
+        _on_this_machine(name, found.namespace, number, settings, yes=yes)
         if wait:
-            local_start.follow(namespace, name, settings, timeout_seconds or local_start.DEFAULT_SECONDS)
+            local_start.follow(found.namespace, name, settings, timeout_seconds or local_start.DEFAULT_SECONDS)
         return
     manner = updating.Manner(
-        question=f"roll {namespace}/{name} back",
+        question=f"roll {found.namespace}/{name} back",
         yes=yes,
         is_followed=wait,
         seconds=timeout_seconds,
         given=place.options,
     )
     allowed = rollout.Options(force=force_conflicts, recreate=recreate)
-    _on_a_cluster(name, number, place, allowed, None if dry_run else manner)
+    _on_a_cluster(name, number, found.place, allowed, None if dry_run else manner)
 
 
 def _on_this_machine(name: str, namespace: str, number: int | None, settings: Settings, *, yes: bool) -> None:

@@ -5,15 +5,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
-__all__ = ["access_lines", "cluster_list", "cluster_one", "machine_list", "machine_one"]
+__all__ = ["access_lines", "cluster_one", "list_text", "machine_one"]
 
+_HEADINGS = ("NAMESPACE", "NAME", "TARGET", "STATE", "READY", "LAYOUT", "REVISION")
 _WARNINGS = 5
 _MESSAGE = 160
 
 
-def machine_list(found: Sequence[Mapping[str, Any]]) -> str:
+def list_text(found: Sequence[Mapping[str, Any]], sides: Collection[str]) -> str:
+    """All deployments; where they are, if there was more than one place to look."""
+    if len(sides) > 1:
+        return _both_list(found)
+    return _cluster_list(found) if "cluster" in sides else _machine_list(found)
+
+
+def _machine_list(found: Sequence[Mapping[str, Any]]) -> str:
     """All deployments of this machine."""
     from shardwright.cli.tables import table
 
@@ -23,6 +31,36 @@ def machine_list(found: Sequence[Mapping[str, Any]]) -> str:
         for one in found
     ]
     return table(headings, rows)
+
+
+def _cluster_list(found: Sequence[Mapping[str, Any]]) -> str:
+    """All deployments of a cluster's namespace, or of all."""
+    from shardwright.cli.tables import table
+
+    return table(_HEADINGS, [_row(one) for one in found], right=(6,))
+
+
+def _both_list(found: Sequence[Mapping[str, Any]]) -> str:
+    """Those of this machine, and those of a cluster."""
+    from shardwright.cli.tables import table
+
+    rows = [
+        (*_row(one), "this machine" if one["where"] == "machine" else f"context {one['context']}", one.get("url") or "")
+        for one in found
+    ]
+    return table((*_HEADINGS, "WHERE", "URL"), rows, right=(6,))
+
+
+def _row(one: Mapping[str, Any]) -> tuple[str, ...]:
+    return (
+        one["namespace"],
+        one["name"],
+        one["target"],
+        one["state"],
+        one["ready"],
+        one["layout"] or "",
+        str(one["revision"]),
+    )
 
 
 def machine_one(one: Mapping[str, Any], *, wide: bool) -> str:
@@ -46,26 +84,6 @@ def machine_one(one: Mapping[str, Any], *, wide: bool) -> str:
     if one["state"] == "ready":
         lines += ["", f"ask it: {one['curl']}"]
     return "\n".join(lines)
-
-
-def cluster_list(found: Sequence[Mapping[str, Any]]) -> str:
-    """All deployments of a cluster's namespace, or of all."""
-    from shardwright.cli.tables import table
-
-    headings = ("NAMESPACE", "NAME", "TARGET", "STATE", "READY", "LAYOUT", "REVISION")
-    rows = [
-        (
-            one["namespace"],
-            one["name"],
-            one["target"],
-            one["state"],
-            one["ready"],
-            one["layout"] or "",
-            str(one["revision"]),
-        )
-        for one in found
-    ]
-    return table(headings, rows, right=(6,))
 
 
 def cluster_one(one: Mapping[str, Any], *, wide: bool) -> str:

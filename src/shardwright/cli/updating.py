@@ -62,7 +62,7 @@ def update(client: Client, prepared: Rollout, allowed: Options, manner: Manner) 
         ended = _done(client, prepared, allowed, manner)
     except errors.TargetError as failed:
         ended = Ended("failed", failed.message, failed.hint)
-    if ended.outcome != "ready":
+    if not ended.is_as_asked:
         _go_back(client, prepared, allowed, manner, ended)
 
 
@@ -77,7 +77,7 @@ def _done(client: Client, prepared: Rollout, allowed: Options, manner: Manner) -
         except TimeoutError as late:
             return _late(client, prepared, Ended("late", str(late)), manner)
     else:
-        for subject, message in secret_giving.give(client, prepared.namespace, prepared.name, allowed.secrets):
+        for subject, message in secret_giving.give_alone(client, prepared.namespace, prepared.name, allowed.secrets):
             click.echo(f"{subject}: {message}", err=True)
     if not manner.is_followed:
         return Ended("ready")
@@ -136,7 +136,7 @@ def _go_back(client: Client, prepared: Rollout, allowed: Options, manner: Manner
     click.echo(f"rolling back to revision {served.number} of {served.at}", err=True)
     # The time that was given is that of the new one; the old one has what its own manifests allow.
     ended = _done(client, back, allowed, dataclasses.replace(manner, goes_back=False, seconds=None))
-    if ended.outcome != "ready":
+    if not ended.is_as_asked:
         raise errors.TargetError(f"{failed.why}; and revision {served.number}, rolled back to: {ended.why}")
     raise errors.TargetError(f"{failed.why}; rolled back: revision {served.number} serves again")
 

@@ -9,7 +9,7 @@ import click
 from shardwright.cli import options
 
 if TYPE_CHECKING:
-    from shardwright.kubernetes.client import Place
+    from shardwright.kubernetes.place import Place
     from shardwright.settings import Settings
 
 __all__ = ["watch"]
@@ -30,15 +30,16 @@ def watch(name: str, namespace: str, *, context: str, kubeconfig: str, output: s
     shardwright watch llama -n demo
     shardwright watch lws/llama -n demo --context prod -o json | jq 'select(.what == "warning")'
     """
-    from shardwright.kubernetes.client.kubeconfig import Place
+    from shardwright.kubernetes.place import Place
     from shardwright.service import whereabouts
     from shardwright.settings import load_settings
 
     settings, place = load_settings(), Place(kubeconfig, context, namespace)
-    if "/" in name or whereabouts.where(name, namespace, settings, place) == "cluster":
-        _in_the_cluster(name, place, output)
+    found = whereabouts.where(name, settings, place)
+    if found.is_here:
+        _on_this_machine(name, found.namespace, settings, output)
     else:
-        _on_this_machine(name, namespace, settings, output)
+        _in_the_cluster(name, found.place, output)
 
 
 def _in_the_cluster(name: str, place: Place, output: str) -> None:

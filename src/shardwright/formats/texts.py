@@ -30,6 +30,7 @@ __all__ = [
     "owners_of",
     "owners_of_line",
     "refuse_twins",
+    "shared_once",
 ]
 
 _MARK = re.compile(r"# Written by Shardwright for (\S+) ")
@@ -45,9 +46,13 @@ class File:
     text: str
 
 
-def owners_of(manifests: Sequence[Manifest]) -> frozenset[str]:
-    """The deployments that objects belong to, as `namespace/name`."""
-    return frozenset(labels.owner_of(manifest) for manifest in manifests)
+def owners_of(manifests: Sequence[Manifest], beside: Sequence[Manifest] = ()) -> frozenset[str]:
+    """The deployments that objects belong to, as `namespace/name`.
+
+    One that several deployments render alike belongs to all of them, here to those of the objects `beside` it.
+    """
+    found = frozenset(labels.owner_of(manifest) for manifest in manifests if not labels.is_shared(manifest))
+    return found or frozenset(labels.owner_of(each) for each in beside or manifests if not labels.is_shared(each))
 
 
 def owners_of_line(line: str) -> frozenset[str]:
@@ -65,14 +70,15 @@ def mark_of(manifests: Sequence[Manifest], beside: Sequence[Manifest] = ()) -> s
     digests = {_digest(manifest, beside)[:_SHOWN_DIGEST] for manifest in manifests} - {""}
     sources = {0: "a recipe", 1: f"recipe {min(digests, default='')}"}
     source = sources.get(len(digests), f"{len(digests)} recipes")
-    owners = ",".join(sorted(owners_of(manifests)))
+    owners = ",".join(sorted(owners_of(manifests, beside)))
     return f"# Written by Shardwright for {owners} from {source}. Edit the recipe, not this."
 
 
 def _digest(manifest: Manifest, beside: Sequence[Manifest]) -> str:
     own = labels.digest_of(manifest)
     owner = labels.owner_of(manifest)
-    others = {labels.digest_of(each) for each in beside if labels.owner_of(each) == owner} - {""}
+    is_shared = labels.is_shared(manifest)
+    others = {labels.digest_of(each) for each in beside if is_shared or labels.owner_of(each) == owner} - {""}
     return own or (min(others) if len(others) == 1 else "")
 
 
@@ -103,6 +109,15 @@ def object_files(manifests: Sequence[Manifest]) -> tuple[File, ...]:
     return tuple(
         File(name, _document(made, manifests)) for name, made in zip(file_names(manifests), manifests, strict=True)
     )
+
+
+def shared_once(manifests: Sequence[Manifest]) -> tuple[Manifest, ...]:
+    """The objects; one that several deployments render alike is there once."""
+    found: list[Manifest] = []
+    for manifest in manifests:
+        if not (labels.is_shared(manifest) and manifest in found):
+            found.append(manifest)
+    return tuple(found)
 
 
 def refuse_twins(manifests: Sequence[Manifest]) -> None:

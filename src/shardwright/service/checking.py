@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from shardwright.core.rules import Finding
     from shardwright.kubernetes.client import Client
 
-__all__ = ["check", "failing", "needs_of_object", "needs_of_plan", "rbac"]
+__all__ = ["check", "failing", "needs_of_object", "needs_of_plan", "needs_of_rendered", "rbac", "roles"]
 
 _OWN = "app.kubernetes.io/managed-by"
 
@@ -44,12 +44,12 @@ def needs_of_plan(plan: Plan, *, create_namespace: bool = False) -> Needs:
     deployment = deploying.deployment_of(plan, target)
     bodies = [dict(each.body) for each in rendering.render(deployment, target)]
     metadata = plan.recipe.metadata
-    root, parts = _root_of(bodies)
-    needs = _needs_of((metadata.namespace, metadata.name, target.kind), bodies, root, parts)
+    needs = needs_of_rendered((metadata.namespace, metadata.name, target.kind), bodies)
     asked = plan.recipe.target
     release = (asked.version or "") if asked else ""
     return dataclasses.replace(
         needs,
+        bodies=tuple(bodies),
         gpu=_gpu_need(plan, needs),
         image=deployment.image,
         cuda=image_cuda.cuda_of(deployment.image),
@@ -59,6 +59,7 @@ def needs_of_plan(plan: Plan, *, create_namespace: bool = False) -> Needs:
         distribution=platform.distribution_of(registry.package_of(target.kind)),
         may_make_namespace=create_namespace,
         release=release,
+        releases=target.versions,
     )
 
 
@@ -74,6 +75,11 @@ def _root_of(bodies: Sequence[Mapping[str, Any]]) -> tuple[Mapping[str, Any] | N
             if body.get("kind") == kind:
                 return body, registry.load_parts(kind)(body)
     return None, None
+
+
+def needs_of_rendered(who: tuple[str, str, str], bodies: Sequence[Mapping[str, Any]]) -> Needs:
+    """Needs of a deployment's manifests, of whom by namespace, name and target; what only a plan says is left out."""
+    return _needs_of(who, bodies, *_root_of(bodies))
 
 
 def _needs_of(
@@ -129,6 +135,7 @@ def _operators(deployment: Deployment, target: Target, release: str) -> Iterable
             devices=entry.devices,
             is_shared=entry.is_shared,
             asserted=release if entry.is_platform else "",
+            is_platform=entry.is_platform,
         )
 
 
@@ -197,18 +204,33 @@ def rbac(
     wanted = (*needs.asks, *access.reading_asks(needs))
     wanted += access.probing_asks(needs) if with_probe else ()
     wanted += access.secret_asks(needs) if with_secrets else ()
+    return roles(wanted, (needs.namespace, needs.name), subject)
+
+
+def roles(
+    wanted: Iterable[Ask], who: tuple[str, str], subject: Mapping[str, str], *, purpose: str = ""
+) -> list[dict[str, Any]]:
+    """Roles and bindings that allow just this: one in each namespace, one for the whole cluster.
+
+    `who`: namespace and name of the deployment, after which they are named; `purpose` ends their names.
+    """
     by_place: dict[str, list[Ask]] = {}
     for ask in wanted:
         by_place.setdefault(ask.namespace, []).append(ask)
-    return [body for namespace in sorted(by_place) for body in _role(needs, namespace, by_place[namespace], subject)]
+    ending = f"-{purpose}" if purpose else ""
+    parts = {place: who[1:] if place else filter(None, who) for place in by_place}
+    named = {place: f"shardwright-{'-'.join(each)}{ending}" for place, each in parts.items()}
+    return [
+        body for place in sorted(by_place) for body in _role((place, named[place], who[1]), by_place[place], subject)
+    ]
 
 
-def _role(needs: Needs, namespace: str, asks: Sequence[Ask], subject: Mapping[str, str]) -> list[dict[str, Any]]:
-    """A role and its binding; for the whole cluster where no namespace is given."""
+def _role(place: tuple[str, str, str], asks: Sequence[Ask], subject: Mapping[str, str]) -> list[dict[str, Any]]:
+    """A role and its binding, by namespace, name and deployment; for the whole cluster where no namespace is given."""
+    namespace, own, instance = place
     prefix = "" if namespace else "Cluster"
-    own = f"shardwright-{needs.name}" if namespace else f"shardwright-{needs.namespace}-{needs.name}"
     metadata: dict[str, Any] = {"name": own} | ({"namespace": namespace} if namespace else {})
-    metadata["labels"] = {"app.kubernetes.io/instance": needs.name, _OWN: "shardwright"}
+    metadata["labels"] = {"app.kubernetes.io/instance": instance, _OWN: "shardwright"}
     group = "rbac.authorization.k8s.io"
     role: dict[str, Any] = {"apiVersion": f"{group}/v1", "kind": f"{prefix}Role", "metadata": metadata}
     role["rules"] = list(access.rules_of(asks))

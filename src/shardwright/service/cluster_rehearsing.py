@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from shardwright.service.following import View
     from shardwright.service.rollout import Rollout, Step
 
-__all__ = ["REHEARSAL", "Session", "remove", "running"]
+__all__ = ["REHEARSAL", "Session", "remove", "running", "wanted_of"]
 
 ANSWER_TOKENS = 32
 REHEARSAL = "shardwright.dev/rehearsal"
@@ -160,8 +160,9 @@ def running(prepared: Prepared, client: Client, *, keep: bool = False) -> Genera
             remove(prepared, client)
 
 
-def _rollout_of(prepared: Prepared, client: Client) -> Rollout:
-    wanted = Revision(
+def wanted_of(prepared: Prepared) -> Revision:
+    """The revision that a rehearsal rolls out."""
+    return Revision(
         number=0,
         recipe=to_document(prepared.planned.recipe),
         digest=prepared.planned.recipe_digest,
@@ -170,8 +171,11 @@ def _rollout_of(prepared: Prepared, client: Client) -> Rollout:
         outcome="applying",
         message="a rehearsal",
     )
+
+
+def _rollout_of(prepared: Prepared, client: Client) -> Rollout:
     try:
-        made = rollout.prepare_again(wanted, prepared.namespace, prepared.name, client, _OPTIONS)
+        made = rollout.prepare_again(wanted_of(prepared), prepared.namespace, prepared.name, client, _OPTIONS)
     except errors.NotFound as missing:
         is_namespace = missing.message.startswith("there is no namespace")
         hint = "leave -n out: then one is made and removed" if is_namespace else missing.hint
@@ -197,7 +201,8 @@ def remove(prepared: Prepared, client: Client) -> None:
     from shardwright.kubernetes.client import Ref  # noqa: PLC0415 - see clusters
     from shardwright.kubernetes.live import applying  # noqa: PLC0415 - see clusters
 
-    gone = past.delete(client, prepared.namespace, prepared.name, with_claims=True, timeout_seconds=_REMOVAL_SECONDS)
+    # A rehearsal makes no claim: one that its manifests name is somebody's, with a model on it.
+    gone = past.delete(client, prepared.namespace, prepared.name, with_claims=False, timeout_seconds=_REMOVAL_SECONDS)
     try:
         with suppress(errors.NotFound):
             list(gone)

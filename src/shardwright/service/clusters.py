@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import getpass
 import os
@@ -12,9 +13,13 @@ from shardwright import errors
 
 if TYPE_CHECKING:
     from shardwright.core.recipe import Recipe
-    from shardwright.kubernetes.client import Client, Place
+    from shardwright.kubernetes.client import Client
+    from shardwright.kubernetes.place import Place
 
-__all__ = ["connected", "holder", "is_local", "now"]
+__all__ = ["connected", "holder", "is_local", "now", "reached", "resolved"]
+
+_REACH_SECONDS = 5.0
+"""How long a cluster may take to answer at all that nobody named; a plug-in that logs in takes a second or two of it."""
 
 
 def connected(place: Place) -> Client:
@@ -22,6 +27,36 @@ def connected(place: Place) -> Client:
     from shardwright.kubernetes import client  # noqa: PLC0415 - takes 0.2 s, and most commands ask no cluster
 
     return client.connect(place)
+
+
+def reached(place: Place) -> Client:
+    """The same, once it has answered; an error of ours within seconds if it does not."""
+    from shardwright.kubernetes import client  # noqa: PLC0415 - see above
+    from shardwright.models import waiting  # noqa: PLC0415 - as above
+
+    def ask() -> Client:
+        made = client.connect(place, first_tries=1)
+        made.tree("get", "/version")
+        return made
+
+    # Names that nobody resolves and plug-ins that wait for somebody know no time limit of a request.
+    answered = waiting.within(_REACH_SECONDS, ask)
+    if answered is None:
+        raise errors.TemporaryError(
+            f"it did not answer within {_REACH_SECONDS:.0f} s",
+            retry_after_seconds=_REACH_SECONDS,
+            hint="is the way to it open, and its login valid? kubectl version asks the same",
+        )
+    return answered[0]
+
+
+def resolved(place: Place) -> Place:
+    """The place with its namespace told: as given, else that of the context; AccessError if the cluster cannot be told."""
+    if place.namespace:
+        return place
+    from shardwright.kubernetes.client import kubeconfig  # noqa: PLC0415 - see above
+
+    return dataclasses.replace(place, namespace=kubeconfig.find_config(place).namespace)
 
 
 def is_local(recipe: Recipe) -> bool:

@@ -15,6 +15,7 @@ from shardwright.core.lifecycle.bodies import map_at, number_at
 from shardwright.core.lifecycle.happenings import Happening
 from shardwright.core.lifecycle.snapshot import serves, state_of
 from shardwright.core.lifecycle.starts import RankStart, Starts
+from shardwright.core.lifecycle.turnover import Turnover
 from shardwright.service import seeing
 from shardwright.values import frozen
 
@@ -41,8 +42,8 @@ _OLD_READY_SECONDS = 30.0
 """How long a group whose pods were to be made anew may stay ready with the old ones before it counts as it is. Operators
 answer to a change within a few seconds."""
 _SETTLED_SECONDS = 3.0
-"""How long a group that was ready before, or whose containers were started again, has to stay ready: it looks so for a
-moment before its operator ends it."""
+"""How long a group that was ready before, or whose containers were started again or pods replaced, has to stay ready: it
+looks so for a moment before its operator ends it."""
 _LOGGED = frozenset({"running", "ready", "waiting", "ended"})
 
 
@@ -88,14 +89,14 @@ def replaced_pods(client: Client, rollout: Rollout) -> frozenset[str]:
     return frozenset(each.metadata.uid for each in observing.pods_of(client, subject.namespace, subject.parts))
 
 
-def follow(client: Client, subject: Subject) -> Iterator[View]:
+def follow(client: Client, subject: Subject, *, began: float | None = None) -> Iterator[View]:
     """Views until the caller stops: one a change, and one a second so that time is seen to pass.
 
-    Forbidden if it or its pods may not be watched; what else may not be is told as a note.
+    `began`: by the monotonic clock, where it is followed for another time; else now. Forbidden if it or its pods may not be watched; what else may not be is told as a note.
     """
     from shardwright.kubernetes.live.feed import Feed  # noqa: PLC0415 - see clusters
 
-    began = time.monotonic()
+    since = time.monotonic() if began is None else began
     feed = Feed(client, subject.namespace, subject.parts)
     told = _Told(subject)
     try:
@@ -103,7 +104,7 @@ def follow(client: Client, subject: Subject) -> Iterator[View]:
             started = time.monotonic()
             told.take(feed.batch(_TICK_SECONDS))
             if feed.is_complete:
-                yield told.view(feed, time.monotonic() - began)
+                yield told.view(feed, time.monotonic() - since)
             time.sleep(max(0.0, _LEAST_SECONDS - (time.monotonic() - started)))
     finally:
         feed.close()
@@ -118,7 +119,6 @@ class _Told:
         self._pods: dict[str, views.Pod] = {}
         self._jobs: dict[str, views.Job] = {}
         self._warnings: dict[str, views.Event] = {}
-        self._names: set[str] = {subject.parts.root.name}
         self._before: Snapshot | None = None
         self._starts = Starts(subject.layout)
         self._logs: dict[str, Member] = {}
@@ -153,10 +153,8 @@ class _Told:
         match item.body:
             case views.Pod() as pod:
                 self._pods[item.uid] = pod
-                self._names.add(pod.metadata.name)
             case views.Job() as job:
                 self._jobs[item.uid] = job
-                self._names.add(job.metadata.name)
             case views.Event() as event:
                 self._warnings[item.uid] = event
             case views.Root() as root:
@@ -196,11 +194,14 @@ class _Told:
         from shardwright.kubernetes.live import seen  # noqa: PLC0415 - see clusters
 
         subject = self._subject
+        pods, jobs = tuple(self._pods.values()), tuple(self._jobs.values())
+        # Of pods that are gone no warning is worth a line: where pods are replaced without end there are hundreds.
+        names = {subject.parts.root.name, *(each.metadata.name for each in (*pods, *jobs))}
         looked = seen.Looked(
             root=self._root,
-            pods=tuple(self._pods.values()),
-            jobs=tuple(self._jobs.values()),
-            events=[each for each in self._warnings.values() if each.involved_object.name in self._names],
+            pods=pods,
+            jobs=jobs,
+            events=[each for each in self._warnings.values() if each.involved_object.name in names],
         )
         snapshot = seen.snapshot_of(subject.namespace, subject.target, subject.parts, looked)
         news = [*happenings.between(self._before, snapshot), *self._news]
@@ -245,24 +246,35 @@ class _Told:
 
 
 def until_ready(
-    client: Client, subject: Subject, *, timeout_seconds: float, old: frozenset[str] = frozenset()
+    client: Client,
+    subject: Subject,
+    *,
+    timeout_seconds: float,
+    old: frozenset[str] = frozenset(),
+    turnover: Turnover | None = None,
+    began: float | None = None,
 ) -> Iterator[View]:
-    """Views until it is ready, with none of the pods whose uids are `old`.
+    """Views until it is ready, with none of the pods whose uids are `old`; or stopped, where no replicas are asked for.
 
     TimeoutError if that takes longer; TargetError if it cannot become ready: its download failed, or it was deleted.
+    `turnover` is told what is seen; `began` is as above, and the time is counted from there.
     """
+    turnover = Turnover(old) if turnover is None else turnover
     ready_since: float | None = None
     is_shaken = False
-    for view in follow(client, subject):
+    for view in follow(client, subject, began=began):
+        turnover.see(view.snapshot)
         yield view
         _demand_hope(subject, view)
+        if view.state == "stopped":
+            return
         if view.state != "ready":
             is_shaken, ready_since = is_shaken or ready_since is not None, None
         else:
             ready_since = view.seconds if ready_since is None else ready_since
             held = view.seconds - ready_since
             has_old = any(each.uid in old for each in view.snapshot.members)
-            is_shaken = is_shaken or any(each.restarts for each in view.snapshot.members)
+            is_shaken = is_shaken or turnover.is_any or any(each.restarts for each in view.snapshot.members)
             if held >= (_OLD_READY_SECONDS if has_old else _SETTLED_SECONDS if is_shaken else 0):
                 return
         if view.seconds > timeout_seconds:

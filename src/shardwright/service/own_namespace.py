@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 from shardwright import errors
@@ -10,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from shardwright.core.lifecycle.changes import ObjectChange
-    from shardwright.kubernetes.client import Client
+    from shardwright.kubernetes.client import Client, Tree
 
     Manifests = Sequence[Mapping[str, Any]]
 
@@ -19,12 +20,10 @@ __all__ = ["added_to", "demand", "is_first", "make_first"]
 
 def demand(manifests: Manifests, namespace: str, client: Client) -> None:
     """NotFound if it is neither there nor among the manifests; Conflict while it is being deleted."""
-    from shardwright.kubernetes.client import Ref  # noqa: PLC0415 - see clusters
-
     if any(_is_namespace(body) for body in manifests):
         return
     try:
-        found = client.find(Ref("v1", "Namespace", namespace))
+        found = _found(namespace, client)
     except errors.AccessError:
         return  # who may not read namespaces may still work in one
     if found is None:
@@ -35,11 +34,20 @@ def demand(manifests: Manifests, namespace: str, client: Client) -> None:
         )
 
 
-def added_to(manifests: tuple[Any, ...], namespace: str) -> tuple[Any, ...]:
-    """The manifests with their namespace before them, if it is not among them."""
+def added_to(manifests: tuple[Any, ...], namespace: str, client: Client) -> tuple[Any, ...]:
+    """The manifests with their namespace before them, unless it is among them or there: then it is used as it is."""
     if any(_is_namespace(body) for body in manifests):
         return manifests
+    with contextlib.suppress(errors.AccessError):
+        if _found(namespace, client) is not None:
+            return manifests
     return ({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}, *manifests)
+
+
+def _found(namespace: str, client: Client) -> Tree | None:
+    from shardwright.kubernetes.client import Ref  # noqa: PLC0415 - see clusters
+
+    return client.find(Ref("v1", "Namespace", namespace))
 
 
 def make_first(manifests: Manifests, changes: Sequence[ObjectChange], client: Client) -> Iterator[ObjectChange]:

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import time
 from typing import TYPE_CHECKING
 
 from shardwright import errors
-from shardwright.core.lifecycle import changes
-from shardwright.core.lifecycle.bodies import text_at
-from shardwright.service import clusters, rollout, secret_giving
+from shardwright.service import clusters, removals, rollout, secret_giving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -22,7 +19,6 @@ if TYPE_CHECKING:
 __all__ = ["back_to", "delete", "history", "is_newest", "last_served", "prepare_rollback"]
 
 _UNFINISHED = frozenset({"applying", "failed"})
-_KEPT = frozenset({"PersistentVolumeClaim", "Namespace"})
 
 
 def history(client: Client, namespace: str, name: str) -> tuple[Revision, ...]:
@@ -64,10 +60,10 @@ def last_served(found: Sequence[Revision]) -> Revision | None:
 
 
 def _last_other(found: Sequence[Revision]) -> Revision:
-    """The last revision with other manifests than the newest: one that served, else one that did not fail, else any."""
+    """The last revision with other manifests than the newest: one that served, else one of which no harm is known, else any."""
     others = [each for each in found if each.manifests != found[-1].manifests]
     served = [each for each in others if each.outcome == "ready"]
-    unharmed = [each for each in others if each.outcome != "failed"]
+    unharmed = [each for each in others if each.outcome not in {"failed", "stopped"}]
     for chosen in (served, unharmed, others):
         if chosen:
             return chosen[-1]
@@ -101,74 +97,28 @@ def delete(client: Client, namespace: str, name: str, *, with_claims: bool, time
 
     history(client, namespace, name)
     with leases.held(client, namespace, name, clusters.holder()) as lease:
-        _demand_unkept(revisions.history(client, namespace, name), client, name)
+        known = revisions.history(client, namespace, name)
+        removals.demand_free(client, known, (namespace, name), with_claims=with_claims)
         deadline = time.monotonic() + timeout_seconds
-        for ref in _objects(revisions.history(client, namespace, name), client, name, with_claims=with_claims):
-            lease.demand()
-            needing = _users_of(client, ref, name)
-            if needing or _is_needed(client, ref):
-                by = ", ".join(needing) or "another deployment"
-                yield rollout.Step("prune", f"kept {ref}: {by} of the namespace needs it")
-                continue
-            client.delete(ref)
-            applying.wait_until_gone(client, [ref], timeout_seconds=max(0.0, deadline - time.monotonic()))
-            yield rollout.Step("prune", f"deleted {ref}")
+        for ref, why in _decided(client, known, (namespace, name), with_claims=with_claims):
+            if why is None:
+                lease.demand()
+                applying.remove_object(client, ref, timeout_seconds=max(0.0, deadline - time.monotonic()))
+                yield rollout.Step("prune", f"deleted {ref}")
+            elif why:
+                yield rollout.Step("prune", f"kept {ref}: {why}")
         lease.demand()
-        for told in secret_giving.take_back(client, namespace, name, revisions.history(client, namespace, name)):
+        for told in secret_giving.take_back(client, namespace, name, known):
             yield rollout.Step("prune", told)
         revisions.remove(client, namespace, name)
 
 
-def _demand_unkept(known: Sequence[Revision], client: Client, name: str) -> None:
-    """Conflict, before anything is deleted, for objects that Argo CD or Flux keep: they would make them again."""
-    for ref in _objects(known, client, name, with_claims=False):
-        keeper = changes.keeper_of(client.find(ref) or {})
-        if keeper:
-            raise errors.Conflict(
-                f"{ref} is kept by {keeper}: what is deleted here, it would make again",
-                hint=f"remove it where {keeper} reads it; then the same command removes what is left",
-            )
-
-
-def _objects(known: Sequence[Revision], client: Client, name: str, *, with_claims: bool) -> Iterator[Ref]:
-    from shardwright.kubernetes.client.refs import ref_of  # noqa: PLC0415 - see clusters
-    from shardwright.kubernetes.live import applying  # noqa: PLC0415 - see clusters
-
-    bodies = [body for each in reversed(known) for body in reversed(each.manifests)]
-    for ref in dict.fromkeys(ref_of(body, client.namespace) for body in bodies):
-        if ref.kind == "Namespace" or (ref.kind in _KEPT and not with_claims):
-            continue
-        found = client.find(ref)
-        if found is not None and applying.is_ours(found, name):
-            yield ref
-
-
-def _users_of(client: Client, ref: Ref, name: str) -> tuple[str, ...]:
-    """Other deployments of the namespace with a kept revision that names this claim; none for other kinds."""
-    from shardwright.kubernetes.live import revisions  # noqa: PLC0415 - see clusters
-
-    if ref.kind != "PersistentVolumeClaim":
-        return ()
-    others = [other for _, other in revisions.deployments(client, ref.namespace) if other != name]
-    return tuple(other for other in others if _names_claim(revisions.history(client, ref.namespace, other), ref.name))
-
-
-def _names_claim(known: Sequence[Revision], claim: str) -> bool:
-    """As a volume of a pod, or as the address of a model."""
-    written = (f'"claimName": "{claim}"', f"pvc://{claim}/", f'pvc://{claim}"')
-    bodies = [json.dumps(dict(body)) for each in known for body in each.manifests]
-    return any(words in body for body in bodies for words in written)
-
-
-def _is_needed(client: Client, ref: Ref) -> bool:
-    """Whether objects of the kind that it says it is for name it; those of the deployment itself are gone by then.
-
-    KServe lets no configuration go that a service has applied, and does not look again when the service is gone.
-    """
-    from shardwright.kubernetes.client import Ref as Reference  # noqa: PLC0415 - see clusters
-    from shardwright.kubernetes.render import labels  # noqa: PLC0415 - see clusters
-
-    found = client.find(ref) or {}
-    kind = text_at(found, "metadata", "annotations", labels.NEEDED_BY)
-    others = client.list(Reference(ref.api_version, kind, namespace=ref.namespace)) if kind else ()
-    return any(f'"{ref.name}"' in json.dumps(each) for each in others)
+def _decided(
+    client: Client, known: Sequence[Revision], who: tuple[str, str], *, with_claims: bool
+) -> Iterator[tuple[Ref, str | None]]:
+    """Each object with why it stays; empty if there is nothing to tell, None if it is to go. Each is asked for in its turn."""
+    namespace, name = who
+    for ref in removals.refs_of(known, namespace):
+        yield ref, removals.why_it_stays(client, ref, name)
+    for ref in removals.claims_of(known, namespace):
+        yield ref, removals.why_claim_stays(client, ref, name, with_claims=with_claims)

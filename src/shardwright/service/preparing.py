@@ -5,16 +5,21 @@ Change and preflight are asked side by side, so the preflight adds little to the
 
 from __future__ import annotations
 
+import dataclasses
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from shardwright import errors
+from shardwright import errors, registry
 from shardwright.core import preflight
+from shardwright.core.lifecycle import planned
 from shardwright.core.preflight import surge
 from shardwright.service import checking, rollout, secret_giving
 from shardwright.values import frozen
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from shardwright.core.lifecycle.updates import Course
     from shardwright.core.plan.types import Plan
     from shardwright.core.preflight import ClusterFacts, Needs
     from shardwright.core.rules import Finding
@@ -62,15 +67,12 @@ def look(plan: Plan, client: Client, options: Options) -> Prospect:
         except errors.ShardwrightError as problem:
             refused = problem
         facts = asked.result()
-    found = Prospect(findings=_findings(needs, facts, prepared), rollout=prepared, gives_secrets=bool(options.secrets))
+    course = prepared.course if prepared else None
+    findings = (*preflight.check(needs, facts), *_surge(plan, course, needs, facts))
+    found = Prospect(findings=findings, rollout=prepared, gives_secrets=bool(options.secrets))
     if refused is not None and not found.fails:
         raise refused
     return found
-
-
-def _findings(needs: Needs, facts: ClusterFacts, prepared: Rollout | None) -> tuple[Finding, ...]:
-    course = prepared.course if prepared else None
-    return (*preflight.check(needs, facts), *surge.check_surge(course, needs, facts))
 
 
 def surge_findings(plan: Plan, client: Client, prepared: Rollout) -> tuple[Finding, ...]:
@@ -81,4 +83,26 @@ def surge_findings(plan: Plan, client: Client, prepared: Rollout) -> tuple[Findi
     if course is None or course.how != "surge":
         return ()
     needs = checking.needs_of_plan(plan)
-    return tuple(surge.check_surge(course, needs, facts_reading.read_facts(client, needs)))
+    return tuple(_surge(plan, course, needs, facts_reading.read_facts(client, needs)))
+
+
+def _surge(plan: Plan, course: Course | None, needs: Needs, facts: ClusterFacts) -> Iterator[Finding]:
+    if course is not None and course.how == "surge":
+        yield from surge.check_surge(course, needs, facts, end_first=_end_first(plan))
+
+
+def _end_first(plan: Plan) -> str:
+    """How old pods are ended before new ones start: by no replicas where the target makes of that a group without pods."""
+    recipe = plan.recipe
+    if _has_pods(dataclasses.replace(plan, recipe=dataclasses.replace(recipe, replicas=0))):
+        name, namespace = recipe.metadata.name, recipe.metadata.namespace
+        return f"shardwright delete {name} -n {namespace}, then apply it anew (claims are kept)"
+    return "apply once with --set replicas=0"
+
+
+def _has_pods(plan: Plan) -> bool:
+    try:
+        root = planned.root_of(dict(each.body) for each in rollout.manifests_of(plan))
+    except errors.InputError:
+        return True
+    return not root or registry.load_parts(str(root["kind"]))(root).replicas > 0

@@ -12,7 +12,7 @@ from shardwright.core.lifecycle import proof
 from shardwright.core.lifecycle.happenings import Happening
 from shardwright.core.lifecycle.proof import GpuKinds, Point
 from shardwright.facts import load as catalogue
-from shardwright.service import reaching
+from shardwright.service import reaching, seeing
 from shardwright.service.reaching import ThroughServer
 
 if TYPE_CHECKING:
@@ -50,6 +50,9 @@ def prove(client: Client, subject: Subject, snapshot: Snapshot, *, timeout_secon
     way = ThroughServer(client, subject.namespace, entrance.through)
     yield from _answers(way, subject, deadline)
     yield proof.kv_point(planned, _kv_tokens(client, subject, snapshot))
+    steady = proof.steady_point(snapshot, seeing.look(client, subject))
+    if steady.status != "pass":
+        yield steady
 
 
 def _has_gpus(plan: Mapping[str, object]) -> bool:

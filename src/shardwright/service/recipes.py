@@ -14,6 +14,7 @@ from shardwright import errors, registry, units
 from shardwright.core.marked import tree
 from shardwright.core.marked.paths import split_path
 from shardwright.core.recipe import read
+from shardwright.service import recipe_namespace
 from shardwright.values import frozen
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from shardwright.core.recipe import Recipe
     from shardwright.core.recipe.model import Json
     from shardwright.core.rules import Finding
+    from shardwright.kubernetes.place import Place
 
 __all__ = ["LoadedRecipe", "load_recipes", "parse_recipes", "recipe_of_document", "recipe_of_values"]
 
@@ -78,10 +80,11 @@ class LoadedRecipe:
 
 
 def load_recipes(
-    paths: Sequence[str], sets: Sequence[str] = (), *, stdin: BinaryIO | None = None
+    paths: Sequence[str], sets: Sequence[str] = (), *, stdin: BinaryIO | None = None, place: Place | None = None
 ) -> tuple[LoadedRecipe, ...]:
     """Read recipes from files, folders and `-`, the options of `--set` applied to each.
 
+    `place`: of the cluster that they are for, which says their namespace where they name none; None: `default`.
     RecipeError lists the faults of all files together; InputError says which of them cannot be read at all.
     """
     if not paths:
@@ -96,7 +99,7 @@ def load_recipes(
             unreadable.append(error.fault)
         except errors.RecipeError as error:
             faults.extend(error.faults)
-    recipes = _parse(sources, sets, faults)
+    recipes = _parse(sources, sets, faults, place)
     if faults:
         raise errors.RecipeError((*unreadable, *dict.fromkeys(faults)))
     if unreadable:
@@ -128,7 +131,7 @@ def recipe_of_document(document: Document, sets: Sequence[str] = ()) -> LoadedRe
 
 
 def _parse(
-    sources: Iterable[tuple[str, str]], sets: Sequence[str], faults: list[errors.Fault]
+    sources: Iterable[tuple[str, str]], sets: Sequence[str], faults: list[errors.Fault], place: Place | None = None
 ) -> tuple[LoadedRecipe, ...]:
     """The recipes of named texts; what is wrong is added to `faults`."""
     from shardwright.core.marked import document  # noqa: PLC0415 - brings the YAML library, which values do without
@@ -139,18 +142,20 @@ def _parse(
         documents.extend(found)
         if not found:
             faults.append(errors.Fault("there is no recipe in it", "", file, 1, _NO_RECIPE))
-    return _read_all(documents, sets, faults)
+    return _read_all(documents, sets, faults, place)
 
 
 def _read_all(
-    documents: Iterable[Document], sets: Sequence[str], faults: list[errors.Fault]
+    documents: Iterable[Document], sets: Sequence[str], faults: list[errors.Fault], place: Place | None = None
 ) -> tuple[LoadedRecipe, ...]:
     """The recipes of documents, options applied; what is wrong is added to `faults`."""
     loaded: list[LoadedRecipe] = []
     translated = [pair for each in documents for pair in _translated(each, faults)]
     findings = [found for _, found in translated]
     ours = [each for each, _ in translated]
-    for each, found in zip(_changed(ours, sets, faults) if sets else ours, findings, strict=True):
+    changed = _changed(ours, sets, faults) if sets else ours
+    placed = recipe_namespace.placed(changed, place) if place is not None else changed
+    for each, found in zip(placed, findings, strict=True):
         try:
             recipe = read.read_recipe(each, engines=registry.ENGINES, targets=registry.TARGETS)
             loaded.append(LoadedRecipe(recipe, each, found))

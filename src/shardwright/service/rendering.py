@@ -76,12 +76,12 @@ def _subject(finding: Finding) -> str:
 
 def as_stream(manifests: Sequence[Manifest]) -> str:
     """All manifests as one YAML stream, for `kubectl apply -f -`."""
-    return texts.as_stream(manifests)
+    return texts.as_stream(texts.shared_once(manifests))
 
 
 def as_json(manifests: Sequence[Manifest]) -> str:
     """All manifests as one List in JSON."""
-    return texts.as_json(manifests)
+    return texts.as_json(texts.shared_once(manifests))
 
 
 def write_directory(
@@ -98,7 +98,7 @@ def write_directory(
                 f"{manifest.kind} {manifest.name} is no object of Kubernetes, so there is no -o {form} of it",
                 hint="use -o yaml, or another target",
             )
-    files = (*_WRITERS[form](manifests), *more)
+    files = (*_WRITERS[form](texts.shared_once(manifests)), *more)
     return folders.write_files(files, out, texts.owners_of(manifests))
 
 

@@ -10,7 +10,6 @@ import dataclasses
 from typing import TYPE_CHECKING, Literal, cast
 
 from shardwright import errors
-from shardwright.core.lifecycle import changes
 from shardwright.core.lifecycle.revision import Revision
 from shardwright.core.plan.document import plan_document
 from shardwright.core.recipe.canonical import recipe_digest, to_document
@@ -18,6 +17,7 @@ from shardwright.service import (
     clusters,
     deploying,
     own_namespace,
+    removals,
     rendering,
     secret_giving,
     shared_claims,
@@ -138,7 +138,7 @@ def prepare_again(wanted: Revision, namespace: str, name: str, client: Client, o
     from shardwright.kubernetes.live import applying, revisions  # noqa: PLC0415 - see clusters
 
     if options.create_namespace:
-        wanted = dataclasses.replace(wanted, manifests=own_namespace.added_to(wanted.manifests, namespace))
+        wanted = dataclasses.replace(wanted, manifests=own_namespace.added_to(wanted.manifests, namespace, client))
     own_namespace.demand(wanted.manifests, namespace, client)
     if options.secrets:
         secret_giving.demand(client, namespace, name, options.secrets)
@@ -148,7 +148,7 @@ def prepare_again(wanted: Revision, namespace: str, name: str, client: Client, o
     before = known[-1] if known else None
     manifests = cast("Sequence[Tree]", own)
     found = update_course.as_the_platform_acts(applying.preview(client, manifests, force=options.force))
-    stale = applying.present(client, changes.stale_among(_made_before(known), manifests), name)
+    stale, staying = removals.stale_of(client, known, manifests, name)
     course = update_course.course_of(found, wanted, before)
     return Rollout(
         namespace=namespace,
@@ -158,15 +158,8 @@ def prepare_again(wanted: Revision, namespace: str, name: str, client: Client, o
         changes=found,
         stale=stale,
         course=course,
-        notes=notes,
+        notes=(*notes, *staying),
     )
-
-
-def _made_before(known: Sequence[Revision]) -> list[Tree]:
-    """All objects of all kept revisions: one that failed may have left what an earlier one made."""
-    from shardwright.kubernetes.client.refs import ref_of  # noqa: PLC0415 - see clusters
-
-    return list({ref_of(body): dict(body) for each in known for body in each.manifests}.values())
 
 
 def carry_out(rollout: Rollout, client: Client, options: Options) -> Generator[Step]:
@@ -185,7 +178,8 @@ def carry_out(rollout: Rollout, client: Client, options: Options) -> Generator[S
         known = revisions.history(client, namespace, name)
         _demand_unchanged(rollout, known)
         number = known[-1].number + 1 if known else 1
-        new = dataclasses.replace(rollout.wanted, number=number, by=clusters.holder(), at=clusters.now())
+        given = secret_giving.names_with(known, options.secrets)
+        new = dataclasses.replace(rollout.wanted, number=number, by=clusters.holder(), at=clusters.now(), secrets=given)
         lease.demand()
         revisions.add(client, namespace, name, new)
         yield Step("revision", str(number))
@@ -279,7 +273,9 @@ def _prune(rollout: Rollout, client: Client, lease: Held) -> Iterator[Step]:
             yield Step("prune", str(change))
 
 
-def conclude(rollout: Rollout, client: Client, outcome: Literal["ready", "failed"], message: str = "") -> None:
+def conclude(
+    rollout: Rollout, client: Client, outcome: Literal["ready", "failed", "stopped"], message: str = ""
+) -> None:
     """Write down what came of the newest revision, if it is still the one that was rolled out, and was not deleted."""
     from shardwright.kubernetes.live import revisions  # noqa: PLC0415 - see clusters
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from shardwright.kubernetes.client import Client
     from shardwright.kubernetes.live.secret_keys import SecretValue
 
-__all__ = ["demand", "demand_named", "give", "load_values", "take_back", "with_given"]
+__all__ = ["demand", "demand_named", "give", "give_alone", "load_values", "names_with", "take_back", "with_given"]
 
 _GIVEN = re.compile(r"(?P<name>[a-z0-9]([a-z0-9.-]*[a-z0-9])?):(?P<key>[A-Za-z0-9._-]+)=(?P<variable>.+)")
 _USUAL_NAME = re.compile(r"[A-Z_][A-Z0-9_]*")
@@ -91,13 +91,35 @@ def give(client: Client, namespace: str, name: str, given: Iterable[SecretValue]
         yield f"Secret {namespace}/{each.name}", f"key {each.key}, from the environment variable {each.variable}"
 
 
+def give_alone(client: Client, namespace: str, name: str, given: Sequence[SecretValue]) -> Iterator[tuple[str, str]]:
+    """The same where nothing else is to be done: the newest revision has their names first."""
+    from shardwright.kubernetes.live import revisions  # noqa: PLC0415 - see clusters
+
+    if not given:
+        return
+    known = revisions.history(client, namespace, name)
+    names = names_with(known, given)
+    if known and names != known[-1].secrets:
+        revisions.keep(client, namespace, name, dataclasses.replace(known[-1], secrets=names))
+    yield from give(client, namespace, name, given)
+
+
+def names_with(known: Iterable[Revision], given: Iterable[SecretValue]) -> tuple[str, ...]:
+    """Names of Secrets that were made for a deployment, also for revisions that are kept no more, and of these."""
+    return tuple(sorted({*(name for each in known for name in each.secrets), *(each.name for each in given)}))
+
+
 def take_back(client: Client, namespace: str, name: str, known: Iterable[Revision]) -> Iterator[str]:
-    """Delete the Secrets that were made for a deployment; what may not be looked at is said to stay."""
+    """Delete the Secrets that were made for a deployment; what may not be looked at, or is kept by others, is said to stay.
+
+    They are found by their names: those that manifests of kept revisions refer to, and those that the newest ones remember.
+    """
     from shardwright.kubernetes.client.refusals import Forbidden  # noqa: PLC0415 - see clusters
     from shardwright.kubernetes.live import secret_keys  # noqa: PLC0415 - see clusters
 
-    names = dict.fromkeys(secret for each in known for secret, _ in secret_references.references_in(each.manifests))
-    for secret in names:
+    revisions = tuple(known)
+    referred = (secret for each in revisions for secret, _ in secret_references.references_in(each.manifests))
+    for secret in dict.fromkeys((*referred, *names_with(revisions, ()))):
         try:
             for ref in secret_keys.remove_ours(client, namespace, name, [secret]):
                 yield f"deleted {ref}"
@@ -105,3 +127,5 @@ def take_back(client: Client, namespace: str, name: str, known: Iterable[Revisio
             if refused.asked.verb != "get":
                 raise
             yield f"Secret {namespace}/{secret} stays: whose it is cannot be told ({refused.asked} is not allowed)"
+        except errors.Conflict as kept:
+            yield f"Secret {namespace}/{secret} stays: {kept.message}"

@@ -30,6 +30,8 @@ DOUBTFUL = Finding("cluster.name", "warn", "warning", "somebody else's", why="it
         ("-f", EXAMPLE, "--user", "jane"),
         ("lws/llama", "--print-rbac"),
         ("-f", EXAMPLE, "--print-rbac", "--user", "jane", "--group", "ops"),
+        ("-f", EXAMPLE, "--rehearsal"),
+        ("-f", EXAMPLE, "--print-rbac", "--rehearsal", "--with-secrets"),
     ],
 )
 def test_options_that_do_not_go_together_are_told(arguments: tuple[str, ...]) -> None:
@@ -66,6 +68,19 @@ def test_what_fails_stands_last_with_its_cure() -> None:
     assert "  fix: kubectl create secret" in lines
     assert "ask for it" not in text
     assert lines[-1] == "demo/llama: 1 failed, 1 warned, 1 could not be told, 1 passed"
+
+
+def test_each_of_several_says_whose_it_is() -> None:
+    """In every form: two recipes' findings are not to be mixed up, and one recipe's text has no line more than it needs."""
+    other = Needs(namespace="demo", name="qwen", target="kserve")
+    data = [*check_view.of_whom(NEEDS, (GOOD,)), *check_view.of_whom(other, (GOOD,))]
+    assert [(each["namespace"], each["name"], each["target"]) for each in data] == [
+        ("demo", "llama", "lws"),
+        ("demo", "qwen", "kserve"),
+    ]
+    text = check_view.text(other, (GOOD,), wide=False, is_one_of_several=True)
+    assert text.splitlines()[0] == "demo/qwen on kserve:"
+    assert check_view.text(other, (GOOD,), wide=False).splitlines() == text.splitlines()[1:]
 
 
 def test_the_wide_form_says_all() -> None:

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def asked(folder: Path, command: str, *arguments: str) -> None:
+def asked(folder: Path, command: str, *arguments: str, **more: str) -> None:
     """Ask a server that is not reached: the plug-in comes first."""
-    plugin: dict[str, Any] = {"apiVersion": "client.authentication.k8s.io/v1", "command": command}
+    plugin: dict[str, Any] = {"apiVersion": "client.authentication.k8s.io/v1", "command": command, **more}
     config = {
         "current-context": "prod",
         "clusters": [{"name": "prod", "cluster": {"server": "http://127.0.0.1:1"}}],
@@ -51,3 +51,10 @@ def test_what_a_plugin_prints_is_not_shown(tmp_path: Path) -> None:
     with pytest.raises(errors.AccessError) as refused:
         asked(tmp_path, "echo", "hf_secret")
     assert "hf_secret" not in f"{refused.value.message} {refused.value.hint}"
+
+
+def test_who_wrote_the_kubeconfig_says_how_the_plugin_is_installed(tmp_path: Path) -> None:
+    """Its installHint, on one line."""
+    with pytest.raises(errors.AccessError) as refused:
+        asked(tmp_path, "no-such-plugin", installHint="Install it:\n\n  brew install no-such-plugin\n")
+    assert refused.value.hint == "Install it: brew install no-such-plugin"

@@ -29,8 +29,9 @@ def test_another_try_of_the_same_is_no_way_back() -> None:
     assert past.back_to(found, None).number == 1
 
 
-def test_what_failed_is_the_last_choice() -> None:
+def test_what_failed_or_was_stopped_is_the_last_choice() -> None:
     """Only where there is nothing else."""
+    assert past.back_to((made(1, "a"), made(2, "b", "stopped"), made(3, "c")), None).number == 1
     assert past.back_to((made(1, "a"), made(2, "b", "failed"), made(3, "c")), None).number == 1
     assert past.back_to((made(2, "b", "failed"), made(3, "c")), None).number == 2
 

@@ -115,6 +115,21 @@ def test_files_are_named_in_the_order_of_their_application(tmp_path: Path) -> No
     assert yaml.safe_load(paths[3].read_text("utf-8")) == manifests(storage=CLAIM)[3].body
 
 
+def test_what_deployments_share_is_written_once(tmp_path: Path) -> None:
+    """Two groups render the same configuration: one file, which goes with the last of them."""
+    target = registry.load_target("llmisvc")
+    made = [
+        rendering.render(builders.deployment(builders.recipe(metadata={"name": name, "namespace": "demo"})), target)
+        for name in ("first", "second")
+    ]
+    rendering.write_directory([each for several in made for each in several], tmp_path)
+    shared = [path for path in tmp_path.iterdir() if "llminferenceserviceconfig" in path.name]
+    assert [
+        path.read_text("utf-8").startswith("# Written by Shardwright for demo/first,demo/second") for path in shared
+    ] == [True]
+    assert sum("kind: LLMInferenceService\n" in path.read_text("utf-8") for path in tmp_path.iterdir()) == 2
+
+
 def test_files_of_ours_that_are_stale_are_removed(tmp_path: Path) -> None:
     """What a recipe no longer asks for is not applied again; files of others stay."""
     (tmp_path / "kustomization.yaml").write_text("resources: []\n")

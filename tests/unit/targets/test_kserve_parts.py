@@ -42,6 +42,11 @@ def test_labels_of_a_service_come_to_its_pods(kind: str, is_anew: bool) -> None:
     assert updates.replaces_pods(change) is is_anew
 
 
+def test_a_stopped_service_has_no_replicas() -> None:
+    """KServe takes its Deployments away, whatever their number was."""
+    assert (parts(replicas=0).replicas, parts(ONE, replicas=0).replicas, parts(ONE, replicas=2).replicas) == (0, 0, 2)
+
+
 def test_a_model_that_kserve_does_not_bring_needs_no_agent() -> None:
     """Without storageUri only one format is not taken for a server of many models; the path is still the engine's own."""
     service = bodies(deployed(ONE, storage={"claim": None}))["InferenceService"]

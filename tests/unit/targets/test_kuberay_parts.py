@@ -46,4 +46,4 @@ def test_a_suspended_cluster_has_no_pods_and_is_as_it_was_asked_for() -> None:
         is_ready=True,
     )
     assert parts.root.ready_condition == "RayClusterSuspended"
-    assert state_of(seen) == "ready"
+    assert state_of(seen) == "stopped"

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from shardwright.core.manifests.differences import Difference
 
-__all__ = ["Action", "ObjectChange", "change_of", "field_changes", "keeper_of", "stale_among"]
+__all__ = ["Action", "ObjectChange", "change_of", "field_changes", "stale_among"]
 
 Tree: TypeAlias = "dict[str, Any]"
 """An object as the API has it."""
@@ -26,12 +26,6 @@ _SERVER_OWNED = frozenset(
 )
 _KEPT_KINDS = frozenset({"PersistentVolumeClaim", "Namespace", "Secret"})
 """Never pruned: they hold what cannot be made again from a recipe."""
-_KEEPERS = (
-    ("labels", "argocd.argoproj.io/instance", "Argo CD"),
-    ("annotations", "argocd.argoproj.io/tracking-id", "Argo CD"),
-    ("labels", "kustomize.toolkit.fluxcd.io/name", "Flux"),
-    ("labels", "helm.toolkit.fluxcd.io/name", "Flux"),
-)
 
 
 @frozen(kw_only=True)
@@ -90,15 +84,6 @@ def field_changes(live: Tree, applied: Tree) -> tuple[Difference, ...]:
 def _own(body: Tree) -> Tree:
     metadata = {key: value for key, value in _metadata(body).items() if key not in _SERVER_OWNED}
     return {key: value for key, value in body.items() if key != "status"} | {"metadata": metadata}
-
-
-def keeper_of(live: Tree) -> str:
-    """Who else keeps an object as it is written elsewhere: `Argo CD`, `Flux`; empty if nobody is known to."""
-    metadata = _metadata(live)
-    for part, key, keeper in _KEEPERS:
-        if key in (metadata.get(part) or {}):
-            return keeper
-    return ""
 
 
 def stale_among(before: Sequence[Tree], wanted: Sequence[Tree]) -> tuple[ObjectChange, ...]:

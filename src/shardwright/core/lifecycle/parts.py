@@ -63,6 +63,8 @@ class Parts:
     """The engine's container in each pod; empty: the first."""
     worker_container: str = ""
     """The same in pods of workers, where it has another name there."""
+    leader_variable: str = ""
+    """Variable of the pods of workers that holds the leader's address; empty: they have none."""
     service: str = ""
     """The Service that the platform makes before its leaders; empty: any that selects them."""
     base_path: str = "/v1"

@@ -13,11 +13,24 @@ if TYPE_CHECKING:
     from shardwright.core.layout import Layout
     from shardwright.core.lifecycle.snapshot import Member, Snapshot
 
-__all__ = ["PROMPT", "GpuKinds", "Point", "answer_point", "kv_point", "models_point", "place_points"]
+__all__ = [
+    "PROMPT",
+    "STEADY",
+    "GpuKinds",
+    "Point",
+    "answer_point",
+    "kv_point",
+    "models_point",
+    "place_points",
+    "steady_point",
+]
 
 PROMPT = "What is the biggest mountain in the world?"
+STEADY = "same members"
+"""Name of the point that says whether those that were asked are still there."""
 _FINISHES = frozenset({"length", "stop", "eos", "tool_calls"})
 _WITHIN = 0.03
+_LIVING = frozenset({"running", "ready"})
 _SHORTEST = 8
 """Of texts shorter than this nothing is said about their letters."""
 
@@ -139,6 +152,22 @@ def answer_point(tree: Mapping[str, Any], seconds: float) -> Point:
         and letters != {"\N{REPLACEMENT CHARACTER}"}
     )
     return Point("completion", "pass" if is_text and finish in _FINISHES else "fail", told)
+
+
+def steady_point(before: Snapshot, after: Snapshot) -> Point:
+    """Whether the members that were there when it was asked are there still, as they were."""
+    there = {(each.uid, each.restarts) for each in after.members if each.state in _LIVING}
+    asked = [each for each in before.members if each.state in _LIVING]
+    gone = [each for each in asked if (each.uid, each.restarts) not in there]
+    if not gone:
+        return Point(STEADY, "pass", f"the {len(asked)} that answered are there")
+    known = {each.uid for each in before.members}
+    new = [each for each in after.members if each.uid not in known]
+    makers = dict.fromkeys(each.made_by for each in (*new, *gone) if each.made_by)
+    told = ", ".join(f"{each.role} {each.name}" for each in gone)
+    instead = f"; new: {', '.join(each.name for each in new)}" if new else ""
+    by = f", made by {', '.join(makers)}" if new and makers else ""
+    return Point(STEADY, "fail", f"replaced or started again while it was asked: {told}{instead}{by}")
 
 
 def kv_point(plan: Mapping[str, Any], logged: int | None) -> Point:

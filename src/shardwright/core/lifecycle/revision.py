@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 __all__ = ["MAX_BYTES", "Outcome", "Revision", "decode", "encode"]
 
-Outcome = Literal["applying", "ready", "failed", "superseded", "rolled-back"]
+Outcome = Literal["applying", "ready", "failed", "superseded", "rolled-back", "stopped"]
+"""`stopped`: no replicas were asked for, and no pods were left."""
 
 FORMAT = 1
 MAX_BYTES = 900_000
@@ -45,11 +46,13 @@ class Revision:
     """Of this program."""
     copy_of: int = 0
     """Number of the revision that was gone back to; 0 for one of its own."""
+    secrets: tuple[str, ...] = ()
+    """Names of all Secrets that were made for the deployment so far, so that they go with it."""
 
 
 def encode(revision: Revision) -> str:
     """A revision as text; InputError if it is larger than a place for it may be."""
-    names = ("number", "recipe", "digest", "plan", "outcome", "message", "by", "at", "version", "copy_of")
+    names = ("number", "recipe", "digest", "plan", "outcome", "message", "by", "at", "version", "copy_of", "secrets")
     document = {"format": FORMAT, "manifests": list(revision.manifests)}
     document |= {name: getattr(revision, name) for name in names}
     packed = base64.b64encode(zlib.compress(json.dumps(document, sort_keys=True).encode(), 9)).decode()
@@ -73,6 +76,7 @@ def decode(text: str) -> Revision:
     if found != FORMAT:
         raise errors.InputError(f"the revision has format {found}, known is {FORMAT}", hint="use a newer shardwright")
     try:
-        return Revision(**document | {"manifests": tuple(document["manifests"])})
+        several = {"manifests": tuple(document["manifests"]), "secrets": tuple(document.get("secrets") or ())}
+        return Revision(**document | several)
     except (KeyError, TypeError) as problem:
         raise errors.InputError("this is no revision: parts of it are missing") from problem

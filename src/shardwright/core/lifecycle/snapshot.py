@@ -12,10 +12,11 @@ if TYPE_CHECKING:
 __all__ = ["Condition", "Download", "Member", "Remark", "Snapshot", "State", "explanation", "serves", "state_of"]
 
 State = Literal[
-    "absent", "downloading", "pending", "starting", "ready", "restarting", "degraded", "failed", "ending", "ended"
-]
+    "absent", "downloading", "pending", "starting", "ready", "restarting", "degraded", "failed", "ending", "ended",
+    "stopped",
+]  # fmt: skip
 """`pending`: a member has no place yet. `degraded`: some replicas serve. `restarting`: it served, or a member ended, and
-it comes up again. `failed`: it will not come up by itself."""
+it comes up again. `failed`: it will not come up by itself. `stopped`: no replicas are asked for, and no member is there."""
 
 MemberState = Literal["pending", "creating", "running", "ready", "waiting", "ended", "ending"]
 """`creating`: it has a place and waits for images, volumes or networks. `waiting`: its container failed and waits to be
@@ -45,6 +46,8 @@ class Member:
     """GPUs that it asked for."""
     gates: tuple[str, ...] = ()
     """Its readiness gates that are not true."""
+    made_by: str = ""
+    """The object that makes it anew when it is gone: `ReplicaSet llama-7d9f`."""
 
     @property
     def role(self) -> Literal["leader", "worker"]:
@@ -118,7 +121,7 @@ def explanation(snapshot: Snapshot) -> str:
 
     Of what serves a condition may well be false: `Progressing` of a LeaderWorkerSet is, once all of it is ready.
     """
-    if state_of(snapshot) == "ready":
+    if state_of(snapshot) in {"ready", "stopped"}:
         return ""
     for member in snapshot.members:
         if member.reason:
@@ -136,6 +139,8 @@ def state_of(snapshot: Snapshot) -> State:
         return "ending" if snapshot.members else _fetching(snapshot) or "absent"
     if snapshot.is_ending:
         return "ending"
+    if not snapshot.replicas:
+        return "ending" if snapshot.members else "stopped"
     serving = sum(serves(snapshot, index) for index in range(snapshot.replicas))
     if serving == snapshot.replicas and snapshot.is_ready:
         return "ready"

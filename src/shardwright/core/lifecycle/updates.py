@@ -122,9 +122,9 @@ class Course:
 
 
 def course_of(changes: Iterable[ObjectChange], root: ObjectChange, old: Side, new: Side) -> Course | None:
-    """How the changes replace the pods of a root object; None if they replace none."""
+    """How the changes replace the pods of a root object; None if they replace none, as where no replicas are asked for."""
     replaced = any(replaces_pods(change) for change in changes)
-    if not replaced or not old.parts.replicas or root.action == "create":
+    if not replaced or not old.parts.replicas or not new.parts.replicas or root.action == "create":
         return None
     update = new.parts.update
     how: How = "anew" if root.action == "recreate" else "surge" if update.surge else "within"

@@ -226,7 +226,7 @@ def refusal_reasons(choice: Choice) -> tuple[str, ...]:
         return _refusals(tried)
     nearest = max(possible, key=_nearness)
     lead = "" if len(tried) == 1 else f"None of {len(tried)} layouts fits. The nearest is "
-    reasons = [f"{lead}{_name(nearest)}: {verdicts.why_unfit(nearest).message}"]
+    reasons = [*_rules_out_larger(tried, nearest), f"{lead}{_name(nearest)}: {verdicts.why_unfit(nearest).message}"]
     if _is_close(nearest) and nearest.pool:
         reasons.append(
             f"It is close: the pool is predicted with {nearest.pool.tokens:,}"
@@ -234,6 +234,17 @@ def refusal_reasons(choice: Choice) -> tuple[str, ...]:
         )
     reasons.append(nearest.demand.evidence_reason if nearest.demand else "")
     return tuple(reason for reason in reasons if reason)
+
+
+def _rules_out_larger(tried: Sequence[Trial], nearest: Trial) -> tuple[str, ...]:
+    """What alone keeps all layouts on more GPUs than the nearest one from being used; empty if there is no such thing."""
+    least = nearest.layout.world_size
+    larger = [one for one in tried if one.candidate is not None and one.layout.world_size > least]
+    found = [{refusal.message for refusal in one.refusals if refusal.rule != WEIGHTS_RULE} for one in larger]
+    asked = [each for each in found if each]
+    common = [message for message in (sorted(asked[0]) if asked else ()) if all(message in each for each in asked)]
+    over = f"all layouts on more than {least} {'GPU' if least == 1 else 'GPUs'} are ruled out"
+    return tuple(f"{message}; {over}." for message in common[:_MOST_REFUSALS])
 
 
 def _refusals(tried: Sequence[Trial]) -> tuple[str, ...]:

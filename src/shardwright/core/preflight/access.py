@@ -24,6 +24,7 @@ __all__ = [
     "policies_of",
     "probing_asks",
     "reading_asks",
+    "rehearsal_asks",
     "rules_of",
     "secret_asks",
     "way_in_asks",
@@ -44,6 +45,8 @@ _OWN: tuple[tuple[str, tuple[str, ...]], ...] = (
 
 A WebSocket is opened by GET: servers ask for `get`, and from Kubernetes 1.35 on for `create` as well.
 """
+_NOT_REHEARSED = frozenset((verb, f"pods/{what}") for verb in ("get", "create") for what in ("exec", "portforward"))
+"""What other commands do: `status --gpu`, questions with a key."""
 _LEASE = "leases.coordination.k8s.io"
 _OPTIONAL = frozenset({"pods/exec", "services/proxy", "pods/proxy", "pods/portforward", "events"})
 """Without these a command says less; nothing fails."""
@@ -86,6 +89,18 @@ def way_in_asks(namespace: str, *, has_service: bool) -> tuple[Ask, ...]:
     return (Ask("get", resource, namespace), Ask("create", resource, namespace))
 
 
+def rehearsal_asks(needs: Needs, *, makes_namespace: bool) -> tuple[Ask, ...]:
+    """Rights for `rehearse --on cluster` of what these needs are of.
+
+    In a namespace that is there, in that one alone; where one is made under a name of its own, in all of them.
+    """
+    own = [ask for ask in needs.asks if (ask.verb, ask.resource) not in _NOT_REHEARSED]
+    if not makes_namespace:
+        return (*own, Ask("get", "namespaces", "", needs.namespace))
+    namespaces = (Ask(verb, "namespaces") for verb in _WRITE)
+    return (*(Ask(ask.verb, ask.resource, "", ask.name) for ask in own), *namespaces)
+
+
 def reading_asks(needs: Needs) -> tuple[Ask, ...]:
     """Rights that a preflight needs to tell everything; what is known by name, by that name only."""
     return (*_inside(needs), *_whole(needs))
@@ -98,14 +113,14 @@ def _inside(needs: Needs) -> Iterator[Ask]:
     yield Ask("list", "limitranges", namespace)
     named = {
         "persistentvolumeclaims": sorted(each.name for each in needs.claims),
-        "secrets": sorted({each.name for each in needs.secrets}),
+        "secrets": sorted({each.name for each in (*needs.secrets, *needs.certificates)}),
         "serviceaccounts": sorted(needs.service_accounts),
     }
     for resource, names in named.items():
         yield from (Ask("get", resource, namespace, name) for name in names)
     for place, name in sorted(needs.networks):
         yield Ask("get", "network-attachment-definitions.k8s.cni.cncf.io", place, name)
-    for place, name in sorted(needs.gateways):
+    for place, name in sorted({each.gateway for each in needs.routes}):
         yield Ask("get", "gateways.gateway.networking.k8s.io", place, name)
     for each, resource in needs.made_resources:
         yield Ask("get", resource, each.namespace, each.name)
@@ -122,6 +137,8 @@ def _whole(needs: Needs) -> Iterator[Ask]:
         yield Ask("list", "deployments.apps")
     if any(each.is_made for each in needs.claims):
         yield Ask("list", "storageclasses.storage.k8s.io")
+    if needs.ingress_classes:
+        yield Ask("list", "ingressclasses.networking.k8s.io")
     if needs.priority_classes:
         yield Ask("list", "priorityclasses.scheduling.k8s.io")
     if needs.claims:

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shardwright.core.preflight import access, namespaces, nodes, openshift, operators, references, storage
+from shardwright.core.preflight import (
+    access,
+    fields,
+    namespaces,
+    nodes,
+    openshift,
+    operators,
+    references,
+    storage,
+    ways_in,
+)
 
 if TYPE_CHECKING:
     from shardwright.core.preflight.facts import ClusterFacts
@@ -20,11 +30,13 @@ def check(needs: Needs, facts: ClusterFacts) -> tuple[Finding, ...]:
         *operators.check_version(facts),
         *openshift.check_openshift(needs, facts),
         *operators.check_operators(needs, facts),
+        *fields.check_fields(needs, facts),
         *namespaces.check_namespace(needs, facts),
         *access.check_access(needs, facts),
         *references.check_names(needs, facts),
         *nodes.check_nodes(needs, facts),
         *storage.check_storage(needs, facts),
         *references.check_references(needs, facts),
+        *ways_in.check_ways_in(needs, facts),
     )
     return tuple(dict.fromkeys(found))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import field
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from shardwright.values import frozen
 
@@ -17,7 +17,10 @@ __all__ = [
     "ClusterFacts",
     "ClusterService",
     "Controller",
+    "Gateway",
     "Limits",
+    "Listener",
+    "Misfit",
     "Namespace",
     "Node",
     "OpenShift",
@@ -137,6 +140,8 @@ class Owner:
     is_ending: bool = False
     keeper: str = ""
     """Argo CD or Flux."""
+    is_shared: bool = False
+    """Whether every deployment of the namespace that needs it writes it alike."""
 
 
 @frozen(kw_only=True)
@@ -189,6 +194,44 @@ class ClusterService:
     state: str
 
 
+@frozen(kw_only=True)
+class Listener:
+    """A port of a Gateway, and whose routes it takes."""
+
+    name: str
+    protocol: str = "HTTP"
+    host: str = ""
+    """`*.example.com` or a whole name; empty: all."""
+    kinds: frozenset[str] = frozenset()
+    """Of routes that it takes; empty: those of its protocol."""
+    takes_from: str = "Same"
+    """Same, All or Selector: of namespaces."""
+    selector: Tree = field(default_factory=dict[str, "object"])
+
+
+@frozen(kw_only=True)
+class Gateway:
+    """A Gateway: where routes from outside begin."""
+
+    listeners: tuple[Listener, ...] = ()
+    hindrance: str = ""
+    """What its controller says against it; empty: it says that all is well, or nothing."""
+    is_taken: bool = True
+    """Whether a controller has said anything of it."""
+
+
+@frozen
+class Misfit:
+    """Something in an object that the server's own definition of its kind does not take."""
+
+    wanted: ObjectNeed
+    problem: Literal["unknown", "missing", "choice", "type", "limit"]
+    path: str
+    value: str = ""
+    """As it may be shown."""
+    allowed: tuple[str, ...] = ()
+
+
 Rights: TypeAlias = "Mapping[Ask, bool]"
 
 
@@ -226,6 +269,13 @@ class ClusterFacts:
         default_factory=dict["ObjectNeed", "Owner | Untold | None"]
     )
     """Objects that would be written, or made by controllers, as they are there now."""
+    gateways: Mapping[tuple[str, str], Gateway | Untold | None] = field(
+        default_factory=dict["tuple[str, str]", "Gateway | Untold | None"]
+    )
+    ingress_classes: Mapping[str, bool] | Untold = NOT_ASKED
+    """Name -> whether it is the default."""
+    misfits: Mapping[str, tuple[Misfit, ...] | Untold] = field(default_factory=dict[str, "tuple[Misfit, ...] | Untold"])
+    """By API version: what its definitions say against objects that would be written."""
     controllers: tuple[Controller, ...] | Untold = NOT_ASKED
     services: tuple[ClusterService, ...] | Untold = ()
     openshift: OpenShift | None = None

@@ -12,12 +12,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Ask",
+    "CertificateNeed",
     "ClaimNeed",
     "GpuNeed",
     "Needs",
     "ObjectNeed",
     "Operator",
     "PodNeed",
+    "RouteNeed",
     "SecretNeed",
     "Tree",
 ]
@@ -56,6 +58,11 @@ class ObjectNeed:
     def group(self) -> str:
         """The API group; empty for the core."""
         return self.api_version.rpartition("/")[0]
+
+    @property
+    def version(self) -> str:
+        """The version within its group."""
+        return self.api_version.rpartition("/")[2]
 
 
 @frozen(kw_only=True)
@@ -107,6 +114,29 @@ class SecretNeed:
     is_for_images: bool = False
 
 
+@frozen
+class RouteNeed:
+    """A route at a Gateway."""
+
+    gateway: tuple[str, str]
+    """Its namespace and name."""
+    hosts: tuple[str, ...] = ()
+    """For which it asks; empty: for all that the Gateway has."""
+    listener: str = ""
+    """The one that it names; empty: any."""
+
+
+@frozen
+class CertificateNeed:
+    """A Secret with the certificate of a way in."""
+
+    name: str
+    kind: str
+    """Of the object that names it: Ingress, Route."""
+    is_made: bool = False
+    """Something else makes it when that object is there, as cert-manager does."""
+
+
 @frozen(kw_only=True)
 class GpuNeed:
     """The kind of GPU that was planned with."""
@@ -136,6 +166,8 @@ class Operator:
     """Only others need it: where these are there, it is no matter how they came to be."""
     asserted: str = ""
     """The version that the recipe names; empty: any."""
+    is_platform: bool = False
+    """Its release is what recipes name in `target.version`."""
 
 
 @frozen(kw_only=True)
@@ -147,6 +179,8 @@ class Needs:
     target: str
     objects: tuple[ObjectNeed, ...] = ()
     """What is written, in order."""
+    bodies: tuple[Tree, ...] = ()
+    """The same in full, where it is known; empty for what is there already."""
     made_by_others: tuple[ObjectNeed, ...] = ()
     """What controllers make of it under names that must be free."""
     made_resources: tuple[tuple[ObjectNeed, str], ...] = ()
@@ -158,8 +192,11 @@ class Needs:
     priority_classes: tuple[str, ...] = ()
     networks: tuple[tuple[str, str], ...] = ()
     """Namespace and name of secondary networks."""
-    gateways: tuple[tuple[str, str], ...] = ()
-    """Namespace and name of Gateways that let requests in."""
+    routes: tuple[RouteNeed, ...] = ()
+    """What lets requests in through Gateways."""
+    ingress_classes: tuple[str, ...] = ()
+    """Of Ingresses; an empty one is that of the cluster."""
+    certificates: tuple[CertificateNeed, ...] = ()
     ip_family: str = ""
     """`ipv4` or `ipv6`, if pods must have such an address."""
     gpu: GpuNeed | None = None
@@ -182,6 +219,8 @@ class Needs:
     may_make_namespace: bool = False
     release: str = ""
     """Of the platform, as the recipe names it."""
+    releases: tuple[str, ...] = ()
+    """Of the platform, those for which manifests can be made, oldest first."""
 
     @property
     def makes_namespace(self) -> bool:

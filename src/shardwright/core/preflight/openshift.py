@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from shardwright.core.preflight.needs import Needs, PodNeed, Tree
     from shardwright.core.rules.finding import Finding
 
-__all__ = ["admitting", "check_openshift"]
+__all__ = ["admitting", "check_openshift", "release_of"]
 
 _TESTED = (4, 16)
 _AI = "rhods-operator"
@@ -70,6 +70,12 @@ def _version(found: OpenShift) -> Iterator[Finding]:
         yield telling.fine(
             "cluster.openshift", f"OpenShift {found.version}", value=found.version, requirements=("R004",)
         )
+
+
+def release_of(facts: ClusterFacts) -> str:
+    """The release of OpenShift AI that is installed; empty where that cannot be told."""
+    found = facts.openshift.releases if facts.openshift else None
+    return "" if found is None or isinstance(found, Untold) else found.get(_AI, "").partition(" ")[0]
 
 
 def _release(needs: Needs, found: OpenShift) -> Iterator[Finding]:

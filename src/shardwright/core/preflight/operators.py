@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from shardwright.core.preflight.needs import Needs, ObjectNeed, Operator
     from shardwright.core.rules.finding import Finding
 
-__all__ = ["check_operators", "check_version"]
+__all__ = ["check_operators", "check_version", "is_release", "release_of"]
 
 _OLDEST = (1, 26)
 """Kubernetes whose discovery document is read in one answer."""
@@ -62,7 +62,7 @@ def _first_of_kinds(needs: Needs) -> tuple[ObjectNeed, ...]:
 def _kind(wanted: ObjectNeed, needs: Needs, facts: ClusterFacts) -> Iterator[Finding]:
     """A kind that is written is served at that version."""
     served = facts.kinds.get((wanted.group, wanted.kind), ())
-    if wanted.api_version.rpartition("/")[2] in served:
+    if wanted.version in served:
         if "." in wanted.group:
             yield telling.fine("cluster.kind", f"{wanted.kind} is served at {wanted.api_version}", value=wanted.kind)
         return
@@ -144,9 +144,9 @@ def _running(operator: Operator, found: list[Controller]) -> Iterator[Finding]:
 
 def _release(operator: Operator, found: Controller) -> Iterator[Finding]:
     """The release that runs is the one that the recipe names."""
-    tags = [match[1] for image in found.images if (match := _TAG.search(image))]
+    tags = _tags(found)
     told = f" {tags[0]}" if tags else ""
-    if operator.asserted and tags and not _is_release(tags[0], operator.asserted):
+    if operator.asserted and tags and not is_release(tags[0], operator.asserted):
         yield telling.wrong(
             "cluster.operator-release",
             f"{operator.name} {tags[0]} runs; the recipe is for {operator.asserted}",
@@ -164,7 +164,19 @@ def _release(operator: Operator, found: Controller) -> Iterator[Finding]:
         )
 
 
-def _is_release(found: str, asked: str) -> bool:
+def release_of(operator: Operator, facts: ClusterFacts) -> str:
+    """The release that runs, by its image's tag; empty where it cannot be told."""
+    if isinstance(facts.controllers, Untold):
+        return ""
+    running = (each for each in facts.controllers if each.name in operator.deployments)
+    return next((tag for each in running for tag in _tags(each)), "")
+
+
+def _tags(found: Controller) -> list[str]:
+    return [match[1] for image in found.images if (match := _TAG.search(image))]
+
+
+def is_release(found: str, asked: str) -> bool:
     """`0.8.1` is 0.8."""
     wanted = asked.removeprefix("v").split(".")
     return found.split(".")[: len(wanted)] == wanted

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from shardwright.core.preflight.facts import Node, Taint
     from shardwright.core.preflight.needs import PodNeed, Tree
 
-__all__ = ["allocatable_for", "is_selected", "matches_terms", "place", "refusal", "tolerates", "untolerated"]
+__all__ = ["allocatable_for", "is_selected", "matches_terms", "place", "refusal", "selects", "tolerates", "untolerated"]
 
 _HARD = frozenset({"NoSchedule", "NoExecute"})
 _REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
@@ -60,6 +60,14 @@ def _matches(node: Node, term: Mapping[str, Any]) -> bool:
         return False
     by_name = {"metadata.name": node.name}
     return all(_holds(node.labels, each) for each in expressions) and all(_holds(by_name, each) for each in fields)
+
+
+def selects(selector: Tree, labels: Mapping[str, str]) -> bool:
+    """Whether a selector of labels takes an object that has these; an empty one takes all."""
+    wanted = trees.part(selector, "matchLabels")
+    return all(labels.get(key) == str(value) for key, value in wanted.items()) and all(
+        _holds(labels, each) for each in trees.items(selector, "matchExpressions")
+    )
 
 
 def _holds(labels: Mapping[str, str], expression: Mapping[str, Any]) -> bool:

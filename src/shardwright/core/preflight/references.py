@@ -172,7 +172,7 @@ def _taken(needs: Needs, wanted: ObjectNeed, found: Owner) -> Iterator[Finding]:
             fix="put the manifests where it reads them: shardwright render -o kustomize --out DIR",
             value=wanted.name,
         )
-    elif found.managed_by != _OURS or found.instance != needs.name:
+    elif found.managed_by != _OURS or (found.instance != needs.name and not found.is_shared):
         yield telling.warn(
             "cluster.name",
             f"{wanted} is there already{_whose(found)}",

@@ -38,8 +38,11 @@ def taken_in_all(
     return found
 
 
-def check_surge(course: Course | None, needs: Needs, facts: ClusterFacts) -> Iterator[Finding]:
-    """New pods have room beside the old ones; nothing is told of updates that start no pod before one ends."""
+def check_surge(course: Course | None, needs: Needs, facts: ClusterFacts, *, end_first: str) -> Iterator[Finding]:
+    """New pods have room beside the old ones; nothing is told of updates that start no pod before one ends.
+
+    `end_first`: how the old pods are ended first on this platform.
+    """
     if course is None or course.how != "surge":
         return
     nodes, used = facts.nodes, facts.used
@@ -49,10 +52,10 @@ def check_surge(course: Course | None, needs: Needs, facts: ClusterFacts) -> Ite
             yield telling.unknown("cluster.surge", f"whether an update of {course.subject} has room", untold)
         return
     known = [node for node in nodes if facts.looked_at is None or node.name in facts.looked_at]
-    yield _room(course, placing.place(known, needs.spare, taken_in_all(used, facts.own_by_node)))
+    yield _room(course, placing.place(known, needs.spare, taken_in_all(used, facts.own_by_node)), end_first)
 
 
-def _room(course: Course, missing: Mapping[str, int]) -> Finding:
+def _room(course: Course, missing: Mapping[str, int], end_first: str) -> Finding:
     """An update that starts new pods before old ones end has room for them."""
     if not missing:
         return telling.fine("cluster.surge", f"an update of {course.subject} has room for {_wanted(course)}")
@@ -65,7 +68,7 @@ def _room(course: Course, missing: Mapping[str, int]) -> Finding:
             "cluster.surge",
             message,
             why="old pods end only when new ones are ready, so the update never comes to its end",
-            fix=f"free them or add nodes; or end the old pods first: apply once with --set replicas=0{change}",
+            fix=f"free them or add nodes; or end the old pods first: {end_first}{change}",
             value=course.field,
         )
     return telling.warn(

@@ -18,10 +18,17 @@ def fine(name: str, message: str, *, value: str = "", requirements: tuple[str, .
 
 
 def wrong(
-    name: str, message: str, *, why: str, fix: str, value: str = "", requirements: tuple[str, ...] = ()
+    name: str,
+    message: str,
+    *,
+    why: str,
+    fix: str,
+    path: str = "",
+    value: str = "",
+    requirements: tuple[str, ...] = (),
 ) -> Finding:
-    """It cannot work."""
-    return Finding(name, "fail", "error", message, why=why, fix=fix, value=value, requirements=requirements)
+    """It cannot work; `path` where one field of a manifest is at fault."""
+    return Finding(name, "fail", "error", message, why=why, fix=fix, path=path, value=value, requirements=requirements)
 
 
 def warn(

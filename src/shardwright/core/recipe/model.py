@@ -72,7 +72,9 @@ class Metadata:
     """Which deployment this is."""
 
     name: str = setting("Name of the deployment: a DNS label.", form="dns-label")
-    namespace: str = setting("Namespace it belongs to.", "default", form="dns-label")
+    namespace: str = setting(
+        "Namespace it belongs to; on a cluster the context's, if it is left out.", "default", form="dns-label"
+    )
     labels: dict[str, str] = setting("Labels for every object.", dict, form="labels")
     annotations: dict[str, str] = setting("Annotations for every object.", dict, form="annotations")
 

@@ -13,6 +13,7 @@ from shardwright.kubernetes.client.connection import Connection
 from shardwright.kubernetes.client.kubeconfig import find_config
 from shardwright.kubernetes.client.refs import Ref, Tree, ref_of
 from shardwright.kubernetes.client.refusals import Asked, Expired, Modified
+from shardwright.kubernetes.client.sending import TRIES_AT_FIRST
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -34,9 +35,12 @@ _TRIES_SECONDS = 45.0
 Propagation = Literal["Foreground", "Background", "Orphan"]
 
 
-def connect(place: Place) -> Client:
-    """A client of the cluster that is meant; AccessError if it cannot be told. Nothing is asked yet."""
-    return Client(find_config(place), namespace=place.namespace)
+def connect(place: Place, *, first_tries: int = TRIES_AT_FIRST) -> Client:
+    """A client of the cluster that is meant; AccessError if it cannot be told. Nothing is asked yet.
+
+    `first_tries`: how often a server is asked that has not answered yet.
+    """
+    return Client(find_config(place), namespace=place.namespace, first_tries=first_tries)
 
 
 class _Meta(msgspec.Struct):

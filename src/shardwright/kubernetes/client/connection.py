@@ -18,7 +18,7 @@ from shardwright.kubernetes.client import kinds, refusals
 from shardwright.kubernetes.client.credentials import Credentials
 from shardwright.kubernetes.client.open_streams import OpenStreams
 from shardwright.kubernetes.client.refusals import Asked
-from shardwright.kubernetes.client.sending import Sender, request_of, status_of, was_closed
+from shardwright.kubernetes.client.sending import TRIES_AT_FIRST, Sender, request_of, status_of, was_closed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
@@ -46,7 +46,7 @@ _METHODS = {"get": "GET", "list": "GET", "create": "POST", "update": "PUT", "pat
 class Connection:
     """Close it, or use it in a `with` block."""
 
-    def __init__(self, config: SingleConfig, *, namespace: str = "") -> None:
+    def __init__(self, config: SingleConfig, *, namespace: str = "", first_tries: int = TRIES_AT_FIRST) -> None:
         from lightkube.config import client_adapter  # noqa: PLC0415 - slow to import
 
         timeout = httpx2.Timeout(_TIMEOUT_SECONDS)
@@ -58,14 +58,14 @@ class Connection:
                 hint="certificate-authority, client-certificate and client-key of the kubeconfig name them",
             ) from problem
         if self.http.auth is not None:
-            self.http.auth = Credentials(self.http.auth, config.context_name)
+            self.http.auth = Credentials(self.http.auth, config)
         self.context = config.context_name
         self.namespace = namespace or config.namespace
         self._kinds: Kinds | None = None
         self._lock = threading.Lock()
         self._streams = OpenStreams()
         self._is_ending = False
-        self._sender = Sender(self.http)
+        self._sender = Sender(self.http, first_tries)
 
     def __enter__(self) -> Self:
         return self

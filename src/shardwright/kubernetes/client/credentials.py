@@ -16,23 +16,27 @@ from shardwright import errors
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+    from lightkube.config.kubeconfig import SingleConfig
+
 __all__ = ["Credentials"]
 
 
 class Credentials(httpx2.Auth):
     """As the library's own, but for how its failures are told."""
 
-    def __init__(self, own: httpx2.Auth, context: str) -> None:
-        self._own, self._context = own, context
+    def __init__(self, own: httpx2.Auth, config: SingleConfig) -> None:
+        self._own, self._context = own, config.context_name
+        plugin = config.user.exec if config.user else None
+        self._install_hint = (plugin.installHint if plugin else None) or ""
 
     def sync_auth_flow(self, request: httpx2.Request) -> Generator[httpx2.Request, httpx2.Response, None]:
         """The request with its credentials; AccessError where there are none to be had."""
-        with _told(self._context):
+        with _told(self._context, self._install_hint):
             yield from self._own.sync_auth_flow(request)
 
 
 @contextlib.contextmanager
-def _told(context: str) -> Generator[None]:
+def _told(context: str, install_hint: str) -> Generator[None]:
     from lightkube.core.exceptions import ConfigError  # noqa: PLC0415 - slow to import
 
     where = f"context {context!r}: no credentials"
@@ -45,7 +49,8 @@ def _told(context: str) -> Generator[None]:
     except OSError as problem:
         raise errors.AccessError(
             f"{where}: {problem.filename or 'the plug-in'} cannot be used: {problem.strerror}",
-            hint="users[].user of the kubeconfig names it; a plug-in has to be installed, and on PATH",
+            hint=" ".join(install_hint.split())
+            or "users[].user of the kubeconfig names it; a plug-in has to be installed, and on PATH",
         ) from problem
     except (ValueError, KeyError, TypeError) as problem:
         raise errors.AccessError(

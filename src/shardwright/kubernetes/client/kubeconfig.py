@@ -7,13 +7,12 @@ In the order kubectl has it: `--kubeconfig`, `KUBECONFIG` (several files are one
 from __future__ import annotations
 
 import json
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from shardwright import errors
+from shardwright.kubernetes.place import NoContext, Place
 from shardwright.settings import load_kubernetes_settings
-from shardwright.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,21 +24,6 @@ if TYPE_CHECKING:
 __all__ = ["Place", "find_config"]
 
 _EXEC_VERSIONS = ("client.authentication.k8s.io/v1", "client.authentication.k8s.io/v1beta1")
-
-
-@frozen
-class Place:
-    """Which cluster and namespace a command means; empty: what the kubeconfig says."""
-
-    kubeconfig: str = ""
-    context: str = ""
-    namespace: str = ""
-
-    @property
-    def options(self) -> str:
-        """The options of a command by which this cluster is meant, for hints: ` --context prod`; empty if none is needed."""
-        named = (("--context", self.context), ("--kubeconfig", self.kubeconfig))
-        return "".join(f" {option} {shlex.quote(value)}" for option, value in named if value)
 
 
 def find_config(place: Place) -> SingleConfig:
@@ -137,10 +121,12 @@ def _plugin(called: Tree) -> Tree:
 
 
 def _select(config: KubeConfig, place: Place) -> SingleConfig:
+    from lightkube.config.models import User  # noqa: PLC0415 - slow to import
+
     wanted = place.context or config.current_context
     known = ", ".join(sorted(config.contexts)) or "none"
     if not wanted:
-        raise errors.AccessError("the kubeconfig has no current context", hint=f"--context NAME; there are: {known}")
+        raise NoContext("the kubeconfig has no current context", hint=f"--context NAME; there are: {known}")
     if wanted not in config.contexts:
         raise errors.AccessError(f"the kubeconfig has no context {wanted!r}", hint=f"there are: {known}")
     context = config.contexts[wanted]
@@ -149,4 +135,6 @@ def _select(config: KubeConfig, place: Place) -> SingleConfig:
             raise errors.AccessError(
                 f"context {wanted!r} of the kubeconfig means the {part} {name!r}, which is not in it"
             )
-    return config.get(wanted)  # pyright: ignore[reportReturnType] - None only for a default, and none was given
+    found: SingleConfig = config.get(wanted)  # pyright: ignore[reportAssignmentType] - None only for a default, and none was given
+    # A context may name no user, behind `kubectl proxy` for one.
+    return found if found.user else found._replace(user=User())

@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from shardwright.kubernetes.client.refs import Tree
     from shardwright.kubernetes.client.refusals import Asked
 
-__all__ = ["Sender", "request_of", "status_of", "was_closed"]
+__all__ = ["TRIES_AT_FIRST", "Sender", "request_of", "status_of", "was_closed"]
 
 _Read = TypeVar("_Read")
 
-_TRIES_AT_FIRST = 8
+TRIES_AT_FIRST = 8
 """Of a request to a server that has not answered yet: the address may be wrong."""
 _TRIES_GIVEN_UP = 2
 """Of a request after one was given up: who ends a command does not wait as long again."""
@@ -40,9 +40,9 @@ set_on_retry_hooks(())
 class Sender:
     """Sends requests to one server, and knows how patient to be with it."""
 
-    def __init__(self, http: httpx2.Client) -> None:
+    def __init__(self, http: httpx2.Client, first_tries: int = TRIES_AT_FIRST) -> None:
         self._http = http
-        self._tries: int | None = _TRIES_AT_FIRST
+        self._tries: int | None = first_tries
 
     def read(
         self, asked: Asked, reader: Callable[[httpx2.Response], _Read], sent: dict[str, Any], *, is_repeatable: bool

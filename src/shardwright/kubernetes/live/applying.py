@@ -16,7 +16,8 @@ from shardwright.core.lifecycle import changes
 from shardwright.kubernetes.client import Ref
 from shardwright.kubernetes.client.refs import ref_of
 from shardwright.kubernetes.client.refusals import Invalid
-from shardwright.kubernetes.live import ending
+from shardwright.kubernetes.live import ending, keeping
+from shardwright.kubernetes.render import labels
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,7 +39,7 @@ _LOOK_SECONDS = 0.5
 def preview(client: Client, manifests: Sequence[Tree], *, force: bool = False) -> tuple[ObjectChange, ...]:
     """What an apply would do to each object, by the server's own dry run; nothing is written.
 
-    FieldConflict, Invalid and Forbidden as an apply would meet them; Conflict for objects that Argo CD or Flux keep.
+    FieldConflict, Invalid and Forbidden as an apply would meet them; Conflict for objects that Argo CD or Flux keep (`keeping`).
     """
     client.kinds  # noqa: B018 - asked once, before the threads
     with ThreadPoolExecutor(_WIDTH) as pool:
@@ -47,12 +48,8 @@ def preview(client: Client, manifests: Sequence[Tree], *, force: bool = False) -
 
 def _preview_one(client: Client, body: Tree, *, force: bool) -> ObjectChange:
     live = client.find(ref_of(body, client.namespace))
-    keeper = changes.keeper_of(live) if live is not None else ""
-    if keeper:
-        raise errors.Conflict(
-            f"{ref_of(body)} is kept by {keeper}: what is written here, it would undo",
-            hint="put the manifests where it reads them: shardwright render -o kustomize --out DIR",
-        )
+    if live is not None:
+        keeping.demand_free(ref_of(body, client.namespace), live, "write")
     if live is not None and live["metadata"].get("deletionTimestamp"):
         raise errors.Conflict(f"{ref_of(body)} is being deleted", hint="wait until it is gone, then apply again")
     try:
@@ -74,20 +71,28 @@ def _namespace_is_missing(client: Client, body: Tree) -> bool:
 
 
 def is_ours(found: Tree, name: str) -> bool:
-    """Whether an object was made by this program for that deployment."""
-    own: Tree = found["metadata"].get("labels") or {}
-    return own.get("app.kubernetes.io/managed-by") == "shardwright" and own.get("app.kubernetes.io/instance") == name
+    """Whether an object was made by this program, for that deployment or for all that need it.
+
+    An operator hands our labels on to what it makes: that is not ours.
+    """
+    metadata: Tree = found["metadata"]
+    own: Tree = metadata.get("labels") or {}
+    owners: list[Tree] = metadata.get("ownerReferences") or []
+    if own.get("app.kubernetes.io/managed-by") != labels.MANAGER or any(each.get("controller") for each in owners):
+        return False
+    is_shared = labels.NEEDED_BY in (metadata.get("annotations") or {})
+    return is_shared or own.get("app.kubernetes.io/instance") == name
 
 
-def present(client: Client, removed: Sequence[ObjectChange], name: str) -> tuple[ObjectChange, ...]:
-    """Those whose objects are there and ours, asked for side by side; a kind that is not served has none."""
+def present(client: Client, removed: Sequence[ObjectChange], name: str) -> tuple[tuple[ObjectChange, Tree], ...]:
+    """Those whose objects are there and ours, asked for side by side, each with its object."""
     if not removed:
         return ()
     client.kinds  # noqa: B018 - asked once, before the threads
     with ThreadPoolExecutor(_WIDTH) as pool:
         refs = [Ref(each.api_version, each.kind, each.name, each.namespace) for each in removed]
         pairs = zip(removed, pool.map(client.find, refs), strict=True)
-        return tuple(each for each, live in pairs if live is not None and is_ours(live, name))
+        return tuple((each, live) for each, live in pairs if live is not None and is_ours(live, name))
 
 
 def apply_object(client: Client, body: Tree, *, force: bool = False, recreate: bool = False) -> None:
@@ -102,11 +107,15 @@ def apply_object(client: Client, body: Tree, *, force: bool = False, recreate: b
 
 
 def remove_object(client: Client, ref: Ref, *, timeout_seconds: float = 120.0) -> None:
-    """Delete one object with what it owns, and wait until it is gone; nothing to do if it is."""
-    try:
-        client.delete(ref)
-    except errors.NotFound:
+    """Delete one object with what it owns, and wait until it is gone; nothing to do if it is.
+
+    Conflict for one that Argo CD or Flux keep.
+    """
+    found = client.find(ref)
+    if found is None:
         return
+    keeping.demand_free(ref, found, "remove")
+    client.delete(ref)
     wait_until_gone(client, [ref], timeout_seconds=timeout_seconds)
 
 

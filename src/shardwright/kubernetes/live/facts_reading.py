@@ -10,15 +10,15 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from shardwright.core.lifecycle import changes
 from shardwright.core.preflight import access, facts, trees
 from shardwright.core.preflight.facts import ClusterFacts, Untold
 from shardwright.kubernetes import amounts
 from shardwright.kubernetes.client import Ref
 from shardwright.kubernetes.client.refusals import Asked
-from shardwright.kubernetes.live import facts_openshift, facts_usage
+from shardwright.kubernetes.live import facts_openshift, facts_usage, facts_ways_in, keeping, served_fields
 from shardwright.kubernetes.live import facts_views as views
 from shardwright.kubernetes.live.facts_asking import all_views, one_view, told
+from shardwright.kubernetes.render import labels
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -71,11 +71,15 @@ class _Reader:
         rights = {ask: self.ask(partial(_may, client, ask)) for ask in needs.asks}
         present = self.by_name(iter((*needs.objects, *needs.made_by_others)), partial(_owner, client))
         claims = self.by_name((each.name for each in needs.claims), partial(_claim, client, needs.namespace))
-        secrets = self.by_name((each.name for each in needs.secrets), partial(_secret, client, needs.namespace))
+        keys = (each.name for each in (*needs.secrets, *needs.certificates))
+        secrets = self.by_name(keys, partial(_secret, client, needs.namespace))
         accounts = self.by_name(
             iter(needs.service_accounts), partial(_is_there, client, "ServiceAccount", needs.namespace)
         )
         networks = self.by_name(iter(needs.networks), partial(_network, client))
+        at = (each.gateway for each in needs.routes)
+        gateways = self.by_name(at, partial(facts_ways_in.read_gateway, client))
+        misfits = self.by_name(served_fields.written(needs, kinds), partial(served_fields.misfits_at, client, needs))
         controllers = self.ask(partial(_controllers, client, needs))
         others = self.others(kinds)
         is_openshift = ("config.openshift.io", "ClusterVersion") in kinds
@@ -98,6 +102,8 @@ class _Reader:
             secrets=_results(secrets),
             service_accounts=_results(accounts),
             networks=_results(networks),
+            gateways=_results(gateways),
+            misfits=_results(misfits),
             controllers=controllers.result(),
             openshift=_openshift(openshift),
             **found,
@@ -116,6 +122,8 @@ class _Reader:
         # What nothing depends on is not asked for: it would be one more right.
         if any(claim.is_made for claim in needs.claims):
             found["storage_classes"] = self.ask(partial(_classes, client))
+        if needs.ingress_classes:
+            found["ingress_classes"] = self.ask(partial(facts_ways_in.ingress_classes, client))
         if needs.priority_classes:
             found["priority_classes"] = self.ask(partial(_priority_classes, client))
         return found
@@ -247,9 +255,7 @@ def _network(client: Client, place: tuple[str, str]) -> bool:
 
 def _owner(client: Client, wanted: ObjectNeed) -> facts.Owner | None:
     """Whose an object is that is there; None where there is none, or the server has no such kind."""
-    if wanted.api_version.rpartition("/")[2] not in {
-        each.version for each in client.kinds.served(wanted.group, wanted.kind)
-    }:
+    if wanted.version not in {each.version for each in client.kinds.served(wanted.group, wanted.kind)}:
         return None
     ref = Ref(wanted.api_version, wanted.kind, wanted.name, wanted.namespace)
     view = one_view(client, ref, views.OwnerView, _METADATA_ONLY)
@@ -262,7 +268,8 @@ def _owner(client: Client, wanted: ObjectNeed) -> facts.Owner | None:
         instance=metadata.labels.get(_INSTANCE, ""),
         controller=made_by,
         is_ending=bool(metadata.deletion_timestamp),
-        keeper=changes.keeper_of({"metadata": {"labels": metadata.labels, "annotations": metadata.annotations}}),
+        keeper=keeping.keeper_of_view(view),
+        is_shared=labels.NEEDED_BY in metadata.annotations,
     )
 
 

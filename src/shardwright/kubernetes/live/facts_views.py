@@ -216,12 +216,21 @@ class OwnerReference(_View, frozen=True):
     controller: bool = False
 
 
+class ManagedFields(_View, frozen=True):
+    """Who wrote fields of an object."""
+
+    manager: str = ""
+    subresource: str = ""
+
+
 class OwnerMeta(_View, frozen=True):
     """Metadata that say whose an object is."""
 
+    name: str = ""
     labels: dict[str, str] = {}
     annotations: dict[str, str] = {}
     owner_references: list[OwnerReference] = []
+    managed_fields: list[ManagedFields] = []
     deletion_timestamp: str = ""
 
 

@@ -14,14 +14,14 @@ from shardwright.core.lifecycle.bodies import text_at
 from shardwright.core.preflight import access, surge, trees
 from shardwright.core.preflight.needs import ClaimNeed, Needs, ObjectNeed, PodNeed, SecretNeed
 from shardwright.kubernetes import amounts
-from shardwright.kubernetes.live import secret_references
+from shardwright.kubernetes.live import secret_references, ways_in_reading
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from shardwright.core.lifecycle.parts import Parts
 
-__all__ = ["gateways_of", "needs_of", "pod_need", "resource_of"]
+__all__ = ["needs_of", "pod_need", "resource_of"]
 
 _NETWORKS = "k8s.v1.cni.cncf.io/networks"
 _TOPOLOGY = "leaderworkerset.sigs.k8s.io/exclusive-topology"
@@ -69,21 +69,15 @@ def needs_of(
         service_accounts=_named(pods, "serviceAccountName"),
         priority_classes=_named(pods, "priorityClassName"),
         networks=tuple(dict.fromkeys(each for pod in pods for each in _networks(pod, namespace))),
-        gateways=tuple(dict.fromkeys(each for body in manifests for each in gateways_of(body))),
+        routes=tuple(dict.fromkeys(each for body in manifests for each in ways_in_reading.routes_of(body))),
+        ingress_classes=tuple(dict.fromkeys(each for body in manifests for each in ways_in_reading.classes_of(body))),
+        certificates=tuple(dict.fromkeys(each for body in manifests for each in ways_in_reading.certificates_of(body))),
         topology_keys=tuple(sorted({key for body in manifests for key in _topology_keys(body)})),
         own_pods=parts.pod_selector if parts else "",
         spare=surge.spare_pods(pods, parts.replicas, parts.update.surge) if parts else (),
         is_spread=parts is not None and parts.size > 1,
         asks=(*asks, *access.way_in_asks(namespace, has_service=_has_service(objects, parts))),
     )
-
-
-def gateways_of(body: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
-    """Namespace and name of the Gateways that an HTTPRoute names; of other objects none."""
-    if text_at(body, "kind") != "HTTPRoute":
-        return ()
-    own, parents = text_at(body, "metadata", "namespace"), trees.items(trees.part(body, "spec"), "parentRefs")
-    return tuple((str(each.get("namespace") or own), str(each.get("name"))) for each in parents)
 
 
 def _has_service(objects: Iterable[ObjectNeed], parts: Parts | None) -> bool:

@@ -12,7 +12,7 @@ from shardwright import errors
 from shardwright.core.lifecycle.bodies import text_at
 from shardwright.core.preflight import trees
 from shardwright.kubernetes.client import Ref
-from shardwright.kubernetes.live import needs_reading
+from shardwright.kubernetes.live import ways_in_reading
 from shardwright.values import frozen
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def _look(client: Client, ref: Ref) -> WayIn:
 def _gateways(client: Client, route: Mapping[str, Any]) -> dict[str, Tree | str]:
     """The Gateways that a route names, or why one cannot be read."""
     found: dict[str, Tree | str] = {}
-    for namespace, name in needs_reading.gateways_of(route):
+    for namespace, name in dict.fromkeys(each.gateway for each in ways_in_reading.routes_of(route)):
         try:
             found[f"{namespace}/{name}"] = client.get(Ref(_GATEWAY_API, "Gateway", name, namespace))
         except errors.ShardwrightError as problem:

@@ -14,6 +14,7 @@ from shardwright import errors
 from shardwright.kubernetes.client import Ref
 from shardwright.kubernetes.client.client import MANAGER
 from shardwright.kubernetes.live import facts_views as views
+from shardwright.kubernetes.live import keeping
 from shardwright.kubernetes.live.facts_asking import one_view
 from shardwright.values import frozen
 
@@ -48,7 +49,7 @@ class SecretValue:
 
 
 def demand_ours(client: Client, namespace: str, deployment: str, given: Iterable[SecretValue]) -> None:
-    """Conflict if one of these Secrets is there and was not made for this deployment."""
+    """Conflict if one of these Secrets is there and was not made for this deployment, or Argo CD or Flux keep it."""
     for name in dict.fromkeys(each.name for each in given):
         found = _looked(client, namespace, name)
         if found is not None and not _is_ours(found, deployment):
@@ -58,6 +59,8 @@ def demand_ours(client: Client, namespace: str, deployment: str, given: Iterable
                 f"{f', but of {owner}' if owner else ''}: it is not written",
                 hint="leave --secret-from-env out, and it is used as it is; or name another Secret in the recipe",
             )
+        if found is not None:
+            keeping.demand_free(Ref("v1", "Secret", name, namespace), keeping.tree_of(found), "write")
         if found is not None and found.metadata.deletion_timestamp:
             raise errors.Conflict(f"Secret {namespace}/{name} is being deleted", hint="wait until it is gone")
 
@@ -87,12 +90,13 @@ def write(client: Client, namespace: str, deployment: str, given: SecretValue) -
 def remove_ours(client: Client, namespace: str, deployment: str, names: Iterable[str]) -> Iterator[Ref]:
     """Delete those of these Secrets that were made for the deployment; each is yielded when that is asked for.
 
-    Forbidden where they may not be looked at.
+    Forbidden where they may not be looked at; Conflict for one that Argo CD or Flux keep.
     """
     for name in dict.fromkeys(names):
         found = _looked(client, namespace, name)
         if found is not None and _is_ours(found, deployment):
             ref = Ref("v1", "Secret", name, namespace)
+            keeping.demand_free(ref, keeping.tree_of(found), "remove")
             client.delete(ref, propagation="Background")
             yield ref
 

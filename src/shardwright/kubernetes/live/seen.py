@@ -109,6 +109,7 @@ def _member(pod: views.Pod, group: int, index: int, parts: Parts) -> Member:
         message=message,
         gpus=_gpus(pod),
         gates=gates,
+        made_by=next((f"{each.kind} {each.name}" for each in pod.metadata.owner_references if each.controller), ""),
     )
 
 

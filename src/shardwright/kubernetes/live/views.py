@@ -29,6 +29,14 @@ class _View(msgspec.Struct, rename="camel", frozen=True):
     """All views: camelCase there, snake_case here."""
 
 
+class Owner(_View, frozen=True):
+    """Who made an object."""
+
+    kind: str = ""
+    name: str = ""
+    controller: bool = False
+
+
 class Meta(_View, frozen=True):
     """Who an object is."""
 
@@ -41,6 +49,7 @@ class Meta(_View, frozen=True):
     labels: dict[str, str] = {}
     annotations: dict[str, str] = {}
     finalizers: list[str] = []
+    owner_references: list[Owner] = []
 
 
 class Resources(_View, frozen=True):

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from shardwright.core.deployment import Deployment
     from shardwright.core.plugins import Manifest
 
-__all__ = ["DIGEST", "MANAGER", "NEEDED_BY", "digest_of", "identity", "metadata", "owner_of"]
+__all__ = ["DIGEST", "MANAGER", "NEEDED_BY", "digest_of", "identity", "is_shared", "metadata", "owner_of", "shared"]
 
 MANAGER = "shardwright"
 DIGEST = "shardwright.dev/recipe-digest"
@@ -53,11 +53,29 @@ def metadata(
     )
 
 
+def shared(deployment: Deployment, name: str, component: str, needed_by: str) -> Metadata:
+    """Metadata of an object that every deployment of the namespace renders alike: nothing in it is of one of them.
+
+    `needed_by`: the kind that names it. It stays while one of those does, or another deployment has it.
+    """
+    return Metadata(
+        name=name,
+        namespace=deployment.recipe.metadata.namespace,
+        labels={"app.kubernetes.io/component": component, "app.kubernetes.io/managed-by": MANAGER},
+        annotations={NEEDED_BY: needed_by},
+    )
+
+
 def owner_of(manifest: Manifest) -> str:
-    """The deployment that an object belongs to, as `namespace/name`; the object itself where it does not say."""
+    """The deployment that an object belongs to, as `namespace/name`; the object itself where it does not say, or is shared."""
     head = _metadata_of(manifest)
     labels = cast("Mapping[str, str]", head.get("labels", {}))
     return f"{head.get('namespace', 'default')}/{labels.get(_INSTANCE, manifest.name)}"
+
+
+def is_shared(manifest: Manifest) -> bool:
+    """Whether an object is one that several deployments render alike."""
+    return NEEDED_BY in cast("Mapping[str, str]", _metadata_of(manifest).get("annotations", {}))
 
 
 def digest_of(manifest: Manifest) -> str:

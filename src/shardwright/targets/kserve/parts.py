@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["parts_of"]
 
 _DEFAULT_STAGES = 2
+_STOP = "serving.kserve.io/stop"
 _MODE = "serving.kserve.io/deploymentMode"
 _KNATIVE = frozenset({"Serverless", "Knative"})
 _STRATEGY = ("spec", "predictor", "deploymentStrategy")
@@ -32,7 +33,8 @@ def parts_of(root: Mapping[str, object]) -> Parts:
     name = text_at(root, "metadata", "name")
     predictor = map_at(root, "spec", "predictor")
     is_spread = "workerSpec" in predictor
-    replicas = max(1, number_at(predictor, 1, "minReplicas"))
+    is_stopped = text_at(root, "metadata", "annotations", _STOP) == "true"
+    replicas = 0 if is_stopped else max(1, number_at(predictor, 1, "minReplicas"))
     return Parts(
         root=Root(text_at(root, "apiVersion"), "InferenceService", name, "" if is_spread else "Ready"),
         pod_selector=f"serving.kserve.io/inferenceservice={name},component=predictor",
@@ -41,6 +43,7 @@ def parts_of(root: Mapping[str, object]) -> Parts:
         size=_size(predictor) if is_spread else 1,
         container="kserve-container",
         worker_container="worker-container" if is_spread else "",
+        leader_variable="HEAD_SVC" if is_spread else "",
         service=f"{name}-predictor",
         base_path="/openai/v1" if _is_hugging_face(root, predictor) else "/v1",
         update=_update(root, replicas, is_spread=is_spread),

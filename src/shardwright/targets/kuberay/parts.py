@@ -28,6 +28,7 @@ def parts_of(root: Mapping[str, object]) -> Parts:
         root=Root(text_at(root, "apiVersion"), kind, name, ready),
         pod_selector=f"{selected},ray.io/is-ray-node=yes",
         leader_labels={"ray.io/node-type": "head"},
+        leader_variable="FQ_RAY_IP",
         replicas=0 if is_suspended else 1,
         size=1 + sum(_workers(spec)),
         service=f"{name}-serve-svc" if is_service else "",

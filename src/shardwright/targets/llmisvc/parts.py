@@ -36,6 +36,7 @@ def parts_of(root: Mapping[str, object]) -> Parts:
         size=_size(root) if is_spread else 1,
         group_label=f"{_PREFIX}/group-index" if is_spread else "",
         index_label=f"{_PREFIX}/worker-index" if is_spread else "",
+        leader_variable="LWS_LEADER_ADDRESS" if is_spread else "",
         container="main",
         service=f"{name}-kserve-workload-svc",
         more_roots=(Root("leaderworkerset.x-k8s.io/v1", "LeaderWorkerSet", f"{name}-kserve-mn", "Available"),)

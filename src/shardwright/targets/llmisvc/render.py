@@ -94,9 +94,7 @@ def _config(deployment: Deployment, release: Release) -> objects.LlmInferenceSer
         return None
     return objects.LlmInferenceServiceConfig(
         api_version=release.api_version,
-        metadata=labels.metadata(
-            deployment, options.config_name(recipe), "preset", {labels.NEEDED_BY: "LLMInferenceService"}
-        ),
+        metadata=labels.shared(deployment, options.config_name(recipe), "preset", "LLMInferenceService"),
         spec=objects.ConfigSpec(),
     )
 

@@ -51,13 +51,6 @@ def test_only_what_can_be_made_again_is_pruned() -> None:
     assert changes.stale_among([job], [job]) == ()
 
 
-def test_other_keepers_are_known() -> None:
-    """What Argo CD or Flux keep, they would put back."""
-    flux = {"metadata": {"labels": {"kustomize.toolkit.fluxcd.io/name": "models"}}}
-    argo = {"metadata": {"annotations": {"argocd.argoproj.io/tracking-id": "x"}}}
-    assert [changes.keeper_of(body) for body in (flux, argo, service())] == ["Flux", "Argo CD", ""]
-
-
 def test_two_plans_are_compared_for_people() -> None:
     """Layout, GPUs, tokens and engine, each only where it differs."""
     old = {

@@ -58,6 +58,7 @@ def test_more_replicas_or_another_strategy_replace_nothing() -> None:
     assert course(lws(), lws(replicas=3)) is None
     assert course(lws(), lws(SURGE)) is None
     assert course(lws(replicas=0), lws(image="b")) is None
+    assert course(lws(SURGE), lws(SURGE, replicas=0, image="b")) is None
 
 
 def test_a_larger_layout_takes_more_gpus_in_place() -> None:

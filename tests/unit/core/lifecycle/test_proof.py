@@ -57,6 +57,25 @@ def test_gpus_are_of_the_planned_kind(products: tuple[str, str], status: str) ->
         assert f"llama-0-1 on node-1 has {products[1]}, planned A10G" in points["GPU kind"].text
 
 
+def living(member: Member, uid: str, **fields: object) -> Member:
+    return dataclasses.replace(member, uid=uid, **fields)  # type: ignore[arg-type]
+
+
+def test_only_members_that_stay_are_proven() -> None:
+    """Replaced, started again or ending while it was asked: told with what is there instead; more replicas are no matter."""
+    leader, worker = living(MEMBERS[0], "a"), living(MEMBERS[1], "b")
+    before = dataclasses.replace(WHOLE, members=(leader, worker))
+    assert proof.steady_point(before, before).status == "pass"
+    more = dataclasses.replace(before, members=(leader, worker, living(MEMBERS[0], "x", group=1)))
+    assert proof.steady_point(before, more).status == "pass"
+    new = living(MEMBERS[1], "c", name="llama-0-1b", made_by="ReplicaSet llama-worker")
+    replaced = proof.steady_point(before, dataclasses.replace(before, members=(leader, new)))
+    assert (replaced.name, replaced.status) == (proof.STEADY, "fail")
+    assert "worker llama-0-1; new: llama-0-1b, made by ReplicaSet llama-worker" in replaced.text
+    for changed in (living(worker, "b", restarts=1), living(worker, "b", state="ending")):
+        assert proof.steady_point(before, dataclasses.replace(before, members=(leader, changed))).status == "fail"
+
+
 def test_nodes_that_may_not_be_listed_are_no_failure() -> None:
     """What stood in the way is told."""
     kinds = proof.GpuKinds(planned={}, products={}, untold="not allowed: list nodes")

@@ -65,6 +65,14 @@ def test_what_is_gone() -> None:
     assert state_of(dataclasses.replace(WHOLE, is_ending=True)) == "ending"
 
 
+def test_what_is_asked_for_without_replicas_is_stopped() -> None:
+    """Once the last member is gone, whatever the platform's own condition says."""
+    asked = dataclasses.replace(WHOLE, replicas=0)
+    assert state_of(asked) == "ending"
+    for is_ready in (True, False):
+        assert state_of(dataclasses.replace(asked, members=(), is_ready=is_ready)) == "stopped"
+
+
 def test_what_serves_needs_no_explanation() -> None:
     """A condition that is false explains a deployment that does not serve, and says nothing of one that does."""
     made = dataclasses.replace(WHOLE, conditions=(Condition("Progressing", "False", "Done", "nothing goes on"),))

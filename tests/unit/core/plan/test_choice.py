@@ -233,3 +233,20 @@ def test_a_pinned_layout_keeps_the_split_of_the_engine() -> None:
     """Whoever pins a layout gets the one that the engine would make of it."""
     made = fit(recipe(parallelism=Parallelism(1, 2), hardware={"nodes": 2}), nodes("A10G", 1, 2))
     assert made.layout.stages == split_layers(32, 2)
+
+
+def test_what_rules_out_all_larger_layouts_is_said_before_the_memory_of_the_smallest() -> None:
+    """Ray without an image that has it: one GPU alone may be used, and that is why its memory matters at all."""
+    ray: dict[str, object] = {"engine": {"version": "0.24.0", "args": {}, "executor": "ray"}, "workload": BUSY}
+    made = plan(recipe(**ray), builders.llama_shape(280), Cluster((nodes("L40S", 2, 2),)), VLLM)
+    assert isinstance(made, Infeasible)
+    assert made.reasons[0].startswith("images of vLLM 0.24.0 carry no Ray")
+    assert "engine.image; all layouts on more than 1 GPU are ruled out" in made.reasons[0]
+    assert "The nearest is TP1 x PP1" in made.reasons[1]
+
+
+def test_layouts_that_are_ruled_out_each_for_its_own_reason_are_not_told_first() -> None:
+    """TP3 does not divide the heads; that says nothing of the layouts that lack memory."""
+    made = plan(recipe(workload=BUSY), builders.llama_shape(280), Cluster((nodes("A10G", 3),)), VLLM)
+    assert isinstance(made, Infeasible)
+    assert "The nearest is" in made.reasons[0]

@@ -14,13 +14,14 @@ COURSE = Course(
     subject="LeaderWorkerSet llama", how="surge", replicas=1, serving=1, surge=1, own_gpus=2, more_gpus=2,
     field="spec.maxSurge: 1",
 )  # fmt: skip
+END = "apply once with --set replicas=0"
 FULL = {"a": {GPU: 1.0}, "b": {GPU: 1.0}}
 WANTING = dataclasses.replace(NEEDS, spare=surge.spare_pods(NEEDS.pods, 1, 1))
 
 
 def status(course: Course | None = COURSE, **changes: object) -> str:
     facts = dataclasses.replace(FACTS, own_by_node=FULL, **changes)  # type: ignore[arg-type]
-    return next((each.status for each in surge.check_surge(course, WANTING, facts)), "")
+    return next((each.status for each in surge.check_surge(course, WANTING, facts, end_first=END)), "")
 
 
 def test_own_pods_stand_in_the_way_of_a_surge() -> None:
@@ -50,7 +51,8 @@ def test_what_may_not_be_read_cannot_be_told() -> None:
 
 def test_the_cure_names_the_field_and_a_way_without_more_gpus() -> None:
     """Both that frees GPUs and that asks for fewer."""
-    (found,) = surge.check_surge(COURSE, WANTING, dataclasses.replace(FACTS, own_by_node=FULL))
+    full = dataclasses.replace(FACTS, own_by_node=FULL)
+    (found,) = surge.check_surge(COURSE, WANTING, full, end_first=END)
     assert "2 more GPUs (spec.maxSurge: 1)" in found.message
     assert "--set replicas=0" in found.fix
     assert "spec.maxSurge" in found.fix
