@@ -311,7 +311,7 @@ def test_a_download_that_failed_is_begun_anew(running: Running, client: Client) 
     headers = {"Content-Type": "application/merge-patch+json"}
     client.http.patch(path, headers=headers, json={"status": {"phase": "Failed"}}).raise_for_status()
     with pytest.raises(errors.TargetError, match="download of the model failed") as refused:
-        downloading.wait(client, body, timeout_seconds=60)
+        list(downloading.wait(client, body, timeout_seconds=60))
     assert "same command again" in refused.value.hint
     downloading.remove_failed(client, body)
     assert client.find(Ref("batch/v1", "Job", "fetch", client.namespace)) is None

@@ -88,6 +88,7 @@ def apply(
             told.append(line)
             if line.startswith("waiting for Job") and when_waiting is not None:
                 when_waiting(process)
+                when_waiting = None
         out = process.stdout.read() if process.stdout else ""
     return subprocess.CompletedProcess(arguments, process.returncode, out, "".join(told))
 
@@ -148,9 +149,21 @@ def test_a_download_that_is_late_goes_on(stage: Stage) -> None:
     namespace = stage.namespace()
     done = apply(stage, namespace, "--timeout", "1")
     assert done.returncode == 124, done.stderr
-    assert "the download of the model is not complete after 1 s; it goes on starting" in done.stderr
+    assert "the download of the model is not complete after 1 s: " in done.stderr
+    assert "; it goes on starting" in done.stderr
     assert (len(jobs(stage, namespace)), sets_of(stage, namespace)) == (1, [])
     assert outcomes(stage, namespace) == [(1, "applying")]
+
+
+def test_what_a_download_waits_for_is_told(stage: Stage) -> None:
+    """By apply as it changes, and by status and logs afterwards; a Job that counts as running may have a pod that does not."""
+    namespace = stage.namespace()
+    waits = "it has no pod"  # nobody makes pods of Jobs on this server
+    assert waits in apply(stage, namespace, "--timeout", "5").stderr
+    for verb in ("status", "logs"):
+        arguments = [SHARDWRIGHT, verb, NAME, "-n", namespace, "--kubeconfig", str(stage.plane.kubeconfig)]
+        done = subprocess.run(arguments, capture_output=True, text=True, timeout=60, check=False)
+        assert waits in done.stdout + done.stderr
 
 
 def test_a_second_apply_is_not_held_up_by_the_first(stage: Stage, namespace: str) -> None:

@@ -86,13 +86,18 @@ def machine_one(one: Mapping[str, Any], *, wide: bool) -> str:
     return "\n".join(lines)
 
 
+def _download(one: Mapping[str, Any]) -> str:
+    told = f": {one['message']}" if one["message"] else ""
+    return f"  download {one['name']}: {one['state']}{told}"[:_MESSAGE]
+
+
 def cluster_one(one: Mapping[str, Any], *, wide: bool) -> str:
     """One deployment of a cluster."""
     about = [one["state"], one["target"], one["layout"], f"revision {one['revision']}" if one["revision"] else ""]
     lines = [f"{one['namespace']}/{one['name']}: {', '.join(part for part in about if part)}"]
     if one["message"] and one["state"] != "ready":
         lines.append(f"  {one['message'][:_MESSAGE]}")
-    lines += [f"  download {each['name']}: {each['state']}" for each in one["downloads"] if each["state"] != "complete"]
+    lines += [_download(each) for each in one["downloads"] if each["state"] != "complete"]
     lines += ["", _members(one, wide=wide)] if one["members"] else []
     lines += ["", _ranks(one)] if one["ranks"] and one["state"] != "ready" else []
     lines += list(_warnings(one)) if wide or one["state"] != "ready" else []

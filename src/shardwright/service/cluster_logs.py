@@ -13,7 +13,7 @@ from shardwright.values import frozen
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from shardwright.core.lifecycle.snapshot import Member
+    from shardwright.core.lifecycle.snapshot import Member, Snapshot
     from shardwright.kubernetes.client import Client
     from shardwright.kubernetes.live import views
     from shardwright.kubernetes.live.feed import Feed, Item
@@ -87,7 +87,11 @@ def _whole(client: Client, subject: Subject, wanted: Wanted) -> Iterator[LogLine
             yield Note(f"{each.name} has no log yet: it is {each.state}")
     yield from _too_many(started, MAX_LOGS)
     notes: list[Note] = []
-    sources = [_lines(client, subject, each, wanted, notes) for each in started[:MAX_LOGS]]
+    places = [(_source(subject, each), subject.parts.container_of(each.index)) for each in started[:MAX_LOGS]]
+    downloads = _downloads(snapshot, wanted)
+    yield from (each for each in downloads if isinstance(each, Note))
+    places += [(each, "") for each in downloads if isinstance(each, Source)]
+    sources = [_lines(client, subject, place, wanted, notes) for place in places]
     yield from in_order(sources)
     yield from notes
 
@@ -99,30 +103,48 @@ def _too_many(members: Sequence[Member], most: int) -> Iterator[Note]:
         )
 
 
-def _lines(client: Client, subject: Subject, member: Member, wanted: Wanted, notes: list[Note]) -> Iterator[LogLine]:
+def _downloads(snapshot: Snapshot, wanted: Wanted) -> list[Source | Note]:
+    """Of the model that is on its way, or did not come: the pod that brings it, and why it does not run."""
+    found: list[Source | Note] = []
+    for each in snapshot.downloads if wanted.rank is None else ():
+        if each.state == "complete":
+            continue
+        if each.message:
+            found.append(Note(f"download {each.name}: {each.message}"))
+        if each.pod and each.state != "waiting":
+            found.append(Source(each.pod, 0, 0, is_download=True))
+    return found
+
+
+def _lines(
+    client: Client, subject: Subject, place: tuple[Source, str], wanted: Wanted, notes: list[Note]
+) -> Iterator[LogLine]:
     from shardwright.kubernetes.client import streams  # noqa: PLC0415 - see clusters
 
+    source, container = place
     excerpt = streams.Excerpt(
-        container=subject.parts.container_of(member.index),
+        container=container,
         previous=wanted.previous,
         since_seconds=wanted.since_seconds,
         tail=wanted.tail,
     )
-    source = _source(subject, member)
     try:
-        for moment, text in streams.log_lines(client, subject.namespace, member.name, excerpt):
+        for moment, text in streams.log_lines(client, subject.namespace, source.name, excerpt):
             yield LogLine(source, moment, text)
     except errors.AccessError:
         raise
     except errors.ShardwrightError as problem:
-        notes.append(Note(f"{member.name}: {problem.message}"))
+        notes.append(Note(f"{source.name}: {problem.message}"))
 
 
 def _followed(client: Client, subject: Subject, wanted: Wanted) -> Iterator[LogLine | Note]:
     from shardwright.kubernetes.live.feed import Feed  # noqa: PLC0415 - see clusters
 
+    downloads = _downloads(seeing.look(client, subject), wanted)
+    yield from (each for each in downloads if isinstance(each, Note))
     feed = Feed(client, subject.namespace, subject.parts, kinds=frozenset({"pod"}))
     told = _Followed(subject, wanted, feed)
+    told.follow([each for each in downloads if isinstance(each, Source)])
     try:
         while True:
             items, until = feed.batch(1.0), time.monotonic() + _TOGETHER_SECONDS
@@ -143,6 +165,13 @@ class _Followed:
         self._ended: set[str] = set()
         self._is_told = False
         self._is_listed = False
+
+    def follow(self, downloads: Sequence[Source]) -> None:
+        """The model's download, which has one container."""
+        for source in downloads:
+            self._sources[source.name] = source
+            tail, since = self._wanted.tail, self._wanted.since_seconds
+            self._feed.follow_log(source.name, source.name, tail=tail, since_seconds=since, container="download")
 
     def take(self, items: Sequence[Item]) -> Iterator[LogLine | Note]:
         """The lines in a batch by their time, and new logs followed."""

@@ -118,6 +118,7 @@ class _Told:
         self._root: views.Root | None = None
         self._pods: dict[str, views.Pod] = {}
         self._jobs: dict[str, views.Job] = {}
+        self._fetchers: dict[str, views.Pod] = {}
         self._warnings: dict[str, views.Event] = {}
         self._before: Snapshot | None = None
         self._starts = Starts(subject.layout)
@@ -152,7 +153,7 @@ class _Told:
 
         match item.body:
             case views.Pod() as pod:
-                self._pods[item.uid] = pod
+                (self._fetchers if item.kind == "fetcher" else self._pods)[item.uid] = pod
             case views.Job() as job:
                 self._jobs[item.uid] = job
             case views.Event() as event:
@@ -165,7 +166,7 @@ class _Told:
     def _forget(self, item: Seen) -> None:
         if item.kind == "root" and self._root is not None and self._root.metadata.uid == item.uid:
             self._root = None
-        for table in (self._pods, self._jobs, self._warnings):
+        for table in (self._pods, self._jobs, self._fetchers, self._warnings):
             table.pop(item.uid, None)
 
     def _read(self, key: str, text: str) -> None:
@@ -196,11 +197,13 @@ class _Told:
         subject = self._subject
         pods, jobs = tuple(self._pods.values()), tuple(self._jobs.values())
         # Of pods that are gone no warning is worth a line: where pods are replaced without end there are hundreds.
-        names = {subject.parts.root.name, *(each.metadata.name for each in (*pods, *jobs))}
+        fetchers = tuple(self._fetchers.values())
+        names = {subject.parts.root.name, *(each.metadata.name for each in (*pods, *jobs, *fetchers))}
         looked = seen.Looked(
             root=self._root,
             pods=pods,
             jobs=jobs,
+            fetchers=fetchers,
             events=[each for each in self._warnings.values() if each.involved_object.name in names],
         )
         snapshot = seen.snapshot_of(subject.namespace, subject.target, subject.parts, looked)
@@ -283,6 +286,6 @@ def until_ready(
 
 def _demand_hope(subject: Subject, view: View) -> None:
     if view.state in {"failed", "absent"}:
-        said = next((each.message for each in view.snapshot.downloads if each.message), "")
+        said = next((each.message for each in view.snapshot.downloads if each.state == "failed"), "")
         why = f"the download of the model failed: {said}" if view.state == "failed" else "it was deleted"
         raise errors.TargetError(f"{subject.namespace}/{subject.name} will not become ready: {why}")

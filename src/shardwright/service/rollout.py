@@ -257,7 +257,8 @@ def _apply_all(rollout: Rollout, client: Client, options: Options, lease: Held) 
         if is_download and not downloading.is_complete(client, tree):
             why = "the group is started when the model is on its claim"
             yield Step("wait", f"Job {change.namespace}/{change.name}", why)
-            downloading.wait(client, tree, timeout_seconds=options.download_seconds)
+            for told in downloading.wait(client, tree, timeout_seconds=options.download_seconds):
+                yield Step("wait", f"Job {change.namespace}/{change.name}", told)
 
 
 def _prune(rollout: Rollout, client: Client, lease: Held) -> Iterator[Step]:

@@ -137,7 +137,10 @@ def status(client: Client, namespace: str, name: str, *, with_devices: bool = Fa
         "message": explanation(snapshot),
         "members": [_member(each) for each in snapshot.members],
         "ranks": [_rank(each) for each in progress_of(client, subject, snapshot)],
-        "downloads": [{"name": each.name, "state": each.state, "message": each.message} for each in snapshot.downloads],
+        "downloads": [
+            {"name": each.name, "state": each.state, "message": each.message, "pod": each.pod or None}
+            for each in snapshot.downloads
+        ],
         "conditions": [
             {"type": each.kind, "status": each.status, "reason": each.reason, "message": each.message}
             for each in snapshot.conditions

@@ -35,3 +35,30 @@ def test_words_of_another_time_are_left_out(
     gone, true = seen.snapshot_of("demo", "lws", parts_of(body), looked).conditions
     assert (gone.status, gone.reason, gone.message) == ("False", *words)
     assert true.message == "Replicas are progressing"
+
+
+def fetcher(name: str, made: str, status: Mapping[str, object]) -> views.Pod:
+    metadata = {"name": name, "creationTimestamp": made, "labels": {seen.JOB_LABEL: "load"}}
+    return msgspec.convert({"metadata": metadata, "status": status}, views.Pod)
+
+
+WAITING = {"state": {"waiting": {"reason": "ImagePullBackOff", "message": "no such image"}}}
+UNPLACED = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "no volume"}
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        ({"containerStatuses": [{"name": "download", "state": {"running": {}}}]}, ("running", "")),
+        ({"containerStatuses": [WAITING]}, ("waiting", "two is creating: ImagePullBackOff: no such image")),
+        ({"conditions": [UNPLACED]}, ("waiting", "two is pending: Unschedulable: no volume")),
+    ],
+)
+def test_a_download_is_what_its_last_pod_is(status: Mapping[str, object], expected: tuple[str, str]) -> None:
+    """A Job that is not over says nothing of a pod that has no image, no node, or failed before."""
+    job = msgspec.convert({"metadata": {"name": "load"}}, views.Job)
+    pods = [fetcher("two", "2026-11-22T01:00:01Z", status), fetcher("one", "2026-11-22T01:00:00Z", {"phase": "Failed"})]
+    (found,) = seen.downloads_of([job], pods)
+    assert (found.state, found.message, found.pod) == (*expected, "two")
+    (alone,) = seen.downloads_of([job], [])
+    assert (alone.state, alone.message) == ("waiting", "it has no pod")

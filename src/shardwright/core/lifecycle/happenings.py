@@ -55,9 +55,9 @@ def between(before: Snapshot | None, after: Snapshot) -> Iterator[Happening]:
         yield Happening(what="state", subject=after.name, state=state_of(after))
     yield from _members(before, after)
     yield from _conditions(before, after)
-    known = {each.name: each.state for each in before.downloads} if before else {}
+    known = {each.name: (each.state, each.message) for each in before.downloads} if before else {}
     for each in after.downloads:
-        if known.get(each.name) != each.state:
+        if known.get(each.name) != (each.state, each.message):
             yield Happening(what="download", subject=each.name, state=each.state, text=each.message)
     yield from _remarks(before, after)
 

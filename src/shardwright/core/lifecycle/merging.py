@@ -25,6 +25,8 @@ class Source:
     member: int
     ranks: tuple[int, ...] = ()
     """That it holds; empty where that is not known."""
+    is_download: bool = False
+    """It brings the model, and is no member."""
 
 
 @frozen
@@ -50,7 +52,9 @@ def in_order(sources: Sequence[Iterable[LogLine]]) -> Iterator[LogLine]:
 
 
 def prefix_of(source: Source) -> str:
-    """`[0.1 rank 2-3]`: replica, member, and the ranks that it holds."""
+    """`[0.1 rank 2-3]`: replica, member, and the ranks that it holds; `[download]`."""
+    if source.is_download:
+        return "[download]"
     ranks = source.ranks
     if not ranks:
         return f"[{source.replica}.{source.member}]"

@@ -60,8 +60,12 @@ class Download:
     """The Job that brings the model."""
 
     name: str
-    state: Literal["running", "complete", "failed"]
+    state: Literal["waiting", "running", "complete", "failed"]
+    """waiting: no pod of it runs."""
     message: str = ""
+    """Why it waits or failed."""
+    pod: str = ""
+    """The one that works, or was the last to."""
 
 
 @frozen
@@ -153,7 +157,7 @@ def _fetching(snapshot: Snapshot) -> State | None:
     """Of the download that comes before all else, where one is under way or failed; the group itself is made after it."""
     if any(each.state == "failed" for each in snapshot.downloads):
         return "failed"
-    return "downloading" if any(each.state == "running" for each in snapshot.downloads) else None
+    return "downloading" if any(each.state in {"waiting", "running"} for each in snapshot.downloads) else None
 
 
 def _coming_up(snapshot: Snapshot) -> State:

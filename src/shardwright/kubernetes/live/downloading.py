@@ -6,17 +6,22 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from shardwright import errors
+from shardwright.kubernetes.client import Ref, streams
 from shardwright.kubernetes.client.refs import ref_of
-from shardwright.kubernetes.live import applying
+from shardwright.kubernetes.live import applying, observing, seen, views
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
+    from shardwright.core.lifecycle.snapshot import Download
     from shardwright.kubernetes.client import Client, Tree
 
 __all__ = ["is_complete", "is_download", "remove_failed", "wait"]
 
 _LOOK_SECONDS = 2.0
+_LINE_SECONDS = 30.0
+"""How often the last line of its log is told."""
+_LINE_END = 200
 
 
 def is_download(body: Mapping[str, Any]) -> bool:
@@ -39,13 +44,47 @@ def is_complete(client: Client, body: Tree) -> bool:
     return "Complete" in conditions
 
 
-def wait(client: Client, body: Tree, *, timeout_seconds: float) -> None:
-    """Wait until it is complete; TargetError if it fails, TimeoutError, which says so, if it is not in time."""
+def wait(client: Client, body: Tree, *, timeout_seconds: float) -> Iterator[str]:
+    """Wait until it is complete, telling what its pod waits for as that changes, and now and then its last line.
+
+    TargetError if it fails, TimeoutError, which says so, if it is not in time.
+    """
     deadline = time.monotonic() + timeout_seconds
+    told, line_at = "", 0.0
     while not is_complete(client, body):
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"the download of the model is not complete after {timeout_seconds:.0f} s")
+        now = time.monotonic()
+        found = _look(client, body)
+        if now > deadline:
+            why = f": {found.message}" if found.message else ""
+            raise TimeoutError(f"the download of the model is not complete after {timeout_seconds:.0f} s{why}")
+        text = found.message or found.state
+        if text != told:
+            told, line_at = text, now
+            yield text
+        elif found.state == "running" and now - line_at > _LINE_SECONDS:
+            line_at = now
+            yield f"running: {_last_line(client, found, ref_of(body, client.namespace).namespace)}"
         time.sleep(_LOOK_SECONDS)
+
+
+def _look(client: Client, body: Tree) -> Download:
+    ref = ref_of(body, client.namespace)
+    job = observing.view_of(client.get(ref), views.Job)
+    pods = observing.list_of(
+        client, Ref("v1", "Pod", namespace=ref.namespace), views.Pod, f"{seen.JOB_LABEL}={ref.name}"
+    )
+    (found,) = seen.downloads_of([job], pods)
+    return found
+
+
+def _last_line(client: Client, found: Download, namespace: str) -> str:
+    """What the download wrote last; programs that draw a bar write it over and over in one line."""
+    try:
+        lines = [text for _, text in streams.log_lines(client, namespace, found.pod, streams.Excerpt(tail=1))]
+    except errors.ShardwrightError:
+        lines = []
+    last = lines[-1].rstrip("\r").rpartition("\r")[2] if lines else ""
+    return last[-_LINE_END:] or "it has written nothing yet"
 
 
 def remove_failed(client: Client, body: Tree) -> None:

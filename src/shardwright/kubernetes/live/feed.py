@@ -35,6 +35,7 @@ _VIEWS: dict[Kind, type[views.Pod | views.Root | views.Job | views.Event]] = {
     "pod": views.Pod,
     "root": views.Root,
     "job": views.Job,
+    "fetcher": views.Pod,
     "warning": views.Event,
 }
 
@@ -120,13 +121,20 @@ class Feed:
         return not self._waiting
 
     def follow_log(
-        self, key: str, pod: str, *, index: int = 0, tail: int | None, since_seconds: int | None = None
+        self,
+        key: str,
+        pod: str,
+        *,
+        index: int = 0,
+        tail: int | None,
+        since_seconds: int | None = None,
+        container: str = "",
     ) -> None:
         """Bring the lines of the engine's container too, the last `tail` that there are and then as they come.
 
-        `index`: the member's in its replica.
+        `index`: the member's in its replica. `container`: another than the engine's.
         """
-        self._start(self._read, key, pod, self._parts.container_of(index), tail, since_seconds)
+        self._start(self._read, key, pod, container or self._parts.container_of(index), tail, since_seconds)
 
     def close(self) -> None:
         """Bring no more; threads end when what they wait for comes, at the latest when the client is closed."""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Kind", "list_of", "look", "pods_of", "services_of", "view_of", "watched"]
 
-Kind: TypeAlias = Literal["pod", "root", "job", "warning"]
+Kind: TypeAlias = Literal["pod", "root", "job", "fetcher", "warning"]
 """What of a deployment is looked at."""
 
 _WIDTH = 8
@@ -35,23 +35,27 @@ def look(client: Client, namespace: str, target: str, parts: Parts) -> Snapshot:
     """The deployment as it is now; events that may not be read are left out."""
     client.kinds  # noqa: B018 - asked once, before the threads
     root = Ref(parts.root.api_version, parts.root.kind, parts.root.name, namespace)
-    _, _, (_, jobs, downloads, _), (_, events, _, _) = watched(namespace, parts)
+    _, _, (_, jobs, downloads, _), (_, fetchers, *_), (_, events, _, _) = watched(namespace, parts)
     with ThreadPoolExecutor(_WIDTH) as pool:
         asked_root = pool.submit(client.find, root)
         asked_pods = pool.submit(pods_of, client, namespace, parts)
         asked_jobs = pool.submit(partial(_all, client, jobs, views.Job, labels=downloads))
         asked_events = pool.submit(partial(_warnings, client, events))
+        is_under_way = not all(map(seen.is_over, asked_jobs.result()))
+        looked_fetchers = _all(client, fetchers, views.Pod, labels=downloads) if is_under_way else []
     found = asked_root.result()
     looked_pods = asked_pods.result()
     names = {
         parts.root.name,
         *(pod.metadata.name for pod in looked_pods),
         *(job.metadata.name for job in asked_jobs.result()),
+        *(pod.metadata.name for pod in looked_fetchers),
     }
     looked = seen.Looked(
         root=None if found is None else view_of(found, views.Root),
         pods=looked_pods,
         jobs=asked_jobs.result(),
+        fetchers=looked_fetchers,
         events=[each for each in asked_events.result() if each.involved_object.name in names],
     )
     return seen.snapshot_of(namespace, target, parts, looked)
@@ -65,6 +69,7 @@ def watched(namespace: str, parts: Parts) -> tuple[tuple[Kind, Ref, str, str], .
         ("pod", Ref("v1", "Pod", namespace=namespace), parts.pod_selector, ""),
         ("root", root, "", f"metadata.name={parts.root.name}"),
         ("job", Ref("batch/v1", "Job", namespace=namespace), downloads, ""),
+        ("fetcher", Ref("v1", "Pod", namespace=namespace), downloads, ""),
         ("warning", Ref("v1", "Event", namespace=namespace), "", "type=Warning"),
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from shardwright.core.lifecycle.snapshot import Condition, Download, Member, Remark, Snapshot
 from shardwright.values import frozen
@@ -15,12 +15,13 @@ if TYPE_CHECKING:
     from shardwright.core.lifecycle.snapshot import MemberState
     from shardwright.kubernetes.live import views
 
-__all__ = ["Looked", "downloads_of", "members_of", "remarks_of", "snapshot_of"]
+__all__ = ["JOB_LABEL", "Looked", "downloads_of", "is_over", "members_of", "remarks_of", "snapshot_of"]
 
 _GPU_RESOURCE = re.compile(r"/(gpu|gaudi|i915|xe)$|^nvidia\.com/mig-")
 _FAILED_WAITS = frozenset({"CrashLoopBackOff", "RunContainerError", "StartError"})
 _UNTOLD_WAITS = frozenset({"ContainerCreating", "PodInitializing"})
 _MESSAGE_END = 500
+JOB_LABEL = "batch.kubernetes.io/job-name"
 """Characters of a termination message that are shown: its end says why."""
 
 
@@ -33,6 +34,8 @@ class Looked:
     pods: Sequence[views.Pod]
     jobs: Sequence[views.Job] = ()
     """Those that bring the model."""
+    fetchers: Sequence[views.Pod] = ()
+    """The pods of those Jobs."""
     events: Sequence[views.Event] = ()
 
 
@@ -52,7 +55,7 @@ def snapshot_of(namespace: str, target: str, parts: Parts, looked: Looked) -> Sn
         members=members,
         conditions=conditions,
         is_ready=_is_ready(parts.root.ready_condition, conditions, members),
-        downloads=tuple(downloads_of(looked.jobs)),
+        downloads=tuple(downloads_of(looked.jobs, looked.fetchers)),
         remarks=remarks_of(looked.events),
         annotations=root.metadata.annotations if root else {},
     )
@@ -189,14 +192,35 @@ def _conditions(found: Iterable[views.Condition], *, keeps_words: bool) -> tuple
     )
 
 
-def downloads_of(jobs: Iterable[views.Job]) -> Iterator[Download]:
-    """Jobs that bring the model."""
+def is_over(job: views.Job) -> bool:
+    """Whether a Job is complete, or has failed for good."""
+    return any(each.status == "True" and each.type in {"Complete", "Failed"} for each in job.status.conditions)
+
+
+def downloads_of(jobs: Iterable[views.Job], pods: Sequence[views.Pod]) -> Iterator[Download]:
+    """Jobs that bring the model, and what their pods wait for."""
     for job in jobs:
+        name = job.metadata.name
         true = {each.type: each for each in job.status.conditions if each.status == "True"}
-        state: Literal["running", "complete", "failed"] = (
-            "complete" if "Complete" in true else "failed" if "Failed" in true else "running"
-        )
-        yield Download(job.metadata.name, state, true["Failed"].message if "Failed" in true else "")
+        own = [pod for pod in pods if pod.metadata.labels.get(JOB_LABEL) == name]
+        pod = max(own, key=lambda each: each.metadata.creation_timestamp, default=None)
+        pod_name = pod.metadata.name if pod else ""
+        if "Complete" in true:
+            yield Download(name, "complete", pod=pod_name)
+        elif "Failed" in true:
+            yield Download(name, "failed", true["Failed"].message, pod_name)
+        else:
+            yield _under_way(name, pod)
+
+
+def _under_way(name: str, pod: views.Pod | None) -> Download:
+    if pod is None:
+        return Download(name, "waiting", "it has no pod")
+    state, reason, message = _state(pod, _status_of(pod, ""))
+    if state in {"running", "ready"}:
+        return Download(name, "running", pod=pod.metadata.name)
+    told = ": ".join(part for part in (f"{pod.metadata.name} is {state}", reason, message) if part)
+    return Download(name, "waiting", told, pod.metadata.name)
 
 
 def remarks_of(events: Iterable[views.Event]) -> tuple[Remark, ...]:

@@ -96,3 +96,8 @@ def test_planned_memory_is_by_rank_of_the_member() -> None:
         {"rank": rank, "node": rank // 2, "weightsBytes": 5, "kvCacheBytes": 7, "freeBytes": 9} for rank in range(4)
     ]
     assert devices.planned_bytes({"ranks": ranks}, 1) == ((2, 12), (3, 12))
+
+
+def test_the_download_is_no_member() -> None:
+    """Its lines stand after its own name."""
+    assert merging.prefix_of(Source("llama-download-x", 0, 0, is_download=True)) == "[download]"

@@ -51,7 +51,7 @@ def test_one_of_two_replicas() -> None:
 
 def test_a_download_comes_first() -> None:
     """While the model is fetched nothing else is expected; a failed download is the cause of all that is missing."""
-    for state, expected in (("running", "downloading"), ("failed", "failed")):
+    for state, expected in (("waiting", "downloading"), ("running", "downloading"), ("failed", "failed")):
         fetching = Download("llama-download", state)  # type: ignore[arg-type]
         seen = dataclasses.replace(WHOLE, members=(), is_ready=False, downloads=(fetching,))
         assert state_of(seen) == expected

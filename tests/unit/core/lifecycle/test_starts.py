@@ -114,5 +114,7 @@ def test_conditions_downloads_and_warnings_are_told_when_they_change() -> None:
         "download: load: running",
         "warning: Pod llama-0: Unhealthy: refused",
     ]
+    held = dataclasses.replace(after, downloads=(Download("load", "waiting", "load-x is creating: ErrImagePull"),))
+    assert told(held, after) == ["download: load: waiting: load-x is creating: ErrImagePull"]
     again = dataclasses.replace(after, remarks=(Remark("Pod llama-0", "Unhealthy", "refused", 3, "t"),))
     assert told(again, after) == ["warning: Pod llama-0: Unhealthy: refused"]
