@@ -48,7 +48,9 @@ def _in_the_cluster(name: str, place: Place, output: str) -> None:
 
     with clusters.connected(place) as client:
         subject = seeing.find(client, place.namespace, name)
-        for _ in watch_view.show(map(watch_view.frame_of, following.follow(client, subject)), output):
+        expected = following.budget_seconds(subject.revision.manifests) if subject.revision else 0
+        frames = (watch_view.frame_of(view, expected) for view in following.follow(client, subject))
+        for _ in watch_view.show(frames, output):
             pass
 
 

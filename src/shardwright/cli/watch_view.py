@@ -15,18 +15,22 @@ from shardwright.values import frozen
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from rich.console import RenderableType
+    from rich.console import ConsoleDimensions, RenderableType
 
     from shardwright.core.lifecycle.happenings import Happening
     from shardwright.core.lifecycle.starts import RankStart
     from shardwright.service.following import View
     from shardwright.service.local_watching import Moment
 
-__all__ = ["Frame", "Row", "frame_of", "frames_of", "line_of", "show"]
+__all__ = ["Frame", "Row", "frame_of", "frames_of", "line_of", "picture", "show"]
 
 _LAST = 6
 """Things that happened which stand below the table."""
 _SPARE_LINES = 14
+_NARROW, _WIDE = 70, 100
+"""Columns below which pods, nodes and figures are left out, so that state and phase can be read; and from which there is a
+bar."""
+_BAR = 20
 
 
 @frozen(kw_only=True)
@@ -51,9 +55,11 @@ class Frame:
     rows: tuple[Row, ...]
     news: tuple[Happening, ...] = ()
     note: str = ""
+    expected_seconds: float = 0
+    """How long a start may take at most; 0 where that is not known."""
 
 
-def frame_of(view: View) -> Frame:
+def frame_of(view: View, expected_seconds: float = 0) -> Frame:
     """A view of a cluster's deployment."""
     unfollowed = view.unfollowed
     note = (
@@ -68,6 +74,7 @@ def frame_of(view: View) -> Frame:
         rows=tuple(_rows(view)),
         news=view.news,
         note=note,
+        expected_seconds=expected_seconds,
     )
 
 
@@ -164,20 +171,25 @@ def _on_terminal(frames: Iterable[Frame], at_most_seconds: float, *, err: bool) 
         for frame in frames:
             shown = [line_of(frame.seconds, news) for news in frame.news if news.what not in {"rank", "state"}]
             told = [*told, *shown][-_LAST:]
-            live.update(_picture(frame, told, at_most_seconds, console.height))
+            live.update(picture(frame, told, at_most_seconds, console.size))
             yield frame
 
 
-def _picture(frame: Frame, told: Sequence[str], at_most_seconds: float, height: int) -> RenderableType:
+def picture(frame: Frame, told: Sequence[str], at_most_seconds: float, size: ConsoleDimensions) -> RenderableType:
+    """What a terminal of that size shows; `told`: what happened last."""
     from rich.console import Group
     from rich.text import Text
 
     limit = f" of at most {format_seconds(at_most_seconds)}" if at_most_seconds else ""
+    if frame.expected_seconds and frame.state not in {"ready", "ending", "absent"}:
+        limit = f"; a start may take {format_seconds(frame.expected_seconds)}"
     head = f"{frame.namespace}/{frame.name}: {frame.state}, {format_seconds(frame.seconds)}{limit}"
-    rows, hidden = _visible(frame.rows, max(4, height - _SPARE_LINES))
+    rows, hidden = _visible(frame.rows, max(4, size.height - _SPARE_LINES))
     below = [*([f"{hidden} more, all further on"] if hidden else []), *([frame.note] if frame.note else []), *told]
     return Group(
-        Text(head, style="bold"), _table(rows), *(Text(line, overflow="ellipsis", no_wrap=True) for line in below)
+        Text(head, style="bold"),
+        _table(rows, size.width),
+        *(Text(line, overflow="ellipsis", no_wrap=True) for line in below),
     )
 
 
@@ -193,19 +205,28 @@ def _percent(row: Row) -> int:
     return row.start.percent if row.start else 0
 
 
-def _table(rows: Sequence[Row]) -> RenderableType:
+def _table(rows: Sequence[Row], width: int) -> RenderableType:
+    """On a narrow terminal the place says which pod it is, and the percentage how far."""
     from rich import box
     from rich.progress_bar import ProgressBar
     from rich.table import Table
 
-    table = Table(box=box.SIMPLE, pad_edge=False)
-    for heading in ("MEMBER", "POD", "NODE", "STATE", "PHASE", "", "%", ""):
+    headings = ["MEMBER", "STATE", "PHASE", "%"]
+    if width >= _NARROW:
+        headings = ["MEMBER", "POD", "NODE", "STATE", "PHASE", *([""] if width >= _WIDE else []), "%", ""]
+    table = Table(box=box.SIMPLE, pad_edge=False, padding=(0, 1) if width >= _WIDE else (0, 1, 0, 0))
+    for heading in headings:
         table.add_column(heading, no_wrap=True)
     for row in rows:
-        place, start = (row.place, row.member, row.node, row.state), row.start
-        if start is None:
+        place = (
+            (row.place, row.member, row.node, row.state)
+            if width >= _NARROW
+            else (row.place, row.state.partition(" ")[0])
+        )
+        if row.start is None:
             table.add_row(*place)
-        else:
-            bar = ProgressBar(total=100, completed=start.percent, width=20)
-            table.add_row(*place, start.phase, bar, str(start.percent), start.text)
+            continue
+        bar = [ProgressBar(total=100, completed=row.start.percent, width=_BAR)] if width >= _WIDE else []
+        figures = [row.start.text] if width >= _NARROW else []
+        table.add_row(*place, row.start.phase, *bar, str(row.start.percent), *figures)
     return table

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 from typing import TYPE_CHECKING
 
 import click
 import pytest
+from rich.console import Console
 
 from shardwright.cli import logs, port_forward, watch_view
 from shardwright.core.lifecycle.happenings import Happening
@@ -54,6 +56,22 @@ def test_rows_are_ranks_where_they_are_known_and_members_where_not() -> None:
         ("0.1", "llama-0-1", "pending Unschedulable"),
     ]
     assert frame.note == "logs not followed, there are too many: llama-0-1 and 1 more"
+
+
+@pytest.mark.parametrize(
+    ("width", "kept", "left_out"),
+    [(48, ("0.0 rank 0", "running", "shards", "26"), "llama-0"), (80, ("node-1", "1 of 3"), "━"), (120, ("━",), "…")],
+)
+def test_state_and_phase_are_read_on_every_terminal(width: int, kept: tuple[str, ...], left_out: str) -> None:
+    """What is less needed goes first: the bar, then pods and nodes. How long a start may take stands above."""
+    console = Console(width=width, height=30, file=io.StringIO(), force_terminal=True, color_system=None)
+    console.print(watch_view.picture(watch_view.frame_of(VIEW, 1260), (), 0, console.size))
+    assert isinstance(console.file, io.StringIO)
+    shown = console.file.getvalue()
+    assert " ".join(shown.split()).startswith("demo/llama: pending, 1.2 s; a start may take 21 min 0 s")
+    table = "\n".join(line for line in shown.splitlines() if "not followed" not in line)
+    assert all(text in table for text in kept)
+    assert left_out not in table
 
 
 def test_without_a_terminal_each_change_is_a_line(capsys: pytest.CaptureFixture[str]) -> None:

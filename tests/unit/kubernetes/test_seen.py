@@ -42,18 +42,18 @@ def fetcher(name: str, made: str, status: Mapping[str, object]) -> views.Pod:
     return msgspec.convert({"metadata": metadata, "status": status}, views.Pod)
 
 
-WAITING = {"state": {"waiting": {"reason": "ImagePullBackOff", "message": "no such image"}}}
+WAITING: Mapping[str, object] = {"state": {"waiting": {"reason": "ImagePullBackOff", "message": "no such image"}}}
 UNPLACED = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "no volume"}
 
 
-@pytest.mark.parametrize(
-    ("status", "expected"),
-    [
-        ({"containerStatuses": [{"name": "download", "state": {"running": {}}}]}, ("running", "")),
-        ({"containerStatuses": [WAITING]}, ("waiting", "two is creating: ImagePullBackOff: no such image")),
-        ({"conditions": [UNPLACED]}, ("waiting", "two is pending: Unschedulable: no volume")),
-    ],
-)
+STATES: list[tuple[dict[str, object], tuple[str, str]]] = [
+    ({"containerStatuses": [{"name": "download", "state": {"running": {}}}]}, ("running", "")),
+    ({"containerStatuses": [WAITING]}, ("waiting", "two is creating: ImagePullBackOff: no such image")),
+    ({"conditions": [UNPLACED]}, ("waiting", "two is pending: Unschedulable: no volume")),
+]
+
+
+@pytest.mark.parametrize(("status", "expected"), STATES)
 def test_a_download_is_what_its_last_pod_is(status: Mapping[str, object], expected: tuple[str, str]) -> None:
     """A Job that is not over says nothing of a pod that has no image, no node, or failed before."""
     job = msgspec.convert({"metadata": {"name": "load"}}, views.Job)
