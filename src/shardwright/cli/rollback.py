@@ -22,7 +22,11 @@ __all__ = ["rollback"]
 @options.namespace
 @options.cluster
 @click.option(
-    "--to", "number", type=click.IntRange(min=1), metavar="N", help="Revision; the last that served if omitted."
+    "--to",
+    "number",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Revision; if omitted the last that differs, best one that served.",
 )
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @click.option("--force-conflicts", is_flag=True, help="Take over fields that somebody else has set.")

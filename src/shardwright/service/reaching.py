@@ -136,7 +136,7 @@ def refused(answer: Answer, path: str) -> errors.ShardwrightError:
     if answer.status in {401, 403}:
         return errors.AccessError(
             f"{path}: {answer.status}: {told or 'a key is wanted'}",
-            hint="name an environment variable that holds the key: --key-from VARIABLE",
+            hint="--key-from VARIABLE names an environment variable that holds the key; the one sent, if any, is not accepted",
         )
     return errors.TargetError(f"{path}: the engine answered {answer.status}: {told}")
 

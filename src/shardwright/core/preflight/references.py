@@ -126,7 +126,9 @@ def _networks(needs: Needs, facts: ClusterFacts) -> Iterator[Finding]:
 
 
 def check_names(needs: Needs, facts: ClusterFacts) -> Iterator[Finding]:
-    """Names of all objects are free, or theirs already."""
+    """Names of all objects are free, or theirs already; of what is only looked at nothing is written."""
+    if not needs.asks:
+        return
     taken = untold = 0
     for wanted in needs.objects:
         found = facts.present.get(wanted)

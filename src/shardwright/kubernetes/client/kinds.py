@@ -19,6 +19,7 @@ DISCOVERY = ",".join(
 )
 """Asks for all groups in one answer; Kubernetes 1.26 and later have it."""
 
+_LONGEST, _SHOWN = 253, 60
 _MISSING = "an operator brings it: shardwright check -f FILE says which"
 _NO_API = "is the address in the kubeconfig that of an API server?"
 
@@ -45,7 +46,8 @@ class ApiKind:
         return f"{self.plural}.{self.group}" if self.group else self.plural
 
     def path(self, namespace: str, name: str = "", subresource: str = "") -> str:
-        """Where an object, all of a namespace, or without one all of the cluster are."""
+        """Where an object, all of a namespace, or without one all of the cluster are; InputError for what is no name."""
+        _demand_names(namespace, name)
         root = f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
         inside = f"/namespaces/{namespace}" if self.is_namespaced and namespace else ""
         return "/".join(part for part in (f"{root}{inside}/{self.plural}", name, subresource) if part)
@@ -74,6 +76,17 @@ class Kinds:
     def groups(self) -> frozenset[str]:
         """Names of all groups."""
         return frozenset(each.group for each in self.by_name.values())
+
+
+def _demand_names(*names: str) -> None:
+    """A name that holds a slash, or is a dot or two, would be the address of something else."""
+    for name in names:
+        if "/" in name or name in {".", ".."} or len(name) > _LONGEST:
+            shown = name if len(name) <= _SHOWN else f"{name[:_SHOWN]}..."
+            raise errors.InputError(
+                f"{shown!r} is no name of an object, it has {len(name)} characters",
+                hint=f"use lower-case letters, digits, - and ., at most {_LONGEST}",
+            )
 
 
 def kinds_of(*discovered: Tree) -> Kinds:

@@ -97,6 +97,10 @@ class Modified(errors.Conflict):
     """Somebody else wrote the object at the same moment, or it is there already."""
 
 
+_UNREACHED = re.compile(r"error trying to reach service|no endpoints available for service")
+"""What the API server's proxy says where it is well itself."""
+
+
 class Invalid(errors.TargetError):
     """The server refuses the object itself; `fields` are the paths that it names."""
 
@@ -130,6 +134,8 @@ def _later(asked: Asked, code: int, said: str, seconds: float) -> errors.Shardwr
         return NotTaken(f"{asked}: {code}: {said}", retry_after_seconds=seconds, hint=hint)
     webhook = _WEBHOOK.search(said)
     hint = "kubectl get --raw /readyz?verbose shows what is wrong; then run the same command again"
+    if _UNREACHED.search(said):
+        hint = "nothing answers there yet, or any more: shardwright status shows why"
     if webhook:
         hint = (
             f"the webhook {webhook[1]} does not answer: start its Pods again, or ask who keeps it; "

@@ -211,6 +211,11 @@ def test_names_are_free_or_ours(owner: Owner | None, status: str) -> None:
     assert statuses(present={SET: owner})["name"] == status
 
 
+def test_names_of_what_is_only_looked_at_are_no_matter() -> None:
+    """An object that is checked by its address is there, and nothing is written over it."""
+    assert "name" not in statuses(present={SET: Owner(managed_by="Helm")}, asks=())
+
+
 def test_the_service_of_the_operator_has_its_name_free() -> None:
     """A Service of the set's name that the operator did not make leaves members without their leader's address."""
     assert statuses(present={SERVICE: Owner(managed_by="Helm")})["name"] == "fail"
