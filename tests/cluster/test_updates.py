@@ -127,10 +127,11 @@ def test_what_is_missing_is_said_before_anything_is_written(empty: Stage) -> Non
     assert list(empty.api.items("/api/v1/namespaces/bare/configmaps")) == []
 
 
-def test_a_broken_off_apply_is_gone_on_with(stage: Stage) -> None:
-    """Ctrl-C while the model is fetched: said, nobody is kept out, and the next one waits for the very same Job."""
+@pytest.mark.parametrize("ended_by", [signal.SIGINT, signal.SIGTERM])
+def test_a_broken_off_apply_is_gone_on_with(stage: Stage, ended_by: signal.Signals) -> None:
+    """While the model is fetched: said, nobody is kept out, and the next one waits for the very same Job."""
     namespace = stage.namespace()
-    done = apply(stage, namespace, when_waiting=lambda process: process.send_signal(signal.SIGINT))
+    done = apply(stage, namespace, when_waiting=lambda process: process.send_signal(ended_by))
     assert done.returncode == 130, done.stderr
     assert "interrupted: what was applied stays; the same command again goes on from there" in done.stderr
     leases = f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases"

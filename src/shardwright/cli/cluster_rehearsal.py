@@ -6,7 +6,6 @@ import contextlib
 import dataclasses
 import difflib
 import re
-import signal
 from typing import TYPE_CHECKING, Any, cast
 
 import click
@@ -38,8 +37,6 @@ def rehearse(plan: Plan, place: Place, *, image: str, keep: bool, seconds: float
 
     prepared = cluster_twins.prepare(plan, image=image, namespace=place.namespace)
     click.echo(f"twin of {plan.shape.name}: {', '.join(prepared.shrunk)}", err=True)
-    # Whoever ends it wants nothing of it left, by whatever signal.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with (
         _rights_named(place),
         clusters.connected(place) as client,
