@@ -49,6 +49,8 @@ class Subject:
     parts: Parts
     revision: Revision | None = None
     """None: this program did not make it."""
+    told_name: str = ""
+    """The served name that the words of its containers tell, where it was made by others."""
 
     @property
     def layout(self) -> Layout | None:
@@ -72,7 +74,7 @@ class Subject:
     def served_name(self) -> str:
         """The model's name in requests."""
         model: dict[str, Any] = self.revision.recipe.get("model") or {} if self.revision else {}
-        return str(model.get("servedName") or self.name)
+        return str(model.get("servedName") or self.told_name or self.name)
 
 
 def find(client: Client, namespace: str, name: str) -> Subject:
@@ -92,6 +94,7 @@ def find(client: Client, namespace: str, name: str) -> Subject:
 
 
 def _foreign(client: Client, namespace: str, short: str, name: str) -> Subject:
+    from shardwright.kubernetes import engine_words  # noqa: PLC0415 - as its neighbour
     from shardwright.kubernetes.client import Ref  # noqa: PLC0415 - see clusters
 
     if short not in FOREIGN:
@@ -103,7 +106,13 @@ def _foreign(client: Client, namespace: str, short: str, name: str) -> Subject:
     if not served:
         raise errors.NotFound(f"the cluster does not have {kind} of {group}", hint="its operator is not installed")
     root = client.get(Ref(served[0].api_version, kind, name, namespace))
-    return Subject(namespace=namespace, name=name, target=short, parts=registry.load_parts(kind)(root))
+    return Subject(
+        namespace=namespace,
+        name=name,
+        target=short,
+        parts=registry.load_parts(kind)(root),
+        told_name=engine_words.served_name(root),
+    )
 
 
 def look(client: Client, subject: Subject) -> Snapshot:
