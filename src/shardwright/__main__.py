@@ -5,7 +5,6 @@ Importing the command line takes tens of milliseconds, in which Ctrl-C must not 
 
 import gc
 import os
-import signal
 
 __all__ = ["run"]
 
@@ -15,9 +14,11 @@ _EXIT_INTERRUPTED = 130
 def run() -> None:
     """Import the command line and run it; an interrupt meanwhile is said in one line."""
     gc.set_threshold(50_000)  # a command makes much and drops little; looking for cycles each 700 objects is wasted
-    # A pod that goes, `timeout` and CI jobs end a command so: it leaves no lease and no pod behind, as after Ctrl-C.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
+        import signal  # noqa: PLC0415 - inside, as the next
+
+        # A pod that goes, `timeout` and CI jobs end a command so: it leaves no lease and no pod behind, as after Ctrl-C.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
         from shardwright.cli.main import run as run_command  # noqa: PLC0415 - inside, so that an interrupt is heeded
     except BaseException as problem:
         # Python 3.11 wraps an interrupt that came while it made a class.
