@@ -47,7 +47,7 @@ def test_a_second_apply_changes_nothing(client: Client) -> None:
     again = rollout.prepare(planned(client), client, Options())
     assert not again.is_needed
     assert {change.action for change in again.changes} == {"unchanged"}
-    assert numbers(client) == [(1, "applying")]
+    assert numbers(client) == [(1, "applied")]
 
 
 def test_going_back_is_a_new_revision_with_the_old_manifests(client: Client) -> None:
@@ -58,7 +58,7 @@ def test_going_back_is_a_new_revision_with_the_old_manifests(client: Client) -> 
     assert wanted.number == 1
     assert prepared.is_needed
     list(rollout.carry_out(prepared, client, Options()))
-    assert numbers(client) == [(1, "superseded"), (2, "superseded"), (3, "applying")]
+    assert numbers(client) == [(1, "applied"), (2, "applied"), (3, "applied")]
     environment = the_deployment(client)["spec"]["template"]["spec"]["containers"][0]["env"]
     assert "TZ" not in {each["name"] for each in environment}
     assert past.history(client, client.namespace, "llama")[-1].message == "back to revision 1"
@@ -148,7 +148,7 @@ def test_what_others_keep_is_not_touched(client: Client) -> None:
     with pytest.raises(errors.Conflict, match="is kept by Argo CD"):
         list(past.delete(client, client.namespace, "llama", with_claims=True, timeout_seconds=60))
     assert the_deployment(client)
-    assert numbers(client) == [(1, "applying")]
+    assert numbers(client) == [(1, "applied")]
 
 
 def test_a_namespace_that_is_not_there(client: Client) -> None:

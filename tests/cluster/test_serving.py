@@ -28,7 +28,7 @@ from shardwright.cli import waiting
 from shardwright.core.lifecycle.parts import Root
 from shardwright.kubernetes.client import Client, Place, connect, streams
 from shardwright.kubernetes.live import revisions
-from shardwright.service import following, forwarding, gpu_use, proving, reaching, rollout, seeing
+from shardwright.service import cluster_logs, following, forwarding, gpu_use, proving, reaching, rollout, seeing
 from shardwright.service.rollout import Options
 
 if TYPE_CHECKING:
@@ -60,15 +60,15 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("engine")
 
 
-def started(client: Client, cache: Path, **environment: str) -> Ended:
-    """Apply the stand-in and wait as `apply --wait` does; what came of it."""
+def started(client: Client, cache: Path, *, key: str = "", **environment: str) -> Ended:
+    """Apply the stand-in and wait as `apply --wait` does, with a key if one is known; what came of it."""
     plan = stand_in.planned(client.namespace)
     allowed = Options(force=True)
     wanted = stand_in.wanted(plan, cache, **environment)
     prepared = rollout.prepare_again(wanted, client.namespace, stand_in.NAME, client, allowed)
     old = following.replaced_pods(client, prepared)
     list(rollout.carry_out(prepared, client, allowed) if prepared.is_needed else ())
-    ended = waiting.wait(client, client.namespace, stand_in.NAME, seconds=SECONDS, old=old)
+    ended = waiting.wait(client, client.namespace, stand_in.NAME, seconds=SECONDS, old=old, key=key)
     if ended.outcome != "late":
         rollout.conclude(prepared, client, ended.outcome, ended.why)
     return ended
@@ -190,6 +190,11 @@ def test_logs_of_all_members_are_one(group: str, client: Client, cluster: Runnin
     assert any("Application startup complete." in line for line in lines)
     assert {line[:5] for line in run(client, cluster, "logs", f"lws/{group}", "--rank", "1").splitlines()} == {"[0.1]"}
     assert len(run(client, cluster, "logs", group, "--tail", "1").splitlines()) == 2
+    subject = seeing.find(client, client.namespace, group)
+    notes = cluster_logs.read(client, subject, cluster_logs.Wanted(previous=True))
+    assert {each.text.partition(";")[0] for each in notes} == {
+        f"{name} had no run before this one" for name in ("llama-0", "llama-0-1")
+    }
 
 
 @pytest.mark.requirement("R028")
@@ -288,6 +293,16 @@ def test_a_program_that_does_not_stop_talking_is_cut_off(group: str, client: Cli
         streams.run_in(client, client.namespace, f"{group}-0", ["yes"])
 
 
+def test_a_proof_wants_the_key_of_what_wants_one(client: Client, cache: Path) -> None:
+    """With it a request is answered; a wrong one is a failure; without one it is ready, and the history says of what kind."""
+    assert started(client, cache, KEY=KEY, key=KEY).why == ""
+    wrong = started(client, cache, KEY=KEY, key="another")
+    assert (wrong.outcome, "completion: the key was refused: 401" in wrong.why) == ("failed", True)
+    assert started(client, cache, KEY=KEY) == waiting.Ended("ready", "no request was answered: a key is wanted")
+    last = revisions.newest(client, client.namespace, stand_in.NAME)
+    assert (last.outcome, last.message) == ("ready", "no request was answered: a key is wanted")
+
+
 def test_questions_are_answered_with_and_without_a_key(client: Client, cluster: Running, cache: Path) -> None:
     """Through the API server's proxy; where a key is wanted, by a forwarded port, for the proxy would keep the key."""
     assert started(client, cache, KEY=KEY).outcome == "ready"
@@ -341,7 +356,7 @@ def test_waiting_ends_with_its_time_or_with_ctrl_c(
     with pytest.raises(KeyboardInterrupt):
         waiting.wait(client, client.namespace, stand_in.NAME, seconds=60)
     assert f"shardwright watch llama -n {client.namespace}" in capsys.readouterr().err
-    assert revisions.newest(client, client.namespace, stand_in.NAME).outcome == "applying"
+    assert revisions.newest(client, client.namespace, stand_in.NAME).outcome == "applied"
 
 
 def test_an_answer_without_sense_is_a_failure(client: Client, cache: Path) -> None:

@@ -81,7 +81,7 @@ def test_the_api_server_starts_anew_mid_apply(running: Running, client: Client) 
         time.sleep(1)
         running.processes.start_again("kube-apiserver")
         assert [step.action for step in rest.result(timeout=90)] == ["apply", "apply"]
-    assert numbers(client) == [(1, "applying")]
+    assert numbers(client) == [(1, "applied")]
     assert not prepared(client).is_needed
     assert client.find(Ref(LEASE, "Lease", leases.name_of(NAME), client.namespace)) is None
 
@@ -200,7 +200,7 @@ def test_a_pod_that_does_not_end_is_named(running: Running, client: Client) -> N
     with pytest.raises(errors.TargetError, match=rf"{pod}.*example.org/hold") as refused:
         list(past.delete(client, client.namespace, NAME, with_claims=False, timeout_seconds=2))
     assert "same command" in refused.value.hint
-    assert numbers(client) == [(1, "applying")]
+    assert numbers(client) == [(1, "applied")]
     set_finalizers(client, pod, [])
     list(past.delete(client, client.namespace, NAME, with_claims=False, timeout_seconds=30))
     with pytest.raises(errors.NotFound):
@@ -249,6 +249,15 @@ def test_a_holder_whose_clock_is_wrong(client: Client, monkeypatch: pytest.Monke
         renewing.result()
 
 
+def test_waiting_for_a_holder_that_may_be_dead_is_told(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half a minute without a word would look like a command that hangs."""
+    monkeypatch.setattr(leases, "DURATION_SECONDS", 2)
+    client.create(leases.body_of(NAME, client.namespace, "bob@desk", "2026-01-01T00:00:00.000000Z"))
+    first, *others = rollout.carry_out(prepared(client), client, Options())
+    assert (first.action, "bob@desk" in first.message) == ("wait", True)
+    assert "wait" not in {each.action for each in others}
+
+
 def test_what_a_broken_off_apply_did_not_remove_is_removed_later(client: Client) -> None:
     """Its revision names the object no more; an earlier one does."""
     applied(client)
@@ -285,11 +294,11 @@ def test_a_failed_apply_is_told_by_the_history(client: Client) -> None:
     with pytest.raises(errors.ShardwrightError, match="replicas"):
         list(rollout.carry_out(dataclasses.replace(second, wanted=wanted), client, Options()))
     kept = past.history(client, client.namespace, NAME)
-    assert [(each.number, each.outcome) for each in kept] == [(1, "superseded"), (2, "failed")]
+    assert [(each.number, each.outcome) for each in kept] == [(1, "applied"), (2, "failed")]
     assert "replicas" in kept[-1].message
     back, _ = past.prepare_rollback(client, client.namespace, NAME, None, Options())
     list(rollout.carry_out(back, client, Options()))
-    assert numbers(client)[-1] == (3, "applying")
+    assert numbers(client)[-1] == (3, "applied")
 
 
 def test_a_download_that_failed_is_begun_anew(running: Running, client: Client) -> None:

@@ -142,7 +142,7 @@ def test_a_broken_off_apply_is_gone_on_with(stage: Stage, ended_by: signal.Signa
     assert again.returncode == 0, again.stderr
     assert [each["metadata"]["uid"] for each in jobs(stage, namespace)] == [before["metadata"]["uid"]]
     assert len(sets_of(stage, namespace)) == 1
-    assert outcomes(stage, namespace) == [(1, "superseded"), (2, "applying")]
+    assert outcomes(stage, namespace) == [(1, "superseded"), (2, "applied")]
 
 
 def test_a_download_that_is_late_goes_on(stage: Stage) -> None:
@@ -173,7 +173,7 @@ def test_a_second_apply_is_not_held_up_by_the_first(stage: Stage, namespace: str
     assert done.returncode == 0, done.stderr
     assert "nothing changes" in done.stderr
     assert "FAIL" not in done.stderr
-    assert outcomes(stage, namespace) == [(1, "applying")]
+    assert outcomes(stage, namespace) == [(1, "applied")]
 
 
 def test_an_update_within_its_own_gpus_has_room_on_full_nodes(stage: Stage, namespace: str) -> None:
@@ -186,7 +186,7 @@ def test_an_update_within_its_own_gpus_has_room_on_full_nodes(stage: Stage, name
         told = done.stdout + done.stderr
         assert f"LeaderWorkerSet {NAME} is updated within its own 2 GPUs" in told
         assert "meanwhile it does not serve" in told
-    assert outcomes(stage, namespace) == [(1, "superseded"), (2, "applying")]
+    assert outcomes(stage, namespace) == [(1, "applied"), (2, "applied")]
 
 
 def test_an_update_that_needs_more_gpus_says_how_many_and_why(stage: Stage, namespace: str) -> None:
@@ -197,7 +197,7 @@ def test_an_update_that_needs_more_gpus_says_how_many_and_why(stage: Stage, name
     assert "new pods start before old ones end, on 2 more GPUs" in done.stderr
     assert "FAIL surge" in done.stderr
     assert "rollingUpdateConfiguration.maxSurge: 1" in done.stderr
-    assert outcomes(stage, namespace) == [(1, "applying")]
+    assert outcomes(stage, namespace) == [(1, "applied")]
     different = subprocess.run(
         command(stage, "diff", namespace, *changed), capture_output=True, text=True, timeout=60, check=False
     )

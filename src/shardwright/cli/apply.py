@@ -52,6 +52,7 @@ def apply(  # noqa: PLR0913 - the command's options
     yes: bool,
     wait: bool,
     timeout_seconds: float | None,
+    key_from: str,
     dry_run: str | None,
     force_conflicts: bool,
     recreate: bool,
@@ -77,7 +78,7 @@ def apply(  # noqa: PLR0913 - the command's options
 
     if rollback_on_failure and not wait:
         raise click.UsageError("--rollback-on-failure needs --wait: only then a failure is seen")
-    settings, place = load_settings(), Place(kubeconfig, context, namespace)
+    settings, place, key = load_settings(), Place(kubeconfig, context, namespace), options.load_key(key_from)
     allowed = rollout.Options(
         force=force_conflicts,
         recreate=recreate,
@@ -87,10 +88,7 @@ def apply(  # noqa: PLR0913 - the command's options
     )
     for plan in recipes.plans(paths, sets, {}, settings.hub, place):
         if clusters.is_local(plan.recipe):
-            if rollback_on_failure:
-                raise click.UsageError("--rollback-on-failure is for clusters; on this machine: shardwright rollback")
-            if secrets:
-                raise click.UsageError("--secret-from-env is for clusters; here the variables themselves are passed on")
+            _demand_cluster(goes_back=rollback_on_failure, gives=bool(secrets))
             seconds = (timeout_seconds or local_start.DEFAULT_SECONDS) if wait and not dry_run else None
             _on_this_machine(plan, settings, yes=yes, seconds=seconds, dry_run=dry_run)
             continue
@@ -100,9 +98,17 @@ def apply(  # noqa: PLR0913 - the command's options
             is_followed=wait,
             seconds=timeout_seconds,
             goes_back=rollback_on_failure,
+            key=key or secret_giving.engine_key(plan.recipe, allowed.secrets),
             given=place.options,
         )
         _on_a_cluster(plan, place, allowed, manner, dry_run=dry_run, is_checked=not skip_check)
+
+
+def _demand_cluster(*, goes_back: bool, gives: bool) -> None:
+    if goes_back:
+        raise click.UsageError("--rollback-on-failure is for clusters; on this machine: shardwright rollback")
+    if gives:
+        raise click.UsageError("--secret-from-env is for clusters; here the variables themselves are passed on")
 
 
 def _on_this_machine(plan: Plan, settings: Settings, *, yes: bool, seconds: float | None, dry_run: str | None) -> None:

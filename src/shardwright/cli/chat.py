@@ -29,9 +29,7 @@ __all__ = ["chat"]
 @options.cluster
 @click.option("--model", default="", metavar="NAME", help="Name in the request; the served name if omitted.")
 @click.option("--max-tokens", type=click.IntRange(min=1), default=512, show_default=True, help="Longest answer.")
-@click.option(
-    "--key-from", default="", metavar="VARIABLE", help="Environment variable that holds the key, if one is wanted."
-)
+@options.key
 def chat(  # noqa: PLR0913 - the command's options
     name: str,
     question: str | None,
@@ -53,13 +51,10 @@ def chat(  # noqa: PLR0913 - the command's options
     """
     from shardwright.kubernetes.place import Place
     from shardwright.service.chatting import Asking, served_models
-    from shardwright.settings import load_settings, load_variable
+    from shardwright.settings import load_settings
 
     settings, place = load_settings(), Place(kubeconfig, context, namespace)
-    key = load_variable(key_from) if key_from else ""
-    if key_from and not key:
-        raise errors.InputError(f"--key-from {key_from}: this environment variable is not set")
-    with _way(name, settings, place, key) as (way, base_path, served_name):
+    with _way(name, settings, place, options.load_key(key_from)) as (way, base_path, served_name):
         served = served_models(way, base_path)
         chosen = model or (served_name if served_name in served else next(iter(served), served_name))
         _talk(Asking(way, base_path, chosen, max_tokens), question)

@@ -6,10 +6,23 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from shardwright import errors
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["cluster", "files", "follow", "namespace", "output", "overrides", "recipe_namespace", "wait"]
+__all__ = [
+    "cluster",
+    "files",
+    "follow",
+    "key",
+    "load_key",
+    "namespace",
+    "output",
+    "overrides",
+    "recipe_namespace",
+    "wait",
+]
 
 
 def files(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -78,8 +91,25 @@ def wait(default_seconds: int) -> Callable[[Callable[..., Any]], Callable[..., A
     )
 
 
+def key(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`--key-from VARIABLE`; `load_key` reads it."""
+    return click.option(
+        "--key-from", default="", metavar="VARIABLE", help="Environment variable that holds the key, if one is wanted."
+    )(command)
+
+
+def load_key(variable: str) -> str:
+    """The key that an environment variable holds, empty if none is named; InputError if it holds none."""
+    from shardwright.settings import load_variable
+
+    value = load_variable(variable) if variable else ""
+    if variable and not value:
+        raise errors.InputError(f"--key-from {variable}: this environment variable is not set, or is empty")
+    return value
+
+
 def follow(command: Callable[..., Any]) -> Callable[..., Any]:
-    """`--wait/--no-wait --timeout SECONDS` of what starts a deployment."""
+    """`--wait/--no-wait --timeout SECONDS --key-from VARIABLE` of what starts a deployment."""
     decorators = [
         click.option(
             "--wait/--no-wait",
@@ -95,6 +125,7 @@ def follow(command: Callable[..., Any]) -> Callable[..., Any]:
             help="How long the download of the model may take, and the start after it; if omitted, 6 hours and what the plan "
             "expects at most, on this machine 1800.",
         ),
+        key,
     ]
     for decorator in reversed(decorators):
         command = decorator(command)

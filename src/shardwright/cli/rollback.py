@@ -46,6 +46,7 @@ def rollback(  # noqa: PLR0913 - the command's options
     dry_run: bool,
     wait: bool,
     timeout_seconds: float | None,
+    key_from: str,
 ) -> None:
     """Apply the manifests of an earlier revision of NAME again, as a new revision; nothing is planned anew.
 
@@ -71,6 +72,7 @@ def rollback(  # noqa: PLR0913 - the command's options
         yes=yes,
         is_followed=wait,
         seconds=timeout_seconds,
+        key=options.load_key(key_from),
         given=place.options,
     )
     allowed = rollout.Options(force=force_conflicts, recreate=recreate)

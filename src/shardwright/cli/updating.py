@@ -35,6 +35,8 @@ class Manner:
     """How long the start may take; None: as long as its manifests allow."""
     goes_back: bool = False
     """To the last revision that served, if this one fails."""
+    key: str = dataclasses.field(default="", repr=False)
+    """That the engine wants, for the proof."""
     given: str = ""
     """Options by which the cluster is meant, for commands that are told."""
 
@@ -83,7 +85,7 @@ def _done(client: Client, prepared: Rollout, allowed: Options, manner: Manner) -
         return Ended("ready")
     seconds = manner.seconds or following.budget_seconds(prepared.wanted.manifests)
     namespace, name = prepared.namespace, prepared.name
-    ended = waiting.wait(client, namespace, name, seconds=seconds, old=old, given=manner.given)
+    ended = waiting.wait(client, namespace, name, seconds=seconds, old=old, key=manner.key, given=manner.given)
     if ended.outcome == "late":
         return _late(client, prepared, ended, manner)
     rollout.conclude(prepared, client, ended.outcome, ended.why)

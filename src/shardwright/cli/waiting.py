@@ -42,11 +42,18 @@ class Ended:
 
 
 def wait(
-    client: Client, namespace: str, name: str, *, seconds: float, old: frozenset[str] = frozenset(), given: str = ""
+    client: Client,
+    namespace: str,
+    name: str,
+    *,
+    seconds: float,
+    old: frozenset[str] = frozenset(),
+    key: str = "",
+    given: str = "",
 ) -> Ended:
     """Follow a deployment until it is proven to serve, or does not; how to ask it is printed if it does.
 
-    `old`: pods that are about to go. `given`: options of the cluster, for commands that are told.
+    `old`: pods that are about to go. `key`: what the engine wants of who asks it. `given`: options of the cluster, for commands that are told.
     """
     from shardwright.cli import status_view
     from shardwright.core.lifecycle.turnover import Turnover
@@ -55,7 +62,7 @@ def wait(
     began = time.monotonic()
     subject = seeing.find(client, namespace, name)
     try:
-        ended = _until_proven(client, subject, _Patience(began, seconds, old, Turnover(old)), given)
+        ended = _until_proven(client, subject, _Patience(began, seconds, old, Turnover(old), key), given)
     except errors.TargetError as failed:
         return Ended("failed", failed.message, failed.hint)
     except KeyboardInterrupt:
@@ -79,6 +86,7 @@ class _Patience:
     seconds: float
     old: frozenset[str]
     turnover: Turnover
+    key: str = dataclasses.field(repr=False)
 
 
 def _until_proven(client: Client, subject: Subject, patience: _Patience, given: str) -> Ended:
@@ -152,7 +160,7 @@ def _prove(client: Client, subject: Subject, view: View, patience: _Patience) ->
 
     points: list[Point] = []
     left = max(_LEAST_PROOF_SECONDS, patience.seconds - (time.monotonic() - patience.began))
-    for point in proving.prove(client, subject, view.snapshot, timeout_seconds=left):
+    for point in proving.prove(client, subject, view.snapshot, timeout_seconds=left, key=patience.key):
         points.append(point)
         told = proving.as_happening(point)
         click.echo(watch_view.line_of(time.monotonic() - patience.began, told), err=True)
@@ -164,7 +172,7 @@ def _judged(points: list[Point], subject: Subject, given: str) -> Ended:
 
     why = proving.failure(points)
     if not why:
-        return Ended("ready")
+        return Ended("ready", proving.unproven(points))
     namespace, name = subject.namespace, subject.name
     told = f"{namespace}/{name} is ready, but does not do as planned: {why}"
     return Ended("failed", told, f"see: shardwright logs {name} -n {namespace}{given}")

@@ -23,6 +23,9 @@ __all__ = ["Note", "Wanted", "read"]
 
 _TOGETHER_SECONDS = 0.4
 """Followed lines are told in the order of their times within so long; one that comes later than that stands later."""
+_NO_PREVIOUS = "previous terminated container"
+"""What the API server says of a container that was never started again."""
+_NO_EARLIER = " had no run before this one; a pod that was made anew keeps nothing of the old one's log"
 _STARTED = frozenset({"running", "ready", "waiting", "ended", "ending"})
 
 
@@ -134,7 +137,8 @@ def _lines(
     except errors.AccessError:
         raise
     except errors.ShardwrightError as problem:
-        notes.append(Note(f"{source.name}: {problem.message}"))
+        told = _NO_EARLIER if wanted.previous and _NO_PREVIOUS in problem.message else f": {problem.message}"
+        notes.append(Note(f"{source.name}{told}"))
 
 
 def _followed(client: Client, subject: Subject, wanted: Wanted) -> Iterator[LogLine | Note]:

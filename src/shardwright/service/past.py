@@ -60,11 +60,15 @@ def last_served(found: Sequence[Revision]) -> Revision | None:
 
 
 def _last_other(found: Sequence[Revision]) -> Revision:
-    """The last revision with other manifests than the newest: one that served, else one of which no harm is known, else any."""
+    """The last revision with other manifests than the newest: one that served, else one that was written whole, else any.
+
+    Of the last those of which no harm is known come first.
+    """
     others = [each for each in found if each.manifests != found[-1].manifests]
     served = [each for each in others if each.outcome == "ready"]
+    whole = [each for each in others if each.outcome == "applied"]
     unharmed = [each for each in others if each.outcome not in {"failed", "stopped"}]
-    for chosen in (served, unharmed, others):
+    for chosen in (served, whole, unharmed, others):
         if chosen:
             return chosen[-1]
     raise errors.NotFound(
@@ -96,6 +100,7 @@ def delete(client: Client, namespace: str, name: str, *, with_claims: bool, time
     from shardwright.kubernetes.live import applying, leases, revisions  # noqa: PLC0415 - see clusters
 
     history(client, namespace, name)
+    yield from rollout.awaiting(client, namespace, name)
     with leases.held(client, namespace, name, clusters.holder()) as lease:
         known = revisions.history(client, namespace, name)
         removals.demand_free(client, known, (namespace, name), with_claims=with_claims)

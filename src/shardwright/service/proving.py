@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import time
 from typing import TYPE_CHECKING, Any, cast
@@ -12,18 +13,18 @@ from shardwright.core.lifecycle import proof
 from shardwright.core.lifecycle.happenings import Happening
 from shardwright.core.lifecycle.proof import GpuKinds, Point
 from shardwright.facts import load as catalogue
-from shardwright.service import reaching, seeing
+from shardwright.service import forwarding, reaching, seeing
 from shardwright.service.reaching import ThroughServer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Generator, Iterable, Iterator, Mapping
 
     from shardwright.core.lifecycle.snapshot import Snapshot
     from shardwright.kubernetes.client import Client
     from shardwright.service.reaching import Answer, Way
     from shardwright.service.seeing import Subject
 
-__all__ = ["as_happening", "failure", "prove"]
+__all__ = ["as_happening", "failure", "prove", "unproven"]
 
 _TOKENS = 8
 _PAUSE_SECONDS = 1.0
@@ -31,11 +32,15 @@ _LOG_LINES = 20_000
 """Of the beginning of a log; an engine tells its KV cache before it serves."""
 _OK = 200
 _KEY_WANTED = frozenset({401, 403})
+_KEY_TOLD = "a key is wanted"
 
 
-def prove(client: Client, subject: Subject, snapshot: Snapshot, *, timeout_seconds: float) -> Iterator[Point]:
+def prove(
+    client: Client, subject: Subject, snapshot: Snapshot, *, timeout_seconds: float, key: str = ""
+) -> Iterator[Point]:
     """Point by point, as each is known; an answer is waited for until the time is over, since a Service needs a moment.
 
+    With a key it is asked by a forwarded port, since the API server's proxy would keep the key for itself.
     Nothing is raised for a deployment that does not do as planned: that is what points are for.
     """
     deadline = time.monotonic() + timeout_seconds
@@ -47,12 +52,25 @@ def prove(client: Client, subject: Subject, snapshot: Snapshot, *, timeout_secon
     if not entrance.through:
         yield Point("health", "fail", "there is no Service and no leader to ask")
         return
-    way = ThroughServer(client, subject.namespace, entrance.through)
-    yield from _answers(way, subject, deadline)
+    try:
+        with _way(client, subject, entrance.through, key) as way:
+            yield from _answers(way, subject, deadline, has_key=bool(key))
+    except errors.TemporaryError as problem:
+        yield Point("health", "fail", problem.message)
+        return
     yield proof.kv_point(planned, _kv_tokens(client, subject, snapshot))
     steady = proof.steady_point(snapshot, seeing.look(client, subject))
     if steady.status != "pass":
         yield steady
+
+
+@contextlib.contextmanager
+def _way(client: Client, subject: Subject, through: str, key: str) -> Generator[Way]:
+    if key:
+        with forwarding.way_with_key(client, subject, key) as way:
+            yield way
+    else:
+        yield ThroughServer(client, subject.namespace, through)
 
 
 def _has_gpus(plan: Mapping[str, object]) -> bool:
@@ -75,7 +93,7 @@ def _gpu_kinds(client: Client, plan: Mapping[str, object], snapshot: Snapshot) -
     return GpuKinds(planned=planned, products={name: gpu_names.product_of(each) for name, each in labels.items()})
 
 
-def _answers(way: Way, subject: Subject, deadline: float) -> Iterator[Point]:
+def _answers(way: Way, subject: Subject, deadline: float, *, has_key: bool) -> Iterator[Point]:
     try:
         health = _patiently(way, "/health", None, deadline)
     except errors.ShardwrightError as problem:
@@ -91,12 +109,14 @@ def _answers(way: Way, subject: Subject, deadline: float) -> Iterator[Point]:
         except errors.ShardwrightError as problem:
             yield Point(name, "fail", problem.message)
             continue
-        yield _judged(name, answer, subject.served_name, time.monotonic() - began)
+        if answer.status in _KEY_WANTED:
+            refused = Point(name, "fail", f"the key was refused: {answer.status}")
+            yield refused if has_key else Point(name, "unknown", f"{_KEY_TOLD}: --key-from VARIABLE proves it with one")
+        else:
+            yield _judged(name, answer, subject.served_name, time.monotonic() - began)
 
 
 def _judged(name: str, answer: Answer, served_name: str, seconds: float) -> Point:
-    if answer.status in _KEY_WANTED:
-        return Point(name, "unknown", "a key is wanted: shardwright chat NAME --key-from VARIABLE asks with one")
     if answer.status != _OK:
         return Point(name, "fail", f"answered {answer.status}: {answer.text[:200]}")
     if name == "models":
@@ -143,6 +163,12 @@ def _kv_tokens(client: Client, subject: Subject, snapshot: Snapshot) -> int | No
 def failure(points: list[Point]) -> str:
     """Why it does not serve; empty if it does. What could not be told is no failure."""
     return "; ".join(f"{each.name}: {each.text}" for each in points if each.status == "fail")
+
+
+def unproven(points: Iterable[Point]) -> str:
+    """What was not shown of what a proof is for, a real answer; empty if it was."""
+    asked = next((each for each in points if each.name == "completion"), None)
+    return f"no request was answered: {_KEY_TOLD}" if asked is not None and asked.status == "unknown" else ""
 
 
 def as_happening(point: Point) -> Happening:

@@ -41,6 +41,7 @@ __all__ = [
     "Options",
     "Rollout",
     "Step",
+    "awaiting",
     "carry_out",
     "conclude",
     "manifests_of",
@@ -174,6 +175,7 @@ def carry_out(rollout: Rollout, client: Client, options: Options) -> Generator[S
     for change in own_namespace.make_first(rollout.wanted.manifests, rollout.changes, client):
         yield Step("apply", str(change))
     namespace, name = rollout.namespace, rollout.name
+    yield from awaiting(client, namespace, name)
     with leases.held(client, namespace, name, clusters.holder()) as lease:
         known = revisions.history(client, namespace, name)
         _demand_unchanged(rollout, known)
@@ -189,10 +191,21 @@ def carry_out(rollout: Rollout, client: Client, options: Options) -> Generator[S
                 yield Step("apply", subject, message)
             yield from _apply_all(rollout, client, options, lease)
             yield from _prune(rollout, client, lease)
+            revisions.keep(client, namespace, name, dataclasses.replace(new, outcome="applied"))
             revisions.forget_old(client, namespace, name, is_settled=True)
         except errors.ShardwrightError as problem:
             _note_failure(client, rollout, new, problem)
             raise
+
+
+def awaiting(client: Client, namespace: str, name: str) -> Iterator[Step]:
+    """What is waited for before anything is done, if anything is: the lease of a command that was killed."""
+    from shardwright.kubernetes.live import leases  # noqa: PLC0415 - see clusters
+
+    holder = leases.awaited(client, namespace, name)
+    if holder:
+        why = f"{holder} has not renewed its lease; if it stays so for {leases.DURATION_SECONDS} s, that one is dead"
+        yield Step("wait", f"{namespace}/{name}", why)
 
 
 def _demand_unchanged(rollout: Rollout, known: Sequence[Revision]) -> None:
@@ -282,6 +295,6 @@ def conclude(
 
     known = revisions.history(client, rollout.namespace, rollout.name)
     if known and known[-1].digest == rollout.wanted.digest:
-        kept = known[-1].message if known[-1].outcome == "applying" else ""
+        kept = known[-1].message if known[-1].outcome in {"applying", "applied"} else ""
         became = dataclasses.replace(known[-1], outcome=outcome, message=message or kept)
         revisions.keep(client, rollout.namespace, rollout.name, became)

@@ -19,10 +19,21 @@ if TYPE_CHECKING:
 
     from shardwright.core.lifecycle.revision import Revision
     from shardwright.core.preflight import Needs
+    from shardwright.core.recipe import Recipe
     from shardwright.kubernetes.client import Client
     from shardwright.kubernetes.live.secret_keys import SecretValue
 
-__all__ = ["demand", "demand_named", "give", "give_alone", "load_values", "names_with", "take_back", "with_given"]
+__all__ = [
+    "demand",
+    "demand_named",
+    "engine_key",
+    "give",
+    "give_alone",
+    "load_values",
+    "names_with",
+    "take_back",
+    "with_given",
+]
 
 _GIVEN = re.compile(r"(?P<name>[a-z0-9]([a-z0-9.-]*[a-z0-9])?):(?P<key>[A-Za-z0-9._-]+)=(?P<variable>.+)")
 _USUAL_NAME = re.compile(r"[A-Z_][A-Z0-9_]*")
@@ -62,6 +73,13 @@ def demand_named(given: Sequence[SecretValue], manifests: Iterable[Mapping[str, 
                 f"--secret-from-env {each}: the recipe refers to no such key of a Secret; it refers to: {there}",
                 hint="name it in the recipe: model.token, expose.auth.apiKey",
             )
+
+
+def engine_key(recipe: Recipe, given: Iterable[SecretValue]) -> str:
+    """The key that the engine will want of who asks it, if it is one of these; else empty."""
+    wanted = recipe.expose.auth.api_key if recipe.expose.auth else None
+    found = (each for each in given if wanted and (each.name, each.key) == (wanted.secret, wanted.key))
+    return next((each.value.decode("utf-8", "surrogateescape") for each in found), "")
 
 
 def with_given(needs: Needs, given: Iterable[SecretValue]) -> Needs:

@@ -23,6 +23,11 @@ def test_what_served_is_gone_back_to() -> None:
     assert past.back_to(found, None).number == 1
 
 
+def test_what_was_written_whole_comes_before_what_was_not() -> None:
+    """Where nobody waits for a proof, nothing is known to have served."""
+    assert past.back_to((made(1, "a", "applied"), made(2, "b"), made(3, "c", "applied")), None).number == 1
+
+
 def test_another_try_of_the_same_is_no_way_back() -> None:
     """Two tries of one recipe: the way back leads before both."""
     found = (made(1, "a"), made(2, "b", "failed"), made(3, "b", "applying"))

@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 
 __all__ = ["MAX_BYTES", "Outcome", "Revision", "decode", "encode"]
 
-Outcome = Literal["applying", "ready", "failed", "superseded", "rolled-back", "stopped"]
-"""`stopped`: no replicas were asked for, and no pods were left."""
+Outcome = Literal["applying", "applied", "ready", "failed", "superseded", "stopped"]
+"""`applied`: all is written, and nobody waited until it was proven. `stopped`: no replicas were asked for, and no pods were
+left. `superseded`: another apply came while it was being written."""
 
 FORMAT = 1
 MAX_BYTES = 900_000

@@ -29,22 +29,27 @@ class Turnover:
         self._makers: dict[str, str] = {}
         """The last one."""
         self._places: dict[str, int] = {"leader": 0, "worker": 0}
+        self._most: dict[str, int] = {"leader": 0, "worker": 0}
+        """That were there together: more than there are places where something else scales it."""
 
     def see(self, snapshot: Snapshot) -> None:
         """Take in a deployment as it is now."""
-        self._places = {"leader": snapshot.replicas, "worker": snapshot.replicas * (snapshot.size - 1)}
-        for member in snapshot.members:
+        counted = [each for each in snapshot.members if each.uid and each.uid not in self._old]
+        asked = {"leader": snapshot.replicas, "worker": snapshot.replicas * (snapshot.size - 1)}
+        for role, places in asked.items():
+            together = sum(each.role == role and each.state != "ending" for each in counted)
+            self._places[role], self._most[role] = places, max(self._most[role], places, together)
+        for member in counted:
             uids = self._uids[member.role]
-            if not member.uid or member.uid in self._old or member.uid in uids:
-                continue
-            uids.add(member.uid)
-            self._names[member.role] = [*self._names[member.role][1 - _SHOWN :], member.name]
-            self._makers[member.role] = member.made_by
+            if member.uid not in uids:
+                uids.add(member.uid)
+                self._names[member.role] = [*self._names[member.role][1 - _SHOWN :], member.name]
+                self._makers[member.role] = member.made_by
 
     @property
     def is_any(self) -> bool:
         """Whether a place has seen more than one pod."""
-        return any(len(self._uids[role]) > places for role, places in self._places.items())
+        return any(len(self._uids[role]) > most for role, most in self._most.items())
 
     def told(self) -> str:
         """Which pods were replaced, how often and by whom; empty if none were."""
@@ -53,7 +58,7 @@ class Turnover:
     def _texts(self) -> Iterator[str]:
         for role, places in self._places.items():
             count = len(self._uids[role])
-            if count > places:
+            if count > self._most[role]:
                 wanted = f"{places} {role}{'s' if places != 1 else ''}"
                 maker = f", made by {self._makers[role]}" if self._makers.get(role) else ""
                 last = ", ".join(self._names[role])

@@ -68,7 +68,7 @@ def _room(course: Course, missing: Mapping[str, int], end_first: str) -> Finding
             "cluster.surge",
             message,
             why="old pods end only when new ones are ready, so the update never comes to its end",
-            fix=f"free them or add nodes; or end the old pods first: {end_first}{change}",
+            fix=f"free them or add nodes{change}; or end the old pods first: {end_first}",
             value=course.field,
         )
     return telling.warn(

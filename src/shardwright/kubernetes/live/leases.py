@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from shardwright.kubernetes.client import Client, Tree
 
-__all__ = ["DURATION_SECONDS", "Held", "Hold", "Lost", "Seen", "body_of", "decide", "held", "name_of"]
+__all__ = ["DURATION_SECONDS", "Held", "Hold", "Lost", "Seen", "awaited", "body_of", "decide", "held", "name_of"]
 
 DURATION_SECONDS = 30
 _RENEWALS = 3
@@ -107,6 +107,13 @@ class Held:
         current = self._client.find(self._ref)
         if current is not None and self._mine.is_of(current):
             self._client.delete(self._ref, propagation="Background", uid=str(current["metadata"]["uid"]))
+
+
+def awaited(client: Client, namespace: str, deployment: str) -> str:
+    """Whose lease was not renewed in time, so that `held` waits whether it is dead; empty if there is none."""
+    current = client.find(Ref(_API, "Lease", name_of(deployment), namespace))
+    is_awaited = current is not None and _holder(current) and _is_doubtful(current, dt.datetime.now(dt.UTC))
+    return _holder(current) if current is not None and is_awaited else ""
 
 
 @contextlib.contextmanager

@@ -36,6 +36,15 @@ def test_pods_in_the_place_of_others_are_told() -> None:
     )
 
 
+def test_two_at_one_moment_take_the_place_of_one() -> None:
+    """The old one is not told to end yet when the next is made: it is one place all the same."""
+    seen = Turnover()
+    for uids in (("b", "c"), ("d", "e")):
+        workers = tuple(with_worker(uid).members[1] for uid in uids)
+        seen.see(dataclasses.replace(NOW, members=(LEADER, *workers)))
+    assert "4 pods in the place of 1 worker," in seen.told()
+
+
 def test_replicas_have_places_of_their_own() -> None:
     """Two replicas of two: two leaders and two workers are as they should be."""
     asked = dataclasses.replace(NOW, replicas=2)
@@ -43,5 +52,8 @@ def test_replicas_have_places_of_their_own() -> None:
     members = (LEADER, dataclasses.replace(LEADER, uid="b", group=1))
     seen.see(dataclasses.replace(asked, members=members))
     assert not seen.is_any
+    scaled = Turnover()  # by something outside, so that there are more than are asked for
+    scaled.see(dataclasses.replace(NOW, size=1, members=members))
+    assert not scaled.is_any
     seen.see(dataclasses.replace(asked, members=(dataclasses.replace(LEADER, uid="c"),)))
     assert "3 pods in the place of 2 leaders" in seen.told()

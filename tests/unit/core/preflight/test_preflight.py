@@ -203,6 +203,7 @@ def test_each_right_that_is_missing_is_named(missing: tuple[object, ...], status
         (Owner(managed_by="Helm"), "warn"),
         (Owner(managed_by="shardwright", instance="llama", is_ending=True), "fail"),
         (Owner(managed_by="shardwright", instance="llama", keeper="Flux"), "fail"),
+        (Owner(managed_by="shardwright", is_shared=True), "pass"),
         (None, "pass"),
     ],
 )
