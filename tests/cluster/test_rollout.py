@@ -234,8 +234,10 @@ def test_only_so_many_revisions_are_kept(client: Client) -> None:
 
 
 def test_the_servers_words_reach_the_user(client: Client) -> None:
-    """A name that is too long and an unknown field are refused with what the server says."""
-    with pytest.raises(Invalid, match="253"):
+    """A name that is none and an unknown field are refused with what the server says; one that is too long, before."""
+    with pytest.raises(Invalid, match="lowercase RFC 1123"):
+        client.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "A"}})
+    with pytest.raises(errors.InputError, match="it has 300 characters"):
         client.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a" * 300}})
     with pytest.raises(Invalid, match="not declared") as unknown:
         client.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "dat": {}})
