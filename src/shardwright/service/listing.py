@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from shardwright import errors
 from shardwright.kubernetes.place import NoContext
-from shardwright.service import clusters, observing, seeing
+from shardwright.service import clusters, seeing
 from shardwright.values import frozen
 
 if TYPE_CHECKING:
@@ -55,6 +55,8 @@ def all_deployments(place: Place, settings: Settings, *, all_namespaces: bool = 
 
 def _of_this_machine(namespace: str, settings: Settings) -> tuple[dict[str, Any], ...]:
     """With the keys that rows of a cluster have, besides its own."""
+    from shardwright.service import observing  # noqa: PLC0415 - takes 50 ms, and who names a cluster asks it alone
+
     found = observing.all_statuses(namespace or None, settings)
     return tuple(
         {
