@@ -88,7 +88,7 @@ def apply(  # noqa: PLR0913 - the command's options
     )
     for plan in recipes.plans(paths, sets, {}, settings.hub, place):
         if clusters.is_local(plan.recipe):
-            _demand_cluster(goes_back=rollback_on_failure, gives=bool(secrets))
+            _demand_cluster(goes_back=rollback_on_failure, gives=bool(secrets), has_key=bool(key))
             seconds = (timeout_seconds or local_start.DEFAULT_SECONDS) if wait and not dry_run else None
             _on_this_machine(plan, settings, yes=yes, seconds=seconds, dry_run=dry_run)
             continue
@@ -104,11 +104,13 @@ def apply(  # noqa: PLR0913 - the command's options
         _on_a_cluster(plan, place, allowed, manner, dry_run=dry_run, is_checked=not skip_check)
 
 
-def _demand_cluster(*, goes_back: bool, gives: bool) -> None:
+def _demand_cluster(*, goes_back: bool, gives: bool, has_key: bool) -> None:
     if goes_back:
         raise click.UsageError("--rollback-on-failure is for clusters; on this machine: shardwright rollback")
     if gives:
         raise click.UsageError("--secret-from-env is for clusters; here the variables themselves are passed on")
+    if has_key:
+        raise click.UsageError("--key-from is for clusters; here: shardwright chat NAME --key-from VARIABLE")
 
 
 def _on_this_machine(plan: Plan, settings: Settings, *, yes: bool, seconds: float | None, dry_run: str | None) -> None:

@@ -63,6 +63,8 @@ def rollback(  # noqa: PLR0913 - the command's options
     if found.is_here:
         if dry_run:
             raise click.UsageError("--dry-run is for clusters; on this machine see: shardwright history NAME")
+        if key_from:
+            raise click.UsageError("--key-from is for clusters; here: shardwright chat NAME --key-from VARIABLE")
         _on_this_machine(name, found.namespace, number, settings, yes=yes)
         if wait:
             local_start.follow(found.namespace, name, settings, timeout_seconds or local_start.DEFAULT_SECONDS)
