@@ -11,7 +11,9 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import psutil
-from stories import STATES, Home, local_recipe, shared_twin, traces, wait_for
+from stories import STATES, Home, local_recipe, shared_twin, traces
+
+from waiting import wait_for
 
 if TYPE_CHECKING:
     import subprocess

@@ -20,9 +20,10 @@ from shardwright.core import twin
 from shardwright.core.layout import Layout
 from shardwright.models import load_shape, twin_files
 from shardwright.settings import load_settings
+from waiting import wait_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "llama-3-8b-two-nodes.yaml"
 PROMPT = "one two three"
@@ -117,14 +118,6 @@ def local_recipe(name: str, model: Path, *, tensor: int, pipeline: int, hosts: s
         "target": {"kind": "local", "options": {"hosts": hosts}},
     }
     return yaml.safe_dump(document)
-
-
-def wait_for(condition: Callable[[], bool], timeout_seconds: float) -> None:
-    """Until the condition holds; AssertionError if it does not in time."""
-    deadline = time.monotonic() + timeout_seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"it did not happen within {timeout_seconds} s"
-        time.sleep(0.01)
 
 
 def traces(home: Home, only: str = "") -> set[str]:

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 import httpx2
 import psutil
 import pytest
-from stories import PROMPT, Home, local_recipe, shared_twin, traces, wait_for
+from stories import PROMPT, Home, local_recipe, shared_twin, traces
+
+from waiting import wait_for
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,7 +8,9 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from stories import EXAMPLE, Home, traces, wait_for
+from stories import EXAMPLE, Home, traces
+
+from waiting import wait_for
 
 if TYPE_CHECKING:
     import subprocess

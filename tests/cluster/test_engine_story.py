@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import json
 import signal
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,9 +18,10 @@ from engine_stage import Shell, engine_place, example, on_processors, on_stage, 
 from shardwright.kubernetes.client import Client, Ref, streams
 from shardwright.service import following, reaching, seeing
 from shardwright.testing.cluster import images
+from waiting import wait_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from shardwright.service.seeing import Subject
@@ -191,10 +191,3 @@ def another_revision_and_back(client: Client, shell: Shell, recipe: str) -> None
     assert label() is None
     numbers = [each["revision"] for each in json.loads(shell.run("history", NAME, *inside, "-o", "json"))]
     assert numbers == [1, 2, 3]
-
-
-def wait_for(is_so: Callable[[], bool], seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while not is_so():
-        assert time.monotonic() < deadline
-        time.sleep(0.2)

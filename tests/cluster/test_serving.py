@@ -14,7 +14,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,9 +29,10 @@ from shardwright.kubernetes.client import Client, Place, connect, streams
 from shardwright.kubernetes.live import revisions
 from shardwright.service import cluster_logs, following, forwarding, gpu_use, proving, reaching, rollout, seeing
 from shardwright.service.rollout import Options
+from waiting import wait_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator
+    from collections.abc import Generator, Iterator
 
     from shardwright.cli.waiting import Ended
     from shardwright.service.following import View
@@ -156,26 +156,19 @@ def texts_of(views: list[View]) -> list[str]:
     return [str(news) for view in views for news in view.news]
 
 
-def until(is_so: Callable[[], bool], told: Callable[[], object]) -> None:
-    deadline = time.monotonic() + SECONDS
-    while not is_so():
-        assert time.monotonic() < deadline, told()
-        time.sleep(0.1)
-
-
 def test_a_killed_worker_is_seen_and_its_group_made_anew(group: str, client: Client, cluster: Running) -> None:
     """The watch tells the death, the end of the old pods, and the phases of the new ones from the beginning."""
     before = pods_of(client)
     with watched(client, cluster, group) as views:
-        until(lambda: bool(views) and views[-1].state == "ready", lambda: texts_of(views))
+        wait_for(lambda: bool(views) and views[-1].state == "ready", SECONDS, lambda: texts_of(views))
         streams.run_in(client, client.namespace, "llama-0-1", ["touch", "/tmp/die"])
-        until(lambda: views[-1].state != "ready", lambda: texts_of(views))
+        wait_for(lambda: views[-1].state != "ready", SECONDS, lambda: texts_of(views))
 
         def is_new() -> bool:
             uids = {each.uid for each in views[-1].snapshot.members}
             return views[-1].state == "ready" and len(uids) == 2 and not uids & before
 
-        until(is_new, lambda: texts_of(views))
+        wait_for(is_new, SECONDS, lambda: texts_of(views))
     told = texts_of(views)
     ended = next(place for place, text in enumerate(told) if "llama-0-1: ended" in text and "exit 3" in text)
     gone = next(place for place, text in enumerate(told) if place > ended and "llama-0: gone" in text)
@@ -269,7 +262,7 @@ def test_a_forwarded_port_answers_side_by_side(group: str, client: Client) -> No
     with nowhere as (url, _):
         with pytest.raises(httpx2.TransportError):
             httpx2.get(url, trust_env=False)
-        until(lambda: bool(problems), lambda: problems)
+        wait_for(lambda: problems, SECONDS, lambda: problems)
     assert "connection refused" in problems[0]
 
 

@@ -13,11 +13,12 @@ from shardwright.kubernetes.client import Ref
 from shardwright.service import past, planning, preparing, recipes, rollout
 from shardwright.service.rollout import Options
 from shardwright.settings import HubSettings
+from waiting import wait_for
 
 if TYPE_CHECKING:
     from engine_stage import Shell
 
-    from shardwright.kubernetes.client import Client
+    from shardwright.kubernetes.client import Client, Tree
     from shardwright.testing.cluster.clusters import Running
     from shardwright.testing.cluster.fixtures import Clusters
 
@@ -55,19 +56,24 @@ def apply(client: Client, plan: Plan) -> None:
     list(rollout.carry_out(rollout.prepare(plan, client, allowed), client, allowed))
 
 
+def pods_of(client: Client) -> list[Tree]:
+    return list(client.list(Ref("v1", "Pod", namespace=client.namespace)))
+
+
 @pytest.mark.parametrize(
     ("kind", "version"), [("lws", "0.8"), ("kserve", "0.20"), ("llmisvc", "0.20"), ("kuberay", "1.5")]
 )
 def test_what_is_stopped_is_said_to_be(client: Client, shell: Shell, kind: str, version: str) -> None:
     """The old pods go, nothing is asked of them, and a way back leads to what ran, not to what was stopped."""
     apply(client, plan_of(client, kind, version))
+    wait_for(lambda: pods_of(client), 60)
     stopping = rollout.prepare(plan_of(client, kind, version, "replicas=0"), client, Options(force=True))
     assert stopping.course is None
     list(rollout.carry_out(stopping, client, Options(force=True)))
     inside = ("-n", client.namespace)
     shell.run("rollback", NAME, *inside, "--to", "2", "-y")
     assert json.loads(shell.run("status", NAME, *inside, "-o", "json"))["state"] == "stopped"
-    assert list(client.list(Ref("v1", "Pod", namespace=client.namespace))) == []
+    assert pods_of(client) == []
     known = past.history(client, client.namespace, NAME)
     assert (known[-1].outcome, past.back_to(known, None).number) == ("stopped", 1)
 

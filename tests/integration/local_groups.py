@@ -6,7 +6,6 @@ import dataclasses
 import json
 import os
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -14,10 +13,9 @@ from shardwright import errors
 from shardwright.local import proc, sweeping
 from shardwright.local.hosts.base import link_name
 from shardwright.local.spec import EngineProcess, LocalGroup, Program
+from waiting import wait_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from shardwright.local.runner import LocalRunner
     from shardwright.local.spec import HostKind
 
@@ -59,14 +57,6 @@ def _command(pid: int) -> str:
         return "" if pid == os.getpid() else Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
     except OSError:
         return ""
-
-
-def wait_for(condition: Callable[[], bool], timeout_seconds: float = 10) -> None:
-    """Until the condition holds; AssertionError if it does not in time."""
-    deadline = time.monotonic() + timeout_seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.01)
 
 
 def pids_of(runner: LocalRunner, name: str = "fake") -> dict[str, int]:

@@ -22,6 +22,7 @@ from shardwright.local.runner import LocalRunner
 from shardwright.local.spec import EngineProcess
 from shardwright.service import local_past
 from shardwright.settings import HubSettings, Settings
+from waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,7 +59,7 @@ def test_interrupted_at_any_time_nothing_is_left(
 ) -> None:
     """Ctrl-C returns when all is gone; a killed command takes its group along, without its help."""
     with start(tmp_path, kind, SLOW[state]) as command:
-        local_groups.wait_for(lambda: local_groups.state_of(runner) == state)
+        wait_for(lambda: local_groups.state_of(runner) == state)
         run = local_groups.run_of(runner)
         command.send_signal(number)
         assert command.wait(10) == (130 if number == signal.SIGINT else -signal.SIGKILL)
@@ -72,7 +73,7 @@ def test_interrupted_at_any_time_nothing_is_left(
 def test_interrupted_in_the_first_moments_nothing_is_left(tmp_path: Path, milliseconds: int) -> None:
     """Also where nothing tells yet how far the start has come."""
     with start(tmp_path, "auto", "FAKE_LOAD_SECONDS=60") as command:
-        local_groups.wait_for((tmp_path / "state").exists)
+        wait_for((tmp_path / "state").exists)
         threading.Event().wait(milliseconds / 1000)
         command.send_signal(signal.SIGINT)
         assert command.wait(10) == 130
@@ -128,7 +129,7 @@ def test_an_earlier_revision_is_started_again(
 def test_one_name_runs_once(runner: LocalRunner, tmp_path: Path) -> None:
     """A second start names who holds the deployment, and leaves it alone."""
     with start(tmp_path, "auto") as command:
-        local_groups.wait_for(lambda: local_groups.state_of(runner) == "ready")
+        wait_for(lambda: local_groups.state_of(runner) == "ready")
         with (
             pytest.raises(errors.Conflict, match=f"a rehearsal that pid {command.pid} started"),
             runner.tied(local_groups.group(), keep=False),

@@ -12,6 +12,7 @@ import pytest
 from shardwright import errors
 from shardwright.local import proc
 from shardwright.local.runner import LocalRunner
+from waiting import wait_for
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -82,7 +83,7 @@ def test_the_next_command_removes_what_two_kills_left(runner: LocalRunner, tmp_p
         run = local_groups.run_of(runner)
         for role in ("guard", "supervisor"):
             os.kill(pids[role], signal.SIGKILL)
-        local_groups.wait_for(lambda: not any(is_running(pids[role]) for role in ("guard", "supervisor")))
+        wait_for(lambda: not any(is_running(pids[role]) for role in ("guard", "supervisor")))
         assert runner.sweep() == ("tests/fake",)
         assert local_groups.left_of(run, tmp_path) == []
         assert runner.sweep() == ()
@@ -123,7 +124,7 @@ def test_a_process_that_ends_well_ends_nothing(runner: LocalRunner) -> None:
     """Helpers that an engine starts for a moment come and go; only the group's own processes count."""
     with runner.tied(local_groups.group(environment={"FAKE_HELPER": "1"}), keep=False):
         local_groups.bring_up(runner)
-        local_groups.wait_for(lambda: any(event.get("process") == "helper" for event in seen(runner)))
+        wait_for(lambda: any(event.get("process") == "helper" for event in seen(runner)))
         assert local_groups.state_of(runner) == "ready"
 
 

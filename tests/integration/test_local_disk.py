@@ -14,6 +14,7 @@ from shardwright import errors
 from shardwright.core.plugins import Manifest
 from shardwright.local import spec
 from shardwright.local.runner import LocalRunner
+from waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,9 +66,9 @@ def test_a_group_ends_when_the_disk_is_full(small_disk: Path) -> None:
         run = local_groups.run_of(runner)
         fill(small_disk)
         os.kill(pids["rank 0"], signal.SIGKILL)
-        local_groups.wait_for(lambda: local_groups.left_of(run, small_disk) == [])
+        wait_for(lambda: local_groups.left_of(run, small_disk) == [])
         (small_disk / "filler").unlink()
-        local_groups.wait_for(lambda: local_groups.state_of(runner) == "ended")
+        wait_for(lambda: local_groups.state_of(runner) == "ended")
 
 
 def test_a_deployment_is_deleted_on_a_full_disk(small_disk: Path) -> None:

@@ -18,6 +18,7 @@ import pytest
 
 from shardwright.local import proc
 from shardwright.local.runner import LocalRunner
+from waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,7 +72,7 @@ def test_loopback_hosts_end_without_root_as_well(python: str, home: Path, victim
     """`auto` takes loopback addresses, and a kill of anything leaves nothing, although nobody's kernel cleans up."""
     runner = LocalRunner(home / "state")
     with start(python, home, "auto") as command:
-        local_groups.wait_for(lambda: local_groups.state_of(runner) == "ready")
+        wait_for(lambda: local_groups.state_of(runner) == "ready")
         pids = local_groups.bring_up(runner) | {"starter": command.pid}
         status = runner.observe("tests", "fake")
         owners = {Path(f"/proc/{pid}").stat().st_uid for pid in pids.values()}

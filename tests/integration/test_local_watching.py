@@ -13,6 +13,7 @@ from shardwright.local import spec
 from shardwright.local.runner import LocalRunner
 from shardwright.service import local_watching
 from shardwright.settings import HubSettings, Settings
+from waiting import wait_for
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,7 +36,7 @@ def test_a_group_is_watched_to_its_end(tmp_path: Path) -> None:
 
     watching = threading.Thread(target=watch)
     watching.start()
-    local_groups.wait_for(lambda: "fake: ready" in told, 60)
+    wait_for(lambda: "fake: ready" in told, 60)
     runner.stop("tests", "fake")
     watching.join(60)
     runner.delete("tests", "fake")

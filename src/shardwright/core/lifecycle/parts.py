@@ -26,6 +26,8 @@ class Root:
     """Type of the condition in its status that is True when it serves; without it the leaders' pods say."""
     keeps_words: bool = False
     """A condition of it that became False still has the reason and message of when it was True."""
+    keeps_generation: bool = False
+    """Its controller writes down each generation of it that it has seen."""
 
 
 @frozen(kw_only=True)

@@ -102,6 +102,8 @@ class Snapshot:
     is_present: bool
     """Whether the root object is there."""
     is_ending: bool = False
+    is_heeded: bool = True
+    """Whether its controller has seen what is asked for now; else it may still make what was asked for before."""
     replicas: int = 1
     """Asked for."""
     size: int = 1
@@ -144,7 +146,7 @@ def state_of(snapshot: Snapshot) -> State:
     if snapshot.is_ending:
         return "ending"
     if not snapshot.replicas:
-        return "ending" if snapshot.members else "stopped"
+        return "ending" if snapshot.members or not snapshot.is_heeded else "stopped"
     serving = sum(serves(snapshot, index) for index in range(snapshot.replicas))
     if serving == snapshot.replicas and snapshot.is_ready:
         return "ready"

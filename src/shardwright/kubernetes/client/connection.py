@@ -168,6 +168,10 @@ class Connection:
                     yield answer
         except httpx2.TransportError as problem:
             raise refusals.transport_error(asked, self.url, problem) from problem
+        except RuntimeError as problem:
+            if not self.is_closed:
+                raise
+            raise was_closed(asked) from problem  # between the look above and the request
 
 
 def _whole(answer: httpx2.Response) -> httpx2.Response:

@@ -72,6 +72,10 @@ class Sender:
             raise refusals.transport_error(asked, url, problem) from problem
         except msgspec.DecodeError as problem:
             raise refusals.cut_off(asked, url) from problem
+        except RuntimeError as problem:
+            if not self._http.is_closed:
+                raise
+            raise was_closed(asked) from problem  # between the look above and the request
         raise refusals.refusal_of(asked, answer.status_code, status_of(answer), answer.headers)
 
 

@@ -21,8 +21,8 @@ _GPU_RESOURCE = re.compile(r"/(gpu|gaudi|i915|xe)$|^nvidia\.com/mig-")
 _FAILED_WAITS = frozenset({"CrashLoopBackOff", "RunContainerError", "StartError"})
 _UNTOLD_WAITS = frozenset({"ContainerCreating", "PodInitializing"})
 _MESSAGE_END = 500
-JOB_LABEL = "batch.kubernetes.io/job-name"
 """Characters of a termination message that are shown: its end says why."""
+JOB_LABEL = "batch.kubernetes.io/job-name"
 
 
 @frozen(kw_only=True)
@@ -50,6 +50,7 @@ def snapshot_of(namespace: str, target: str, parts: Parts, looked: Looked) -> Sn
         target=target,
         is_present=root is not None,
         is_ending=bool(root and root.metadata.deletion_timestamp),
+        is_heeded=_is_heeded(root, parts),
         replicas=parts.replicas,
         size=parts.size,
         members=members,
@@ -59,6 +60,12 @@ def snapshot_of(namespace: str, target: str, parts: Parts, looked: Looked) -> Sn
         remarks=remarks_of(looked.events),
         annotations=root.metadata.annotations if root else {},
     )
+
+
+def _is_heeded(root: views.Root | None, parts: Parts) -> bool:
+    if root is None or not parts.root.keeps_generation:
+        return True
+    return root.status.observed_generation >= root.metadata.generation
 
 
 def _is_ready(wanted: str, conditions: Iterable[Condition], members: Iterable[Member]) -> bool:

@@ -44,6 +44,7 @@ class Meta(_View, frozen=True):
     namespace: str = ""
     uid: str = ""
     resource_version: str = ""
+    generation: int = 0
     creation_timestamp: str = ""
     deletion_timestamp: str = ""
     labels: dict[str, str] = {}
@@ -251,6 +252,7 @@ class RootStatus(_View, frozen=True):
     """What operators say of what they make."""
 
     conditions: list[Condition] = []
+    observed_generation: int = 0
 
 
 class Root(_View, frozen=True):

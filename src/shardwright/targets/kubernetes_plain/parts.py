@@ -22,8 +22,9 @@ def parts_of(root: Mapping[str, object]) -> Parts:
     kind = text_at(root, "kind")
     labels = map_at(root, "spec", "selector", "matchLabels")
     replicas = number_at(root, 1, "spec", "replicas")
+    name = text_at(root, "metadata", "name")
     return Parts(
-        root=Root(text_at(root, "apiVersion"), kind, text_at(root, "metadata", "name"), _READY.get(kind, "")),
+        root=Root(text_at(root, "apiVersion"), kind, name, _READY.get(kind, ""), keeps_generation=True),
         pod_selector=",".join(f"{key}={value}" for key, value in labels.items()),
         leader_labels={},
         replicas=replicas,

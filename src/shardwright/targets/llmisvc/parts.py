@@ -29,7 +29,7 @@ def parts_of(root: Mapping[str, object]) -> Parts:
     replicas = number_at(root, 1, "spec", "replicas")
     components = f"{_COMPONENT} in ({_WORKLOAD},{_WORKLOAD}-leader,{_WORKLOAD}-worker)"
     return Parts(
-        root=Root(text_at(root, "apiVersion"), "LLMInferenceService", name),
+        root=Root(text_at(root, "apiVersion"), "LLMInferenceService", name, keeps_generation=True),
         pod_selector=f"app.kubernetes.io/name={name},{components}",
         leader_labels={f"{_PREFIX}/worker-index": "0"} if is_spread else {},
         replicas=replicas,

@@ -38,6 +38,13 @@ def test_the_members_decide(members: tuple[Member, ...], *, is_ready: bool, expe
     assert state_of(dataclasses.replace(WHOLE, members=members, is_ready=is_ready)) == expected
 
 
+def test_what_is_stopped_is_so_once_its_controller_knows() -> None:
+    """Before that it may still make the pods of what was asked for first."""
+    none = dataclasses.replace(WHOLE, replicas=0, members=())
+    assert state_of(none) == "stopped"
+    assert state_of(dataclasses.replace(none, is_heeded=False)) == "ending"
+
+
 def test_an_old_group_that_ends_does_not_serve() -> None:
     """Members that end are not counted, however ready their group looked a moment ago."""
     ending = (changed(LEADER, state="ending"), changed(WORKER, state="ending"))
