@@ -61,6 +61,9 @@ class Parts:
     """Pod label with the replica's index; empty: one replica, or replicas of one pod each."""
     index_label: str = ""
     """Pod label with the member's index in its replica, the leader's is 0; empty: workers in order of their names."""
+    names_tell: bool = False
+    """A pod's name says what its labels say: `NAME-GROUP` of a leader, `NAME-GROUP-INDEX` of a worker; one label tells
+    leaders, and the first of its selector is their name."""
     container: str = ""
     """The engine's container in each pod; empty: the first."""
     worker_container: str = ""

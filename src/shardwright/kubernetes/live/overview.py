@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from shardwright import registry
 from shardwright.core.lifecycle.selecting import parse_selector
@@ -16,15 +16,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from concurrent.futures import Future
 
+    from shardwright.core.lifecycle.parts import Parts
     from shardwright.core.lifecycle.selecting import Selector
     from shardwright.core.lifecycle.snapshot import Snapshot
-    from shardwright.kubernetes.client import Client, Tree
+    from shardwright.kubernetes.client import Client
     from shardwright.kubernetes.live.revisions import Head
 
 __all__ = ["Overlooked", "all_of"]
 
 _WIDTH = 8
 _OURS = "app.kubernetes.io/managed-by=shardwright"
+_Found: TypeAlias = "tuple[views.Root, Parts]"
 _DOWNLOADS = f"{_OURS},app.kubernetes.io/component=download"
 
 
@@ -44,17 +46,15 @@ def all_of(client: Client, namespace: str) -> Iterator[Overlooked]:
     with ThreadPoolExecutor(_WIDTH) as pool:
         asked = _PodsAsked(client, pool, namespace, sorted({head.namespace for head in heads}))
         # By the labels that all pods of a kind have, pods are asked for before their roots are known.
-        for label in _usual_labels(kinds):
-            asked.add(label)
+        for usual in _usual(kinds):
+            asked.add(usual)
         roots = pool.map(partial(_roots, client, namespace), kinds)
         asked_jobs = pool.submit(
             observing.list_of, client, Ref("batch/v1", "Job", namespace=namespace), views.Job, _DOWNLOADS
         )
-        found = {key: body for part in roots for key, body in part.items()}
-        parts = {key: registry.load_parts(key[1])(body) for key, body in found.items()}
-        selectors = {key: parse_selector(each.pod_selector) for key, each in parts.items()}
-        for selector in selectors.values():
-            asked.add(selector.first[0])
+        found = {key: each for part in roots for key, each in part.items()}
+        for _, parts in found.values():
+            asked.add(parts)
         pods = asked.result()
     jobs = asked_jobs.result()
     for head in heads:
@@ -63,29 +63,40 @@ def all_of(client: Client, namespace: str) -> Iterator[Overlooked]:
             yield Overlooked(head, None)
             continue
         mine = [each for each in jobs if each.metadata.namespace == key[0] and _instance(each) == key[2]]
-        own = _of(pods, key[0], selectors[key])
-        looked = seen.Looked(root=observing.view_of(found[key], views.Root), pods=own, jobs=mine)
-        yield Overlooked(head, seen.snapshot_of(head.namespace, head.target, parts[key], looked))
+        root, parts = found[key]
+        own = _of(pods, key[0], parse_selector(parts.pod_selector))
+        looked = seen.Looked(root=root, pods=own, jobs=mine)
+        yield Overlooked(head, seen.snapshot_of(head.namespace, head.target, parts, looked))
 
 
 class _PodsAsked:
-    """Pods that are on their way: their metadata, and beside it what stands in their lines."""
+    """Pods that are on their way: what stands in their lines, and beside it their metadata where names do not tell it."""
 
     def __init__(self, client: Client, pool: ThreadPoolExecutor, namespace: str, within: Sequence[str]) -> None:
         self._client, self._pool, self._namespace, self._within = client, pool, namespace, within
         self._heads: dict[str, Future[list[views.Meta]]] = {}
         self._lines: dict[tuple[str, str], Future[dict[str, Sequence[object]]]] = {}
+        self._named: dict[str, list[Future[list[views.Pod]]]] = {}
 
-    def add(self, label: str) -> None:
-        """Ask for the pods that have a label, once."""
-        if label not in self._heads:
-            self._heads[label] = self._pool.submit(pod_table.heads_of, self._client, self._namespace, label)
-            for each in self._within:
-                self._lines[label, each] = self._pool.submit(pod_table.lines_of, self._client, each, label)
+    def add(self, parts: Parts) -> None:
+        """Ask for all pods that have the label by which pods of such a deployment are found, once."""
+        label, _ = parse_selector(parts.pod_selector).first
+        if label in self._heads or label in self._named:
+            return
+        if parts.names_tell:
+            named = partial(_named, self._client, label, parts)
+            self._named[label] = [self._pool.submit(named, each) for each in self._within]
+            return
+        self._heads[label] = self._pool.submit(pod_table.heads_of, self._client, self._namespace, label)
+        for each in self._within:
+            self._lines[label, each] = self._pool.submit(pod_table.lines_of, self._client, each, label)
 
     def result(self) -> dict[tuple[str, str, str], list[views.Pod]]:
-        """Pods by namespace, label and value; without those that came or went between the two answers."""
+        """Pods by namespace, label and value; without those that came or went between two answers."""
         found: dict[tuple[str, str, str], list[views.Pod]] = {}
+        for label, several in self._named.items():
+            for pod in (pod for asked in several for pod in asked.result()):
+                found.setdefault((pod.metadata.namespace, label, pod.metadata.labels[label]), []).append(pod)
         lines = {key: asked.result() for key, asked in self._lines.items()}
         for label, asked in self._heads.items():
             for head in asked.result():
@@ -96,18 +107,29 @@ class _PodsAsked:
         return found
 
 
-def _usual_labels(kinds: Iterable[tuple[str, str]]) -> list[str]:
-    """Keys of labels by which pods of these kinds are found, where that does not depend on the object."""
-    selectors = (
-        registry.load_parts(kind)({"apiVersion": version, "kind": kind, "metadata": {"name": "any"}}).pod_selector
-        for version, kind in kinds
+def _usual(kinds: Iterable[tuple[str, str]]) -> Iterator[Parts]:
+    """Of these kinds one deployment each, where what selects its pods does not depend on the object."""
+    for version, kind in kinds:
+        parts = registry.load_parts(kind)({"apiVersion": version, "kind": kind, "metadata": {"name": "any"}})
+        if parts.pod_selector:
+            yield parts
+
+
+def _named(client: Client, label: str, parts: Parts, namespace: str) -> list[views.Pod]:
+    return list(pod_table.named_pods(client, namespace, label, parts))
+
+
+def _roots(client: Client, namespace: str, kind: tuple[str, str]) -> dict[tuple[str, str, str], _Found]:
+    found = observing.list_of(client, Ref(*kind, namespace=namespace), views.Root, _OURS)
+    return {(root.metadata.namespace, kind[1], root.metadata.name): (root, _parts_of(kind, root)) for root in found}
+
+
+def _parts_of(kind: tuple[str, str], root: views.Root) -> Parts:
+    """By what is asked for, without all that is written down of who asked."""
+    metadata = {"name": root.metadata.name, "annotations": root.metadata.annotations}
+    return registry.load_parts(kind[1])(
+        {"apiVersion": kind[0], "kind": kind[1], "metadata": metadata, "spec": root.spec}
     )
-    return sorted({parse_selector(each).first[0] for each in selectors if each})
-
-
-def _roots(client: Client, namespace: str, kind: tuple[str, str]) -> dict[tuple[str, str, str], Tree]:
-    found = client.list(Ref(*kind, namespace=namespace), labels=_OURS)
-    return {(body["metadata"]["namespace"], kind[1], body["metadata"]["name"]): body for body in found}
 
 
 def _of(

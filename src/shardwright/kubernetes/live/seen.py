@@ -186,6 +186,8 @@ def _exit(terminated: views.Terminated) -> tuple[str, str]:
 
 def _gpus(pod: views.Pod) -> int:
     limits = [pair for container in pod.spec.containers for pair in container.resources.limits.items()]
+    if not limits:
+        return 0
     return sum(int(count) for name, count in limits if _GPU_RESOURCE.search(name) and str(count).isdigit())
 
 

@@ -32,6 +32,7 @@ def parts_of(root: Mapping[str, object]) -> Parts:
         size=number_at(root, 1, "spec", "leaderWorkerTemplate", "size"),
         group_label=f"{_PREFIX}/group-index",
         index_label=f"{_PREFIX}/worker-index",
+        names_tell=True,
         leader_variable="LWS_LEADER_ADDRESS",
         update=rolling_update(root, replicas, *_ROLLING, surge="0", unavailable="1"),
     )
