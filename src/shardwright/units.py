@@ -8,7 +8,17 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["GIB", "KIB", "MIB", "format_bytes", "format_gib", "format_quantity", "format_seconds", "parse_bytes"]
+__all__ = [
+    "GIB",
+    "KIB",
+    "MIB",
+    "format_bytes",
+    "format_gib",
+    "format_passed",
+    "format_quantity",
+    "format_seconds",
+    "parse_bytes",
+]
 
 KIB = 1024
 MIB = 1024**2
@@ -66,3 +76,10 @@ def format_seconds(seconds: float) -> str:
         return f"{seconds:.0f} s"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest} s"
+
+
+def format_passed(seconds: float | None, expected: float | None) -> str:
+    """How long something goes on, and about how long it takes: `12 s of about 24 s`; empty where the first is not known."""
+    if seconds is None:
+        return ""
+    return f"{format_seconds(seconds)} of about {format_seconds(expected)}" if expected else format_seconds(seconds)

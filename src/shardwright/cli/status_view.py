@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from shardwright.units import format_passed
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
@@ -200,8 +202,18 @@ def _members(one: Mapping[str, Any], *, wide: bool) -> str:
 def _ranks(one: Mapping[str, Any]) -> str:
     from shardwright.cli.tables import table
 
-    rows = [(str(each["rank"]), str(each["member"]), each["phase"], str(each["percent"])) for each in one["ranks"]]
-    return table(("RANK", "MEMBER", "PHASE", "%"), rows, right=(0, 1, 3))
+    rows = [
+        (
+            str(each["rank"]),
+            str(each["member"]),
+            each["phase"],
+            str(each["percent"]),
+            format_passed(each["phaseSeconds"], each["expectedSeconds"]),
+            each["text"],
+        )
+        for each in one["ranks"]
+    ]
+    return table(("RANK", "MEMBER", "PHASE", "%", "SINCE", ""), rows, right=(0, 1, 3))
 
 
 def _warnings(one: Mapping[str, Any]) -> Iterator[str]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
+import time
 from typing import TYPE_CHECKING
 
 import click
 
-from shardwright.units import format_seconds
+from shardwright.units import format_passed, format_seconds
 from shardwright.values import frozen
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ class Row:
     node: str = ""
     state: str = ""
     start: RankStart | None = None
+    phase_seconds: float | None = None
+    """How long it is in its phase; None where that is not known."""
 
 
 @frozen(kw_only=True)
@@ -88,7 +91,8 @@ def _rows(view: View) -> Iterator[Row]:
             yield whole
         for start in starts if member.state != "ending" else ():
             rank = "" if start.rank is None else f" rank {start.rank}"
-            yield dataclasses.replace(whole, place=f"{place}{rank}", start=start)
+            passed = start.seconds(time.time())
+            yield dataclasses.replace(whole, place=f"{place}{rank}", start=start, phase_seconds=passed)
 
 
 def frames_of(moments: Iterable[Moment], namespace: str, name: str) -> Iterator[Frame]:
@@ -156,6 +160,8 @@ def document_of(frame: Frame, news: Happening) -> dict[str, object]:
         "rank": news.rank,
         "phase": news.phase or None,
         "percent": news.percent,
+        "phaseSeconds": None if news.phase_seconds is None else round(news.phase_seconds, 1),
+        "expectedSeconds": None if news.expected_seconds is None else round(news.expected_seconds, 1),
         "node": news.node or None,
         "text": news.text or None,
     }
@@ -227,6 +233,7 @@ def _table(rows: Sequence[Row], width: int) -> RenderableType:
             table.add_row(*place)
             continue
         bar = [ProgressBar(total=100, completed=row.start.percent, width=_BAR)] if width >= _WIDE else []
-        figures = [row.start.text] if width >= _NARROW else []
+        told = (format_passed(row.phase_seconds, row.start.expected_seconds), row.start.text)
+        figures = [", ".join(part for part in told if part)] if width >= _NARROW else []
         table.add_row(*place, row.start.phase, *bar, str(row.start.percent), *figures)
     return table

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from shardwright.kubernetes.client import Client
     from shardwright.kubernetes.place import Place
 
-__all__ = ["connected", "holder", "is_local", "now", "reached", "resolved"]
+__all__ = ["connected", "holder", "is_local", "now", "reached", "resolved", "seconds_of"]
 
 _REACH_SECONDS = 5.0
 """How long a cluster may take to answer at all that nobody named; a plug-in that logs in takes a second or two of it."""
@@ -78,3 +78,11 @@ def holder() -> str:
 def now() -> str:
     """The time, as Kubernetes writes it."""
     return dt.datetime.now(dt.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def seconds_of(time: str) -> float:
+    """A time in RFC 3339 as seconds since 1970; 0 if it is none."""
+    try:
+        return dt.datetime.fromisoformat(time).timestamp()
+    except ValueError:
+        return 0.0

@@ -16,7 +16,7 @@ from shardwright.core.lifecycle.happenings import Happening
 from shardwright.core.lifecycle.snapshot import serves, state_of
 from shardwright.core.lifecycle.starts import RankStart, Starts
 from shardwright.core.lifecycle.turnover import Turnover
-from shardwright.service import seeing
+from shardwright.service import clusters, seeing
 from shardwright.values import frozen
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ class _Told:
                 case feed.Seen():
                     self._see(item)
                 case feed.Line():
-                    self._read(item.key, item.text)
+                    self._read(item.key, item.text, clusters.seconds_of(item.time))
                 case feed.LogEnd():
                     self._end(item)
                 case feed.Trouble(kind, problem):
@@ -169,7 +169,7 @@ class _Told:
         for table in (self._pods, self._jobs, self._fetchers, self._warnings):
             table.pop(item.uid, None)
 
-    def _read(self, key: str, text: str) -> None:
+    def _read(self, key: str, text: str, at: float) -> None:
         event = self._subject.read_log(text)
         member = self._logs.get(key)
         if event is None or member is None:
@@ -179,9 +179,9 @@ class _Told:
             self._news.append(
                 Happening(what="error", subject=member.name, text=event.text, replica=member.group, member=member.index)
             )
-        for start in self._starts.feed(member.group, member.index, event):
+        for start in self._starts.feed(member.group, member.index, event, at):
             # Of many steps that came at once only the last is news.
-            self._moved[start.replica, start.rank, start.member] = happenings.of_rank(start, member.name)
+            self._moved[start.replica, start.rank, start.member] = happenings.of_rank(start, member.name, at)
 
     def _end(self, item: LogEnd) -> None:
         member = self._logs.pop(item.key, None)

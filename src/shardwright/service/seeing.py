@@ -5,13 +5,14 @@ Of this program's deployments the last revision says what they are; of others (`
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 from shardwright import errors, registry
 from shardwright.core.lifecycle import planned
 from shardwright.core.lifecycle.snapshot import explanation, state_of
-from shardwright.core.progress import Progress
-from shardwright.service import access, gpu_use, reaching
+from shardwright.core.lifecycle.starts import Starts
+from shardwright.service import access, clusters, gpu_use, reaching
 from shardwright.values import frozen
 
 if TYPE_CHECKING:
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
     from shardwright.core.lifecycle.parts import Parts
     from shardwright.core.lifecycle.revision import Revision
     from shardwright.core.lifecycle.snapshot import Member, Snapshot
+    from shardwright.core.lifecycle.starts import RankStart
     from shardwright.core.plugins import Engine, LogEvent
-    from shardwright.core.progress import RankProgress
     from shardwright.kubernetes.client import Client
     from shardwright.kubernetes.live.overview import Overlooked
 
@@ -192,23 +193,24 @@ def _line_of(found: Overlooked) -> dict[str, Any]:
     }
 
 
-def progress_of(client: Client, subject: Subject, snapshot: Snapshot) -> list[RankProgress]:
+def progress_of(client: Client, subject: Subject, snapshot: Snapshot) -> tuple[RankStart, ...]:
     """Where each rank of the first replica is, by the ends of its members' logs; empty where the layout is not known."""
     layout, engine = subject.layout, subject.engine
     if layout is None or engine is None:
-        return []
-    progress = Progress(layout)
+        return ()
+    starts = Starts(layout)
     for member in snapshot.group(0):
-        for line in _log(client, subject, member):
+        starts.begin(0, member.index, member.uid)
+        for moment, line in _log(client, subject, member):
             event = engine.read_log(line)
             if event is not None and member.index < layout.nodes:
-                progress.feed(member.index, event)
+                starts.feed(0, member.index, event, clusters.seconds_of(moment))
     if state_of(snapshot) == "ready":
-        progress.finish()
-    return progress.ranks
+        starts.finish(0)
+    return starts.all()
 
 
-def _log(client: Client, subject: Subject, member: Member) -> list[str]:
+def _log(client: Client, subject: Subject, member: Member) -> list[tuple[str, str]]:
     """The end of a log; nothing where there is none yet, or it may not be read."""
     from shardwright.kubernetes.client import streams  # noqa: PLC0415 - see clusters
 
@@ -216,7 +218,7 @@ def _log(client: Client, subject: Subject, member: Member) -> list[str]:
         return []
     wanted = streams.Excerpt(container=subject.parts.container_of(member.index), tail=_LOG_LINES)
     try:
-        return [text for _, text in streams.log_lines(client, subject.namespace, member.name, wanted)]
+        return list(streams.log_lines(client, subject.namespace, member.name, wanted))
     except errors.ShardwrightError:
         return []
 
@@ -238,5 +240,14 @@ def _member(member: Member) -> dict[str, Any]:
     }
 
 
-def _rank(rank: RankProgress) -> dict[str, Any]:
-    return {"rank": rank.rank, "member": rank.node, "phase": rank.phase, "percent": rank.percent}
+def _rank(start: RankStart) -> dict[str, Any]:
+    passed = start.seconds(time.time())
+    return {
+        "rank": start.rank,
+        "member": start.member,
+        "phase": start.phase,
+        "percent": start.percent,
+        "phaseSeconds": None if passed is None else round(passed, 1),
+        "expectedSeconds": round(start.expected_seconds, 1) or None,
+        "text": start.text,
+    }

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
+import re
+import time
 from typing import TYPE_CHECKING
 
 import click
@@ -72,6 +75,17 @@ def test_state_and_phase_are_read_on_every_terminal(width: int, kept: tuple[str,
     table = "\n".join(line for line in shown.splitlines() if "not followed" not in line)
     assert all(text in table for text in kept)
     assert left_out not in table
+
+
+def test_a_phase_stands_with_its_time_and_what_it_takes_by_its_pace() -> None:
+    """Of a rank that counts its steps."""
+    start = RankStart(0, 0, 0, "shards", 26, "2 of 4", since=time.time() - 180, expected_seconds=360)
+    console = Console(width=140, height=30, file=io.StringIO(), force_terminal=True, color_system=None)
+    console.print(
+        watch_view.picture(watch_view.frame_of(dataclasses.replace(VIEW, starts=(start,))), (), 0, console.size)
+    )
+    assert isinstance(console.file, io.StringIO)
+    assert re.search(r"3 min \d+ s of about 6 min 0 s, 2 of 4", console.file.getvalue())
 
 
 def test_without_a_terminal_each_change_is_a_line(capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from shardwright.core.lifecycle.snapshot import state_of
+from shardwright.units import format_passed
 from shardwright.values import frozen
 
 if TYPE_CHECKING:
@@ -36,13 +37,18 @@ class Happening:
     rank: int | None = None
     phase: str = ""
     percent: int | None = None
+    phase_seconds: float | None = None
+    """How long the rank was in its phase then."""
+    expected_seconds: float | None = None
+    """How long the whole phase takes by its pace."""
     node: str = ""
 
     def __str__(self) -> str:
         """One line."""
         told = f": {self.text}" if self.text else ""
         if self.what == "rank":
-            return f"{self.subject}: {self.phase} ({self.percent} %){told}"
+            pace = f", {format_passed(self.phase_seconds, self.expected_seconds)}" if self.expected_seconds else ""
+            return f"{self.subject}: {self.phase} ({self.percent} %){told}{pace}"
         place = f" on {self.node}" if self.node else ""
         state = f": {self.state}{place}" if self.state else ""
         prefix = f"{self.what}: " if self.what in {"warning", "error", "download", "proof"} else ""
@@ -132,8 +138,8 @@ def _key(remark: Remark) -> tuple[str, str, str]:
     return remark.subject, remark.reason, remark.message
 
 
-def of_rank(start: RankStart, name: str) -> Happening:
-    """A rank that went on, in the member of that name."""
+def of_rank(start: RankStart, name: str, at: float = 0.0) -> Happening:
+    """A rank that went on, in the member of that name, at that time (seconds since 1970; 0 where it is not known)."""
     subject = name if start.rank is None else f"rank {start.rank} in {name}"
     return Happening(
         what="rank",
@@ -144,4 +150,6 @@ def of_rank(start: RankStart, name: str) -> Happening:
         rank=start.rank,
         phase=start.phase,
         percent=start.percent,
+        phase_seconds=start.seconds(at) if at else None,
+        expected_seconds=start.expected_seconds or None,
     )

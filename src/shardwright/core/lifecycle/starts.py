@@ -34,6 +34,35 @@ class RankStart:
     percent: int = 0
     text: str = ""
     """What the log said in figures: `15.0 GiB in 12 s, 1.3 GB/s`."""
+    since: float = 0.0
+    """When its phase began, in seconds since 1970 by the clock of its node; 0 where nothing tells it."""
+    expected_seconds: float = 0.0
+    """How long the whole phase takes if it goes on as it did; 0 where nothing is counted in it."""
+
+    def seconds(self, now: float) -> float | None:
+        """How long it is in its phase; None where that is not known, or it is ready."""
+        return max(0.0, now - self.since) if self.since else None
+
+
+@frozen
+class _Told:
+    """What the last line of a rank told of its phase."""
+
+    phase: str = ""
+    text: str = ""
+    since: float = 0.0
+    expected_seconds: float = 0.0
+
+
+def _told_of(event: LogEvent, at: float, before: _Told | None) -> _Told:
+    """By the pace since its first line, where steps are counted."""
+    since = before.since if before is not None and before.phase == event.phase else at
+    if event.kind == "ready":
+        return _Told(event.phase, figures_of(event))
+    numbers = dict(event.numbers)
+    done, of = numbers.get("done", 0), numbers.get("of", 0)
+    is_going = 0 < done < of and at > since
+    return _Told(event.phase, figures_of(event), since, (at - since) * of / done if is_going else 0.0)
 
 
 class Starts:
@@ -43,7 +72,7 @@ class Starts:
         self._layout = layout
         self._replicas: dict[int, Progress] = {}
         self._members: dict[tuple[int, int], RankProgress] = {}
-        self._texts: dict[tuple[int, int], str] = {}
+        self._told: dict[tuple[int, int], _Told] = {}
         self._lives: dict[tuple[int, int], str] = {}
 
     def begin(self, replica: int, member: int, life: str) -> bool:
@@ -58,20 +87,20 @@ class Starts:
             self._progress(replica, self._layout).forget(member)
         for rank in self._ranks(replica):
             if rank.node == member:
-                self._texts.pop((replica, rank.rank), None)
+                self._told.pop((replica, rank.rank), None)
         return True
 
-    def feed(self, replica: int, member: int, event: LogEvent) -> tuple[RankStart, ...]:
-        """Take one event in; the ranks that it moved on."""
+    def feed(self, replica: int, member: int, event: LogEvent, at: float = 0.0) -> tuple[RankStart, ...]:
+        """Take one event in, of which the log says when it was (seconds since 1970); the ranks that it moved on."""
         if self._layout is None:
             moved = self._feed_member(replica, member, event)
         elif member < self._layout.nodes:
             moved = self._progress(replica, self._layout).feed(member, event)
         else:
             moved = ()
-        text = figures_of(event)
         for rank in moved:
-            self._texts[replica, rank.rank] = text
+            key = (replica, rank.rank)
+            self._told[key] = _told_of(event, at, self._told.get(key))
         return tuple(self._start_of(replica, rank) for rank in moved)
 
     def finish(self, replica: int) -> tuple[RankStart, ...]:
@@ -84,7 +113,7 @@ class Starts:
             ]
             self._members |= {(replica, each.node): each for each in moved}
         for rank in moved:
-            self._texts.pop((replica, rank.rank), None)
+            self._told.pop((replica, rank.rank), None)
         return tuple(self._start_of(replica, rank) for rank in moved)
 
     def all(self) -> tuple[RankStart, ...]:
@@ -111,8 +140,10 @@ class Starts:
 
     def _start_of(self, replica: int, rank: RankProgress) -> RankStart:
         number = None if self._layout is None else rank.rank
-        text = self._texts.get((replica, rank.rank), "")
-        return RankStart(replica, rank.node, number, rank.phase, rank.percent, text)
+        told = self._told.get((replica, rank.rank), _Told())
+        return RankStart(
+            replica, rank.node, number, rank.phase, rank.percent, told.text, told.since, told.expected_seconds
+        )
 
 
 def figures_of(event: LogEvent) -> str:

@@ -41,6 +41,34 @@ def test_a_line_moves_the_ranks_of_its_member() -> None:
     assert [each.percent for each in starts.all()] == [33, 0]
 
 
+def test_a_phase_is_told_with_its_time_and_its_pace() -> None:
+    """Since its first line; one of two halves after twelve seconds is about 24 for the whole; the next phase begins anew."""
+    starts = starts_of_two()
+    first = SHARDS.replace("50%", "0%").replace("2/4", "0/4")
+    (begun,) = starts.feed(0, 0, event(first), 1000.0)
+    assert (begun.seconds(1003.0), begun.expected_seconds) == (3.0, 0)
+    (moved,) = starts.feed(0, 0, event(SHARDS), 1012.0)
+    assert (moved.seconds(1015.0), moved.expected_seconds) == (15.0, 24.0)
+    assert str(happenings.of_rank(moved, "pod-0", 1012.0)).endswith("2 of 4, 12 s of about 24 s")
+    (loaded,) = starts.feed(0, 0, event(LOADED), 1024.0)
+    assert (loaded.since, loaded.expected_seconds) == (1024.0, 0)
+    assert starts.all()[1].seconds(1024.0) is None
+
+
+def test_a_clock_that_is_behind_tells_no_negative_time() -> None:
+    """The node's clock is ahead of this one's."""
+    (moved,) = starts_of_two().feed(0, 0, event(LOADED), 1000.0)
+    assert moved.seconds(990.0) == 0
+
+
+def test_a_rank_that_is_ready_is_in_no_phase() -> None:
+    """Nothing is waited for any more."""
+    starts = starts_of_two()
+    starts.feed(0, 0, event(LOADED), 1000.0)
+    starts.finish(0)
+    assert [each.seconds(1001.0) for each in starts.all()] == [None, None]
+
+
 def test_loading_is_told_with_its_speed() -> None:
     """GiB, seconds and GB/s of one line."""
     (moved,) = starts_of_two().feed(0, 1, event(LOADED))
