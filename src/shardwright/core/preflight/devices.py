@@ -29,7 +29,9 @@ _SHOWN = 3
 _MEMORY_MARGIN = 0.97
 """A label's total is that of the device, a little more or less than what the runtime reports."""
 _NFD = "feature.node.kubernetes.io/"
-_NVIDIA_CARD = re.compile(r"feature\.node\.kubernetes\.io/pci-(\d+_)?10de(_\d+)?\.present")
+_CARD = f"{_NFD}pci-"
+_NVIDIA_CARD = re.compile(r"(\d+_)?10de(_\d+)?\.present")
+"""What follows."""
 _MODEL, _MEMORY = "nvidia.com/gpu.product", "nvidia.com/gpu.memory"
 
 
@@ -166,11 +168,15 @@ def _release(text: str) -> tuple[int, int]:
     return int(major), int(minor.partition(".")[0] or 0)
 
 
+def _is_nvidia_card(label: str) -> bool:
+    return label.startswith(_CARD) and _NVIDIA_CARD.fullmatch(label, len(_CARD)) is not None
+
+
 def _discovery(gpu: GpuNeed, nodes: Sequence[Node]) -> Iterator[Finding]:
     """Node Feature Discovery has labelled the nodes."""
     if not gpu.resource.startswith("nvidia.com/"):
         return
-    cards = [node for node in nodes if any(_NVIDIA_CARD.fullmatch(key) for key in node.labels)]
+    cards = [node for node in nodes if any(_is_nvidia_card(key) for key in node.labels)]
     if cards:
         yield telling.fine(
             "cluster.feature-discovery",

@@ -166,7 +166,7 @@ class Connection:
                     raise refusals.refusal_of(asked, answer.status_code, status_of(answer), answer.headers)
                 with self._streams.reading(answer):
                     yield answer
-        except httpx2.TransportError as problem:
+        except (httpx2.TransportError, httpx2.DecodingError) as problem:
             raise refusals.transport_error(asked, self.url, problem) from problem
         except RuntimeError as problem:
             if not self.is_closed:

@@ -17,7 +17,7 @@ from shardwright.kubernetes.client import Ref
 from shardwright.kubernetes.client.refusals import Asked
 from shardwright.kubernetes.live import facts_openshift, facts_usage, facts_ways_in, keeping, served_fields
 from shardwright.kubernetes.live import facts_views as views
-from shardwright.kubernetes.live.facts_asking import all_views, one_view, told
+from shardwright.kubernetes.live.facts_asking import all_views, gathered, one_view, told
 from shardwright.kubernetes.render import labels
 
 if TYPE_CHECKING:
@@ -169,7 +169,7 @@ def _namespace(client: Client, name: str) -> facts.Namespace | None:
 
 def read_nodes(client: Client) -> tuple[facts.Node, ...]:
     """All nodes."""
-    return tuple(_node(each) for each in all_views(client, Ref("v1", "Node"), views.NodeView))
+    return gathered(client, Ref("v1", "Node"), views.NodeView, lambda found: tuple(map(_node, found)))
 
 
 def _node(view: views.NodeView) -> facts.Node:

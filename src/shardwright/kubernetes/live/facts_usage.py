@@ -1,7 +1,9 @@
 """What pods take of nodes: of as few nodes as are needed to find room, and of all where there is none.
 
-The pods of one node are a small answer from the server's own cache, which may be some moments old; all pods of a large
-cluster are 60 MB. So nodes that could take the group are looked at in turn, and all pods only where that does not do.
+The server is asked for what it has in its cache, as controllers and kubelets ask: it may be some moments old, and costs it half of
+what pages do, which it reads from its database again. The pods of one node are a small answer, those of a large cluster 60 MB: so
+some nodes that could take the group are looked at first, and all pods only where that does not do. Where the group had no room
+on empty nodes, nothing is read.
 """
 
 from __future__ import annotations
@@ -9,16 +11,16 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from shardwright.core.preflight import placing, surge
+from shardwright.core.preflight import looking
 from shardwright.core.preflight.facts import Untold
 from shardwright.kubernetes import amounts
 from shardwright.kubernetes.client import Ref
 from shardwright.kubernetes.live import facts_views as views
-from shardwright.kubernetes.live.facts_asking import all_views
+from shardwright.kubernetes.live.facts_asking import all_views, cached_views, gathered
 from shardwright.values import frozen
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from concurrent.futures import ThreadPoolExecutor
 
     from shardwright.core.preflight.facts import Node
@@ -29,8 +31,6 @@ __all__ = ["Own", "Usage", "effective", "own", "usage"]
 
 _GOING_ON = "status.phase!=Succeeded,status.phase!=Failed"
 _PODS = Ref("v1", "Pod")
-_BATCHES = (24, 72)
-"""Nodes that are looked at one by one, in turn, before all pods are listed."""
 
 
 @frozen
@@ -59,64 +59,47 @@ def usage(
     mine: Own | Untold,
 ) -> Usage:
     """What is taken; an apply replaces its own pods, which do not count. Forbidden if pods may not be read everywhere."""
-    candidates = [] if isinstance(nodes, Untold) else _candidates(needs, nodes)
+    able = [] if isinstance(nodes, Untold) else looking.candidates(needs, nodes)
     less = {} if isinstance(mine, Untold) else mine.by_node
-    if not candidates:
+    if not looking.may_have_room(needs, able):
         return Usage({}, frozenset())
     found: dict[str, dict[str, float]] = {}
     looked: list[Node] = []
-    for batch in _batches(candidates):
+    while batch := looking.next_nodes(needs, able, looked, found):
         names = [node.name for node in batch]
         for name, taken in zip(names, pool.map(partial(_of_node, client), names), strict=True):
             found[name] = _less(taken, less.get(name, {}))
         looked += batch
-        if not placing.place(looked, needs.members, found) and _has_spare(needs, looked, found, less):
+        if looking.has_room(needs, looked, found, less):
             return Usage(found, frozenset(found))
-    if len(looked) == len(candidates):
+    if len(looked) == len(able):
         return Usage(found, frozenset(found))
     everywhere = _of_all(client)
     return Usage({name: _less(taken, less.get(name, {})) for name, taken in everywhere.items()}, None)
 
 
-def _has_spare(
-    needs: Needs, looked: Sequence[Node], found: Mapping[str, Mapping[str, float]], mine: Mapping[str, dict[str, float]]
-) -> bool:
-    """Room for what an update makes beside the pods that there are, if there are any."""
-    return not mine or not placing.place(looked, needs.spare, surge.taken_in_all(found, mine))
-
-
-def _candidates(needs: Needs, nodes: Iterable[Node]) -> list[Node]:
-    """Nodes that could take a pod of the group, far ones in the list beside each other: neighbours fill up together."""
-    able = [node for node in nodes if any(not placing.refusal(node, pod) for pod in needs.members)]
-    step = max(1, len(able) // _BATCHES[0])
-    return [node for start in range(step) for node in able[start::step]]
-
-
-def _batches(nodes: Sequence[Node]) -> Iterator[Sequence[Node]]:
-    begin = 0
-    for size in _BATCHES:
-        if begin < len(nodes):
-            yield nodes[begin : begin + size]
-        begin += size
-
-
 def _of_node(client: Client, name: str) -> dict[str, float]:
     fields = f"spec.nodeName={name},{_GOING_ON}"
     taken: dict[str, float] = {}
-    for pod in all_views(client, _PODS, views.PodUse, fields=fields, version="0"):
+    for pod in cached_views(client, _PODS, views.PodUse, fields=fields):
         _take(taken, effective(pod, limits=False))
     return taken
 
 
 def _of_all(client: Client) -> dict[str, dict[str, float]]:
+    return gathered(client, _PODS, views.PodUse, _by_node, fields=f"spec.nodeName!=,{_GOING_ON}", version="0")
+
+
+def _by_node(pods: Iterable[views.PodUse]) -> dict[str, dict[str, float]]:
     found: dict[str, dict[str, float]] = {}
-    for pod in all_views(client, _PODS, views.PodUse, fields=f"spec.nodeName!=,{_GOING_ON}"):
+    for pod in pods:
         _take(found.setdefault(pod.spec.node_name, {}), effective(pod, limits=False))
     return found
 
 
 def _less(taken: Mapping[str, float], mine: Mapping[str, float]) -> dict[str, float]:
-    return {key: amount - mine.get(key, 0.0) for key, amount in taken.items()}
+    """What others take; never less than nothing, though the cache may not know a pod of ours yet."""
+    return {key: max(0.0, amount - mine.get(key, 0.0)) for key, amount in taken.items()}
 
 
 def own(client: Client, needs: Needs) -> Own:
