@@ -65,9 +65,9 @@ integration: dev engine  ## tests with the real engine, root and emulated hosts
 acceptance: dev engine  ## the commands as users run them, with the real engine
 	$(BIN)/pytest tests/acceptance -m "not soak"
 
-# Groups of processes wait more than they compute, and some tests end one at a certain moment: two at a time.
+# Groups of processes wait more than they compute: the first two leave room for one that only computes.
 test: lint engine  ## all of the above
-	$(MAKE) --jobs=2 --output-sync=line --no-print-directory acceptance integration unit typecheck truths
+	$(MAKE) --jobs=3 --output-sync=line --no-print-directory acceptance integration unit typecheck truths
 
 test-cluster: dev  ## tests with a real Kubernetes; builds it the first time, with Go (half an hour)
 	@$(BIN)/python -m shardwright.testing.cluster > /dev/null

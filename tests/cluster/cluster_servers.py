@@ -1,4 +1,4 @@
-"""API servers for rendered manifests: a fresh one for each release of a project, one at a time."""
+"""API servers for rendered manifests, one at a time: a fresh one where another release of a project is asked for."""
 
 from __future__ import annotations
 

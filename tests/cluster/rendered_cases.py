@@ -6,6 +6,7 @@ Not each variant of each example, which is nine times as many and brings no fiel
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -117,8 +118,27 @@ def _cases(kind: str, version: str, number: int) -> list[Case]:
 
 
 _RELEASES = sorted(((kind, version) for kind in KINDS for version in versions(kind)), key=lambda each: order_of(*each))
-CASES = [case for number, release in enumerate(_RELEASES) for case in _cases(*release, number)]
-"""Those that are held against the same definitions follow each other: one server judges them."""
+
+
+def _turns() -> dict[tuple[str, str], int]:
+    """For each release, which of its project's definitions it is held against, counted from the oldest."""
+    met: dict[str, list[list[int]]] = {}
+    turns: dict[tuple[str, str], int] = {}
+    for release in _RELEASES:
+        project, order, _ = order_of(*release)
+        orders = met.setdefault(project, [])
+        if order not in orders:
+            orders.append(order)
+        turns[release] = len(orders)
+    return turns
+
+
+_TURNS = _turns()
+CASES = sorted(
+    (case for number, release in enumerate(_RELEASES) for case in _cases(*release, number)),
+    key=lambda case: _TURNS[case.kind, case.version],
+)
+"""In turns: one server judges what is held against one release of each project, and the next one against the next."""
 
 
 def manifests_of(case: Case) -> tuple[Manifest, ...]:
@@ -127,6 +147,14 @@ def manifests_of(case: Case) -> tuple[Manifest, ...]:
     The first example that makes a group of several nodes, which has more fields; else the first that is rendered at
     all, with less of it changed where that is possible.
     """
+    outcome = _outcome(case)
+    if isinstance(outcome, errors.InputError):
+        raise outcome
+    return outcome
+
+
+@functools.lru_cache(1000)
+def _outcome(case: Case) -> tuple[Manifest, ...] | errors.InputError:
     refusal = errors.InputError("no example")
     for tried in _TRIED.get(case.kind, ((), _ONE_NODE)):
         single: Rendered | None = None
@@ -141,7 +169,7 @@ def manifests_of(case: Case) -> tuple[Manifest, ...]:
             single = single or found
         if single:
             return single.manifests
-    raise refusal
+    return refusal
 
 
 def _target(case: Case) -> tuple[str, ...]:

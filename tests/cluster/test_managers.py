@@ -51,6 +51,20 @@ def test_a_rendered_set_makes_its_pods(clusters: Clusters) -> None:
             assert (pod["status"]["phase"], "nodeName" in pod["spec"]) == ("Pending", False)
 
 
+def test_the_api_server_can_go_and_come_back(clusters: Clusters) -> None:
+    """After a crash of the server its objects are there, and the controllers act again without being started anew."""
+    cluster = clusters.api("lws")
+    with cluster.namespace() as namespace:
+        with cluster.api() as api:
+            create_all(api, applicable("lws", "0.8", namespace))
+        cluster.restart()
+        with cluster.api() as api:
+            pods_when(cluster, api, namespace, 2, "lws-manager")
+            sets = f"{LWS}/namespaces/{namespace}/leaderworkersets"
+            api.delete(f"{sets}/llama-3-8b", policy="Foreground")
+            cluster.wait_until(lambda: not api.items(sets), "the set is gone", of="lws-manager")
+
+
 def test_a_rendered_llm_inference_service_makes_its_set(clusters: Clusters) -> None:
     """The controller of KServe takes it with the shipped presets and makes a LeaderWorkerSet of as many pods as nodes."""
     cluster = clusters.api("lws", "llmisvc")
@@ -134,17 +148,3 @@ def test_webhooks_refuse_what_lint_refuses(clusters: Clusters, case: str) -> Non
         assert lint_errors(body)
         with pytest.raises(errors.TargetError, match=said):
             api.create(body, dry_run=True)
-
-
-def test_the_api_server_can_go_and_come_back(clusters: Clusters) -> None:
-    """After a crash of the server its objects are there, and the controllers act again without being started anew."""
-    cluster = clusters.api("lws")
-    with cluster.namespace() as namespace:
-        with cluster.api() as api:
-            create_all(api, applicable("lws", "0.8", namespace))
-        cluster.restart()
-        with cluster.api() as api:
-            pods_when(cluster, api, namespace, 2, "lws-manager")
-            sets = f"{LWS}/namespaces/{namespace}/leaderworkersets"
-            api.delete(f"{sets}/llama-3-8b", policy="Foreground")
-            cluster.wait_until(lambda: not api.items(sets), "the set is gone", of="lws-manager")

@@ -24,7 +24,7 @@ from shardwright.cli.updating import Manner
 from shardwright.core.lifecycle.snapshot import state_of
 from shardwright.kubernetes.client import Client, Place, Ref, connect
 from shardwright.kubernetes.live import overview
-from shardwright.service import past, recipes, rollout, seeing
+from shardwright.service import listing, past, recipes, rollout, seeing
 from shardwright.service.rollout import Options
 
 if TYPE_CHECKING:
@@ -171,7 +171,7 @@ def test_a_group_is_ready_only_when_its_gates_hold(
     assert f"is starting after 20 s: llama-0: readiness gate: {GATE}" in told
     found = seeing.status(client, client.namespace, stand_in.NAME)
     assert (found["state"], found["members"][0]["reason"]) == ("starting", "readiness gate")
-    assert [each["state"] for each in seeing.all_statuses(client, client.namespace)] == ["starting"]
+    assert [each["state"] for each in listing.statuses(client, client.namespace)] == ["starting"]
     opening = threading.Timer(3, open_gates, (client,))
     opening.start()
     began = time.monotonic()
@@ -179,4 +179,4 @@ def test_a_group_is_ready_only_when_its_gates_hold(
     assert time.monotonic() - began > 3
     opening.join()
     assert [each.snapshot is not None for each in overview.all_of(client, client.namespace)] == [True]
-    assert [each["state"] for each in seeing.all_statuses(client, client.namespace)] == ["ready"]
+    assert [each["state"] for each in listing.statuses(client, client.namespace)] == ["ready"]

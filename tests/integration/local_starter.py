@@ -6,9 +6,11 @@ import signal
 import sys
 from pathlib import Path
 
-import local_groups
-
 from shardwright.local.runner import LocalRunner
+
+sys.path.append(str(Path(__file__).parents[1]))  # what tests of every kind share, which pytest alone would find
+
+import local_groups
 
 
 def main(state_dir: str, name: str, host_kind: str, *variables: str) -> int:

@@ -5,16 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 from shardwright import errors
+from shardwright.core.lifecycle.snapshot import state_of
 from shardwright.kubernetes.place import NoContext
-from shardwright.service import clusters, seeing
+from shardwright.service import clusters
 from shardwright.values import frozen
 
 if TYPE_CHECKING:
     from shardwright.kubernetes.client import Client
+    from shardwright.kubernetes.live.overview import Overlooked
     from shardwright.kubernetes.place import Place
     from shardwright.settings import Settings
 
-__all__ = ["Listing", "all_deployments"]
+__all__ = ["Listing", "all_deployments", "statuses"]
 
 
 @frozen(kw_only=True)
@@ -75,4 +77,25 @@ def _of_the_cluster(client: Client, *, all_namespaces: bool) -> tuple[tuple[dict
     namespace = "" if all_namespaces else client.namespace
     told = f"in namespace {namespace} of context {client.context}" if namespace else f"in context {client.context}"
     head = {"where": "cluster", "context": client.context}
-    return tuple(head | each for each in seeing.all_statuses(client, namespace)), told
+    return tuple(head | each for each in statuses(client, namespace)), told
+
+
+def statuses(client: Client, namespace: str) -> list[dict[str, Any]]:
+    """One line's worth of every deployment of a namespace, or of all."""
+    from shardwright.kubernetes.live import overview  # noqa: PLC0415 - see clusters
+
+    return [_line_of(each) for each in overview.all_of(client, namespace)]
+
+
+def _line_of(found: Overlooked) -> dict[str, Any]:
+    head, snapshot = found.head, found.snapshot
+    ready = sum(each.state == "ready" for each in snapshot.members if each.index == 0) if snapshot else 0
+    return {
+        "namespace": head.namespace,
+        "name": head.name,
+        "target": head.target,
+        "state": state_of(snapshot) if snapshot else "absent",
+        "ready": f"{ready}/{snapshot.replicas if snapshot else '?'}",
+        "layout": head.layout,
+        "revision": head.number,
+    }

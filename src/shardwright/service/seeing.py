@@ -23,9 +23,8 @@ if TYPE_CHECKING:
     from shardwright.core.lifecycle.starts import RankStart
     from shardwright.core.plugins import Engine, LogEvent
     from shardwright.kubernetes.client import Client
-    from shardwright.kubernetes.live.overview import Overlooked
 
-__all__ = ["FOREIGN", "Subject", "all_statuses", "find", "look", "progress_of", "status"]
+__all__ = ["FOREIGN", "Subject", "find", "look", "progress_of", "status"]
 
 FOREIGN: dict[str, tuple[str, str]] = {
     "lws": ("leaderworkerset.x-k8s.io", "LeaderWorkerSet"),
@@ -169,27 +168,6 @@ def status(client: Client, namespace: str, name: str, *, with_devices: bool = Fa
         "access": access.access_of(
             subject, reaching.entrance_of(client, subject), reaching.outside_of(client, subject), given
         ),
-    }
-
-
-def all_statuses(client: Client, namespace: str) -> list[dict[str, Any]]:
-    """One line's worth of every deployment of a namespace, or of all."""
-    from shardwright.kubernetes.live import overview  # noqa: PLC0415 - see clusters
-
-    return [_line_of(each) for each in overview.all_of(client, namespace)]
-
-
-def _line_of(found: Overlooked) -> dict[str, Any]:
-    head, snapshot = found.head, found.snapshot
-    ready = sum(each.state == "ready" for each in snapshot.members if each.index == 0) if snapshot else 0
-    return {
-        "namespace": head.namespace,
-        "name": head.name,
-        "target": head.target,
-        "state": state_of(snapshot) if snapshot else "absent",
-        "ready": f"{ready}/{snapshot.replicas if snapshot else '?'}",
-        "layout": head.layout,
-        "revision": head.number,
     }
 
 

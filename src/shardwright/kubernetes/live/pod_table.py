@@ -1,6 +1,6 @@
 """Pods as the API server prints them for people, read back: half of the work of whole pods, for lists of thousands.
 
-The server's table has name, readiness, status, restarts, address and node of each pod. Their labels are asked for beside
+The server's table has name, readiness, status, restarts and node of each pod. Their labels are asked for beside
 it: a table that has them too takes the server twice as long as the two together. Where names tell what is wanted of the
 labels they are not asked for: they come with all that is written down of who wrote which field, most of a list's bytes.
 Source: Kubernetes 1.36, pkg/printers/internalversion (the columns are those of `kubectl get pods -o wide` since 1.15).
@@ -30,7 +30,7 @@ _Shape = TypeVar("_Shape")
 
 _TABLE = "application/json;as=Table;g=meta.k8s.io;v=v1"
 _HEADS_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
-_COLUMNS = ("Ready", "Status", "Restarts", "IP", "Node", "Readiness Gates")
+_COLUMNS = ("Ready", "Status", "Restarts", "Node", "Readiness Gates")
 _STATUS = _COLUMNS.index("Status")
 _NONE = "<none>"
 _RUNNING = frozenset({"Running", "NotReady"})
@@ -116,11 +116,11 @@ def _read(
 
 
 def pod_of(metadata: views.Meta, cells: Sequence[object]) -> views.Pod:
-    """A pod whose state is told by what stands in its line: ready, status, restarts, address, node, gates.
+    """A pod whose state is told by what stands in its line: ready, status, restarts, node, gates.
 
     How many readiness gates hold is told (`0/1`), and not which.
     """
-    ready, status, restarts, address, node, gates = (str(cell) for cell in cells)
+    ready, status, restarts, node, gates = (str(cell) for cell in cells)
     has_gate = gates != _NONE and gates.partition("/")[0] != gates.partition("/")[2]
     parts = ready.partition("/")
     is_ready = parts[0] == parts[2] != "0" and status == "Running" and not has_gate
@@ -134,7 +134,6 @@ def pod_of(metadata: views.Meta, cells: Sequence[object]) -> views.Pod:
         status=views.PodStatus(
             phase="Failed" if status in _WHOLE_PODS else "Running",
             reason=status if status in _WHOLE_PODS else "",
-            pod_ip="" if address == _NONE else address,
             conditions=[_READY if is_ready else _UNREADY],
             container_statuses=_containers(status, is_ready=is_ready, restarts=int(count) if count.isdigit() else 0),
         ),

@@ -46,7 +46,7 @@ _KIND = re.compile(r"""^ +kind: "?(\w+)"?$""", re.MULTILINE)
 """The first one is that of the objects."""
 _NAME = re.compile(r"""^  name: "?([\w.-]+)"?$""", re.MULTILINE)
 """The first one is that of the definition."""
-_POLL_SECONDS = 0.02
+_POLL_SECONDS = 0.05
 _TIMEOUT_SECONDS = 60.0
 
 
