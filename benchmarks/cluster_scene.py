@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -36,7 +37,8 @@ _LWS = "leaderworkerset.sigs.k8s.io"
 
 @contextlib.contextmanager
 def running() -> Generator[tuple[ControlPlane, Client]]:
-    """An API server that knows LeaderWorkerSets, and a client of it."""
+    """An API server that knows LeaderWorkerSets, and a client of it; its memory is kept as Go does by itself, not as in tests."""
+    os.environ.update({"GOGC": "100", "GOMEMLIMIT": "off"})
     loaded = settings.load_settings()
     programs = building.obtain_programs(loaded.cache_dir)
     with control_plane.running(programs, loaded.cache_dir / "test-cluster" / "runs") as plane:
