@@ -74,10 +74,11 @@ test-cluster: dev  ## tests with a real Kubernetes; builds it the first time, wi
 	$(MAKE) --jobs=4 --output-sync=target --no-print-directory cluster-engine cluster-nodes cluster-stories cluster-verdicts
 
 # What asks an API server alone computes; what waits for controllers and pods mostly waits: side by side.
-CLUSTER_VERDICTS := tests/cluster/test_manifests.py tests/cluster/test_plain_kinds.py
+CLUSTER_VERDICTS := $(addprefix tests/cluster/test_,manifests.py plain_kinds.py check.py check_many.py check_openshift.py \
+  check_ways_in.py control_plane.py)
 CLUSTER_ENGINE := tests/cluster/test_engine_story.py tests/cluster/test_kserve_story.py
 CLUSTER_NODES := $(filter-out $(CLUSTER_ENGINE),$(shell grep -l 'clusters\.nodes' tests/cluster/test_*.py))
-cluster-verdicts: dev  ## manifests of all targets and releases, asked of an API server
+cluster-verdicts: dev  ## what an API server alone says: manifests of all targets and releases, checks
 	$(BIN)/pytest $(CLUSTER_VERDICTS) -m "not soak"
 
 cluster-engine: dev  ## the real engine on real nodes
