@@ -45,10 +45,10 @@ def all_of(client: Client, namespace: str) -> Iterator[Overlooked]:
     kinds = sorted({(str(head.root["apiVersion"]), str(head.root["kind"])) for head in heads if head.root})
     with ThreadPoolExecutor(_WIDTH) as pool:
         asked = _PodsAsked(client, pool, namespace, sorted({head.namespace for head in heads}))
+        roots = pool.map(partial(_roots, client, namespace), kinds)  # takes the server longest
         # By the labels that all pods of a kind have, pods are asked for before their roots are known.
         for usual in _usual(kinds):
             asked.add(usual)
-        roots = pool.map(partial(_roots, client, namespace), kinds)
         asked_jobs = pool.submit(
             observing.list_of, client, Ref("batch/v1", "Job", namespace=namespace), views.Job, _DOWNLOADS
         )

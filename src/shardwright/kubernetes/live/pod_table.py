@@ -36,7 +36,6 @@ _NONE = "<none>"
 _RUNNING = frozenset({"Running", "NotReady"})
 _UNPLACED = frozenset({"Pending", "SchedulingGated"})
 _ENDED = frozenset({"Completed", "Error", "OOMKilled", "ContainerCannotRun", "Evicted", "Failed", "Succeeded"})
-_READY, _UNREADY = (views.Condition(type="Ready", status=status) for status in ("True", "False"))
 _WHOLE_PODS = frozenset({"Evicted", "Failed", "Succeeded"})
 _LEAVING = frozenset({"Terminating", "Unknown"})
 """The second where its node does not answer any more."""
@@ -120,27 +119,36 @@ def pod_of(metadata: views.Meta, cells: Sequence[object]) -> views.Pod:
 
     How many readiness gates hold is told (`0/1`), and not which.
     """
-    ready, status, restarts, node, gates = (str(cell) for cell in cells)
-    has_gate = gates != _NONE and gates.partition("/")[0] != gates.partition("/")[2]
-    parts = ready.partition("/")
-    is_ready = parts[0] == parts[2] != "0" and status == "Running" and not has_gate
-    count = restarts.partition(" ")[0]
-    return views.Pod(
-        metadata=metadata,
-        spec=views.PodSpec(
-            node_name="" if node == _NONE else node,
-            readiness_gates=[views.ReadinessGate(gates)] if has_gate else [],
-        ),
-        status=views.PodStatus(
-            phase="Failed" if status in _WHOLE_PODS else "Running",
-            reason=status if status in _WHOLE_PODS else "",
-            conditions=[_READY if is_ready else _UNREADY],
-            container_statuses=_containers(status, is_ready=is_ready, restarts=int(count) if count.isdigit() else 0),
-        ),
+    ready, status, restarts, node, gates = map(str, cells)
+    return views.Pod(metadata, _spec_of(node, gates), _status_of(ready, status, restarts, gates))
+
+
+def _unmet(gates: str) -> bool:
+    met, _, all_of_them = gates.partition("/")
+    return gates != _NONE and met != all_of_them
+
+
+@functools.lru_cache(maxsize=2048)  # of thousands of pods most stand on nodes, and in states, that others have too
+def _spec_of(node: str, gates: str) -> views.PodSpec:
+    return views.PodSpec(
+        node_name="" if node == _NONE else node,
+        readiness_gates=[views.ReadinessGate(gates)] if _unmet(gates) else [],
     )
 
 
-@functools.lru_cache(maxsize=256)  # most pods of a list are alike
+@functools.lru_cache(maxsize=2048)
+def _status_of(ready: str, status: str, restarts: str, gates: str) -> views.PodStatus:
+    containers, _, count = ready.partition("/")
+    is_ready = containers == count != "0" and status == "Running" and not _unmet(gates)
+    times = restarts.partition(" ")[0]
+    return views.PodStatus(
+        phase="Failed" if status in _WHOLE_PODS else "Running",
+        reason=status if status in _WHOLE_PODS else "",
+        conditions=[views.Condition(type="Ready", status=str(is_ready))],
+        container_statuses=_containers(status, is_ready=is_ready, restarts=int(times) if times.isdigit() else 0),
+    )
+
+
 def _containers(status: str, *, is_ready: bool, restarts: int) -> list[views.ContainerStatus]:
     """One container that is in the state which the pod's line tells."""
     if status in _UNPLACED or status in _WHOLE_PODS:
